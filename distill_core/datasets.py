@@ -1,0 +1,159 @@
+"""From a `DatasetSpec` to a standardised, split `Dataset`; no planes, no models."""
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import special_ortho_group
+from sklearn.datasets import load_breast_cancer, make_classification, make_moons
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from distill_core.specs import DatasetSpec
+
+N_SAMPLES = 5000
+N_FEATURES = 20
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Standardised features and labels, split once.
+
+    Parameters
+    ----------
+    X_train, X_test : ndarray of shape (n, d), float64
+        Features with mean 0 and standard deviation 1 on the training part.
+    y_train, y_test : ndarray of shape (n,), int64
+        Labels counted from 0.
+    feature_names, class_names : tuple of str
+        `d` and `n_classes` names to show.
+    """
+
+    X_train: NDArray[np.float64]
+    y_train: NDArray[np.int64]
+    X_test: NDArray[np.float64]
+    y_test: NDArray[np.int64]
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return self.X_train.shape[1]
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @functools.cached_property
+    def rank(self) -> int:
+        """Number of directions in which the training data really extends."""
+        return int(np.linalg.matrix_rank(self.X_train, tol=1e-6 * math.sqrt(len(self.X_train))))
+
+
+@functools.lru_cache(maxsize=16)
+def load(spec: DatasetSpec) -> Dataset:
+    """Make or read the data of a spec, split it 80/20 and standardise it on the training part.
+
+    Parameters
+    ----------
+    spec : DatasetSpec
+        Which data.
+
+    Returns
+    -------
+    Dataset
+        The same arrays in every process.
+    """
+    if spec.name == "breast cancer":
+        bunch = load_breast_cancer()
+        return _split(
+            bunch.data, bunch.target, spec.seed, tuple(bunch.feature_names), tuple(bunch.target_names)
+        )
+    if spec.name == "tutorial":
+        X, y = make_classification(
+            n_samples=N_SAMPLES,
+            n_features=N_FEATURES,
+            n_informative=10,
+            n_redundant=5,
+            random_state=spec.seed,
+        )
+    else:
+        generator = np.random.default_rng(spec.seed)
+        flat, y = _FLAT[spec.name](generator)
+        X = _hide(flat, generator)
+    names = tuple(f"feature {i}" for i in range(X.shape[1]))
+    return _split(X, y, spec.seed, names, ("class 0", "class 1"))
+
+
+def _split(
+    X: NDArray[np.float64],
+    y: NDArray[np.int64],
+    seed: int,
+    feature_names: tuple[str, ...],
+    class_names: tuple[str, ...],
+) -> Dataset:
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=TEST_SHARE, random_state=seed
+    )
+    scaler = StandardScaler().fit(X_train)
+    return Dataset(
+        scaler.transform(X_train),
+        y_train.astype(np.int64),
+        scaler.transform(X_test),
+        y_test.astype(np.int64),
+        feature_names,
+        tuple(str(name) for name in class_names),
+    )
+
+
+def _hide(flat: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Hide 2-D points (n, 2) in `N_FEATURES` dimensions: add noise dimensions, rotate.
+
+    The noise is half as wide as the shape, so that the plane of the shape is the one of
+    largest spread and a random plane sees little of it.
+    """
+    flat = (flat - flat.mean(0)) / flat.std(0)
+    noise = generator.normal(scale=0.5, size=(len(flat), N_FEATURES - 2))
+    rotation = special_ortho_group.rvs(N_FEATURES, random_state=generator)
+    return np.hstack([flat, noise]) @ rotation
+
+
+def _moons(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    return make_moons(N_SAMPLES, noise=0.2, random_state=int(generator.integers(2**31)))
+
+
+def _rings(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Four rings around one centre; the class changes from ring to ring."""
+    ring = generator.integers(4, size=N_SAMPLES)
+    angle = generator.uniform(0, 2 * np.pi, N_SAMPLES)
+    radius = 0.4 + ring + generator.normal(scale=0.18, size=N_SAMPLES)
+    return radius[:, None] * np.c_[np.cos(angle), np.sin(angle)], ring % 2
+
+
+def _spirals(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Two arms that wind once and a half around each other."""
+    y = generator.integers(2, size=N_SAMPLES)
+    turn = np.sqrt(generator.uniform(0.02, 1, N_SAMPLES)) * 3 * np.pi
+    angle = turn + np.pi * y
+    flat = turn[:, None] * np.c_[np.cos(angle), np.sin(angle)] / 3
+    return flat + generator.normal(scale=0.18, size=flat.shape), y
+
+
+def _checkerboard(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Four by four squares; a tenth of a square of blur at the edges."""
+    flat = generator.uniform(-2, 2, (N_SAMPLES, 2))
+    y = (np.floor(flat).sum(1) % 2).astype(np.int64)
+    return flat + generator.normal(scale=0.1, size=flat.shape), y
+
+
+_FLAT = {
+    "moons": _moons,
+    "rings": _rings,
+    "spirals": _spirals,
+    "checkerboard": _checkerboard,
+}

@@ -1,0 +1,210 @@
+"""Frozen specs: what data, plane, ensemble and student are meant, and nothing else.
+
+A spec is the one object that crosses from the screen or the command line into the
+core, and its digest is the key of every stored result. No arrays, no training here.
+"""
+
+import hashlib
+import json
+import math
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+DEPTHS = (1, 2, 3)
+TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
+ALPHAS = tuple(round(0.1 * i, 1) for i in range(11))
+EPOCHS = (1, 2, 4, 8, 12, 16, 24, 32, 48)
+MAX_MEMBERS = 24
+
+DatasetName = Literal["tutorial", "moons", "rings", "spirals", "checkerboard", "breast cancer"]
+PlaneKind = Literal[
+    "class centres", "principal components", "discriminant", "two features", "random"
+]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+# Part of every digest: raise it when the same spec starts to mean other numbers.
+_FORMAT = 1
+
+
+class SpecError(ValueError):
+    """A setting that cannot be used; the message says what was received and what is allowed."""
+
+
+class Spec(BaseModel):
+    """Base of all specs: immutable, validated, with a digest.
+
+    Raises
+    ------
+    SpecError
+        On any value that is not allowed, with one sentence per value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SpecError(" ".join(_sentence(e) for e in error.errors())) from None
+
+    @property
+    def digest(self) -> str:
+        """Name of everything computed from this spec: 32 hexadecimal digits."""
+        content = {"format": _FORMAT, "spec": type(self).__name__, **self.model_dump(mode="json")}
+        return hashlib.sha256(canonical_json(content)).hexdigest()[:32]
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some values changed, validated like a new one."""
+        return type(self)(**{**dict(self), **changes})
+
+
+class DatasetSpec(Spec):
+    """Which data: its name and, for the generated ones, the seed they are drawn with."""
+
+    name: DatasetName = "tutorial"
+    seed: Seed = 42
+
+    @model_validator(mode="after")
+    def _real_data_has_no_seed(self) -> Self:
+        if self.name == "breast cancer" and self.seed != 42:
+            raise ValueError(
+                f"Dataset 'breast cancer' is real data: its split seed is 42, got {self.seed}."
+            )
+        return self
+
+
+class PlaneSpec(Spec):
+    """How the 2-D slice is chosen; `features` and `seed` belong to one kind each."""
+
+    kind: PlaneKind = "class centres"
+    features: tuple[int, int] | None = None
+    seed: Seed | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("kind") == "two features" and values.get("features") is None:
+            values = {**values, "features": (0, 1)}
+        if values.get("kind") == "random" and values.get("seed") is None:
+            values = {**values, "seed": 0}
+        return values
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.features is not None:
+            if self.kind != "two features":
+                raise ValueError(
+                    f"Features are chosen only on the plane 'two features', got plane {self.kind!r}."
+                )
+            if min(self.features) < 0 or self.features[0] == self.features[1]:
+                raise ValueError(
+                    f"A plane needs two different features counted from 0, got {self.features}."
+                )
+        if self.seed is not None and self.kind != "random":
+            raise ValueError(f"A plane seed goes with the plane 'random', got plane {self.kind!r}.")
+        return self
+
+
+class ProblemSpec(Spec):
+    """What the models see: coordinates on a plane (slice view) or, without one, all features."""
+
+    dataset: DatasetSpec = DatasetSpec()
+    plane: PlaneSpec | None = PlaneSpec()
+
+
+class Schedule(Spec):
+    """How long and how fast to train.
+
+    `one-cycle` raises the learning rate linearly to `learning_rate` and lowers it along a
+    half cosine to zero (Smith and Topin 2018, arXiv 1708.07120); `constant` keeps it.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=200)]
+    batch_size: Annotated[int, Field(ge=8, le=4096)]
+    learning_rate: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    shape: Literal["one-cycle", "constant"] = "one-cycle"
+
+    ENSEMBLE: ClassVar["Schedule"]
+    STUDENT: ClassVar["Schedule"]
+    TUTORIAL_ENSEMBLE: ClassVar["Schedule"]
+    TUTORIAL_STUDENT: ClassVar["Schedule"]
+
+
+# Chosen by `python -m benchmarks schedules`, which compares them with the tutorial's.
+Schedule.ENSEMBLE = Schedule(epochs=8, batch_size=64, learning_rate=4e-3, shape="constant")
+Schedule.STUDENT = Schedule(epochs=12, batch_size=128, learning_rate=2e-2)
+Schedule.TUTORIAL_ENSEMBLE = Schedule(
+    epochs=30, batch_size=64, learning_rate=1e-3, shape="constant"
+)
+Schedule.TUTORIAL_STUDENT = Schedule(
+    epochs=50, batch_size=64, learning_rate=1e-3, weight_decay=1e-4, shape="constant"
+)
+
+
+class EnsembleSpec(Spec):
+    """The teachers: how many, their architecture, how their answers are combined."""
+
+    problem: ProblemSpec = ProblemSpec()
+    n_members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 12
+    seed: Seed = 0
+    hidden: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (256, 128, 64)
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    combine: Literal["logits", "probabilities"] = "logits"
+    schedule: Schedule = Schedule.ENSEMBLE
+
+    @field_validator("hidden")
+    @classmethod
+    def _some_layers(cls, hidden: tuple[int, ...]) -> tuple[int, ...]:
+        if not 1 <= len(hidden) <= 4:
+            raise ValueError(f"Teachers have 1 to 4 hidden layers, got {len(hidden)}.")
+        return hidden
+
+
+class StudentSpec(Spec):
+    """One student: its capacity, its loss, its seed, and the ensemble it learns from."""
+
+    ensemble: EnsembleSpec = EnsembleSpec()
+    width: Annotated[int, Field(ge=1, le=1024)] = 64
+    depth: Annotated[int, Field(ge=1, le=3)] = 2
+    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.7
+    seed: Seed = 0
+    schedule: Schedule = Schedule.STUDENT
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Hidden layer widths: `w, max(1, w // 2), max(1, w // 4)`, as many as `depth`."""
+        return tuple(max(1, self.width // 2**level) for level in range(self.depth))
+
+    def twin(self) -> "StudentSpec":
+        """Return the hard-label twin: the same student with no weight on the ensemble."""
+        return self.replace(alpha=0.0)
+
+
+def canonical_json(value: Any) -> bytes:
+    """Encode as JSON in one way only: sorted keys, no spaces, no NaN or infinity."""
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode()
+
+
+def _sentence(error: Any) -> str:
+    """Say one pydantic error as a sentence with what was received and what is allowed."""
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    name = ".".join(str(part) for part in error["loc"]) or "setting"
+    received = _short(error["input"])
+    if error["type"] == "extra_forbidden":
+        return f"There is no setting called {_short(name)}."
+    allowed = error["msg"].removeprefix("Input should be ")
+    return f"{name} should be {allowed}, got {received}."
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

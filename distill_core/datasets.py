@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +73,11 @@ def load(spec: DatasetSpec) -> Dataset:
     if spec.name == "breast cancer":
         bunch = load_breast_cancer()
         return _split(
-            bunch.data, bunch.target, spec.seed, tuple(bunch.feature_names), tuple(bunch.target_names)
+            bunch.data,
+            bunch.target,
+            spec.seed,
+            tuple(bunch.feature_names),
+            tuple(bunch.target_names),
         )
     if spec.name == "tutorial":
         X, y = make_classification(
@@ -86,7 +91,7 @@ def load(spec: DatasetSpec) -> Dataset:
         generator = np.random.default_rng(spec.seed)
         flat, y = _FLAT[spec.name](generator)
         X = _hide(flat, generator)
-    names = tuple(f"feature {i}" for i in range(X.shape[1]))
+    names = [f"feature {i}" for i in range(X.shape[1])]
     return _split(X, y, spec.seed, names, ("class 0", "class 1"))
 
 
@@ -94,8 +99,8 @@ def _split(
     X: NDArray[np.float64],
     y: NDArray[np.int64],
     seed: int,
-    feature_names: tuple[str, ...],
-    class_names: tuple[str, ...],
+    feature_names: Iterable[str],
+    class_names: Iterable[str],
 ) -> Dataset:
     X_train, X_test, y_train, y_test = train_test_split(
         X, y, test_size=TEST_SHARE, random_state=seed
@@ -106,7 +111,7 @@ def _split(
         y_train.astype(np.int64),
         scaler.transform(X_test),
         y_test.astype(np.int64),
-        feature_names,
+        tuple(str(name) for name in feature_names),
         tuple(str(name) for name in class_names),
     )
 

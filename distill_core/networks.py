@@ -1,5 +1,6 @@
 """Stacked multilayer perceptrons: k networks of one shape as one set of (k, in, out) tensors."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,12 +35,10 @@ class Stack:
     @classmethod
     def empty(cls, k: int, sizes: Sequence[int]) -> Self:
         """Return k networks with layer sizes (inputs, hidden..., classes), zeros everywhere."""
-        shapes = [s for i, o in zip(sizes[:-1], sizes[1:], strict=True) for s in ((k, i, o), (k, 1, o))]
+        shapes = [shape for i, o in itertools.pairwise(sizes) for shape in ((k, i, o), (k, 1, o))]
         lengths = [math.prod(shape) for shape in shapes]
         flat = torch.zeros(sum(lengths))
-        views = [
-            part.view(shape) for part, shape in zip(flat.split(lengths), shapes, strict=True)
-        ]
+        views = [part.view(shape) for part, shape in zip(flat.split(lengths), shapes, strict=True)]
         return cls(flat, tuple(views[::2]), tuple(views[1::2]))
 
     @classmethod
@@ -140,7 +139,8 @@ class Stack:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.float32]]) -> Self:
         """Return the stack that `to_arrays` described; other names are left alone."""
-        weights = [arrays[f"weight{level}"] for level in range(sum(n.startswith("weight") for n in arrays))]
+        n_layers = sum(name.startswith("weight") for name in arrays)
+        weights = [arrays[f"weight{level}"] for level in range(n_layers)]
         stack = cls.empty(len(weights[0]), (weights[0].shape[1], *(w.shape[2] for w in weights)))
         for level, (weight, bias) in enumerate(stack.layers()):
             weight.copy_(torch.from_numpy(weights[level]))
@@ -150,4 +150,4 @@ class Stack:
 
 def n_parameters(sizes: Sequence[int]) -> int:
     """Return the number of parameters of one network with these layer sizes."""
-    return sum((i + 1) * o for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+    return sum((i + 1) * o for i, o in itertools.pairwise(sizes))

@@ -86,7 +86,8 @@ class Window:
         tail = (1 - _SHOWN) / 2
         low, high = np.quantile(uv, [tail, 1 - tail], axis=0)
         centre = (low + high) / 2
-        return cls(*(float(c) for c in centre), float((high - low).max() / 2 * _MARGIN))
+        half = float((high - low).max() / 2 * _MARGIN)
+        return cls(float(centre[0]), float(centre[1]), half)
 
     def axes(self, resolution: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the grid's u and v values, each of shape (resolution,), edges included."""

@@ -96,7 +96,8 @@ class PlaneSpec(Spec):
         if self.features is not None:
             if self.kind != "two features":
                 raise ValueError(
-                    f"Features are chosen only on the plane 'two features', got plane {self.kind!r}."
+                    "Features are chosen only on the plane 'two features', "
+                    f"got plane {self.kind!r}."
                 )
             if min(self.features) < 0 or self.features[0] == self.features[1]:
                 raise ValueError(
@@ -184,11 +185,69 @@ class StudentSpec(Spec):
         return self.replace(alpha=0.0)
 
 
+class SectionSpec(Spec):
+    """The ensemble seen on a plane."""
+
+    ensemble: EnsembleSpec = EnsembleSpec()
+    plane: PlaneSpec = PlaneSpec()
+
+    @model_validator(mode="after")
+    def _one_plane(self) -> Self:
+        _check_plane(self.plane, self.ensemble.problem)
+        return self
+
+
+class PictureSpec(Spec):
+    """A student and its twin, trained and seen on a plane."""
+
+    student: StudentSpec = StudentSpec()
+    plane: PlaneSpec = PlaneSpec()
+
+    @model_validator(mode="after")
+    def _one_plane(self) -> Self:
+        _check_plane(self.plane, self.student.ensemble.problem)
+        return self
+
+    @property
+    def section(self) -> SectionSpec:
+        """The ensemble of this student on the same plane."""
+        return SectionSpec(ensemble=self.student.ensemble, plane=self.plane)
+
+
+class ReplicatesSpec(Spec):
+    """One setting repeated over student seeds 0, 1, 2, ... with one ensemble."""
+
+    student: StudentSpec = StudentSpec()
+    n_seeds: Annotated[int, Field(ge=2, le=256)] = 8
+
+    @model_validator(mode="after")
+    def _seed_is_not_a_choice(self) -> Self:
+        if self.student.seed != 0:
+            raise ValueError(
+                f"Replicates use the seeds 0 to n - 1; give seed 0, got {self.student.seed}."
+            )
+        return self
+
+    @property
+    def students(self) -> list[StudentSpec]:
+        """The students of all seeds, then their twins in the same order."""
+        seeds = [self.student.replace(seed=seed) for seed in range(self.n_seeds)]
+        return seeds + [student.twin() for student in seeds]
+
+
 def canonical_json(value: Any) -> bytes:
     """Encode as JSON in one way only: sorted keys, no spaces, no NaN or infinity."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     ).encode()
+
+
+def _check_plane(plane: PlaneSpec, problem: ProblemSpec) -> None:
+    if problem.plane is not None and problem.plane != plane:
+        raise ValueError(
+            f"In the slice view models live on their own plane, {problem.plane.kind!r}; "
+            f"they cannot be seen on {plane.kind!r}."
+        )
 
 
 def _sentence(error: Any) -> str:

@@ -193,7 +193,13 @@ def _run(
             batch = slice(start, start + schedule.batch_size)
             masks = _masks(dropout, stack.sizes, min(schedule.batch_size, n - start), threshold)
             _backward(
-                stack, grad, shuffled_X[:, batch], shuffled_constant[:, batch], gradient, masks, scale
+                stack,
+                grad,
+                shuffled_X[:, batch],
+                shuffled_constant[:, batch],
+                gradient,
+                masks,
+                scale,
             )
             # The fused kernel that torch.optim.Adam(fused=True) ends in, without its wrapper.
             torch._fused_adam_(

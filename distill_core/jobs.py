@@ -1,0 +1,295 @@
+"""What a worker does: from a spec to a stored artifact, each kind by one function.
+
+Every function takes a spec, the store and a way to report; it finds what it builds on in
+the store or makes it first, and puts exactly one artifact under its kind and the spec's
+digest. The same spec gives the same bytes in every process. Which job runs where and when
+is the engine's business.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill_core import boundary, losses, metrics, training
+from distill_core.boundary import Section
+from distill_core.networks import Stack
+from distill_core.planes import Window
+from distill_core.problems import Problem, load_plane, load_problem, load_window
+from distill_core.specs import (
+    EnsembleSpec,
+    PictureSpec,
+    PlaneSpec,
+    ProblemSpec,
+    ReplicatesSpec,
+    SectionSpec,
+    StudentSpec,
+)
+from distill_core.store import Artifact, Store
+
+# Seconds between two pictures of a growing ensemble, and how finely they are drawn.
+_SNAPSHOT_EVERY = 0.4
+_SNAPSHOT_RESOLUTION = 48
+# Playback frames are small on the wire and many, so their grid is coarser than the picture's.
+_FRAME_RESOLUTION = 60
+
+
+class Report(Protocol):
+    """Takes note of progress; may raise to stop the job."""
+
+    def __call__(
+        self, done: int, total: int, arrays: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
+        """Say that `done` of `total` steps are behind us, with arrays to show if there are any."""
+
+
+def silent(done: int, total: int, arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
+    """Report to nobody."""
+
+
+def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
+    """Train an ensemble; put its weights and the logits for training and test data.
+
+    While it trains, a picture is reported now and then when the models live on a plane:
+    `proba` and `lines` as in `Section`.
+    """
+    problem = load_problem(spec.problem)
+    due = time.monotonic() + _SNAPSHOT_EVERY
+
+    def on_step(done: int, total: int, stack: Stack) -> None:
+        nonlocal due
+        arrays = None
+        if spec.problem.plane is not None and time.monotonic() >= due:
+            window = load_window(spec.problem.plane, spec.problem.dataset)
+            model = boundary.combined_model(stack, spec.combine)
+            seen = boundary.section(model, window, _SNAPSHOT_RESOLUTION)
+            arrays = {"proba": seen.proba, "lines": seen.lines}
+            due = time.monotonic() + _SNAPSHOT_EVERY
+        report(done, total, arrays)
+
+    stack = training.fit_ensemble(spec, problem.X_train, problem.y_train, on_step=on_step)
+    logits = {
+        "train_logits": stack.logits(problem.X_train),
+        "test_logits": stack.logits(problem.X_test),
+    }
+    proba = losses.soft_targets(logits["test_logits"], 1.0, spec.combine).numpy()
+    y = problem.y_test.numpy()
+    members = logits["test_logits"].argmax(-1).numpy()
+    store.put(
+        "ensemble",
+        spec.digest,
+        {**stack.to_arrays(), **{name: value.numpy() for name, value in logits.items()}},
+        {
+            "accuracy": metrics.accuracy(proba.argmax(-1), y),
+            "member_accuracy": [metrics.accuracy(labels, y) for labels in members],
+            "n_parameters": stack.n_parameters,
+        },
+    )
+
+
+def section(spec: SectionSpec, store: Store, report: Report = silent) -> None:
+    """Evaluate the ensemble and each teacher on a plane; put fields and lines."""
+    stack = _ensemble(spec.ensemble, store, report)[0]
+    window = load_window(spec.plane, spec.ensemble.problem.dataset)
+    seen_stack = _on_plane(stack, spec.ensemble.problem, spec.plane)
+    whole = boundary.section(boundary.combined_model(seen_stack, spec.ensemble.combine), window)
+    members = []
+    for member in range(stack.k):
+        report(member, stack.k)
+        model = boundary.member_model(seen_stack, member)
+        members.append(boundary.boundary_lines(model, window, _FRAME_RESOLUTION))
+    arrays = {**_section_arrays(whole), **_packed("member", members)}
+    store.put("section", spec.digest, arrays)
+
+
+def student(spec: StudentSpec, store: Store, report: Report = silent) -> None:
+    """Train a student beside its twin; put both networks and what they reach on test data."""
+    teachers, logits = _ensemble(spec.ensemble, store, report)
+    problem = load_problem(spec.ensemble.problem)
+    pair = training.fit_students(
+        [spec, spec.twin()],
+        problem.X_train,
+        problem.y_train,
+        logits["train_logits"],
+        on_step=lambda done, total, _: report(done, total),
+    )
+    y = problem.y_test.numpy()
+    target = losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).numpy()
+    proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
+    store.put(
+        "student",
+        spec.digest,
+        {**pair.to_arrays(), "test_labels": proba.argmax(-1)},
+        {
+            "student": _against(proba[0], target, y),
+            "twin": _against(proba[1], target, y),
+            "n_parameters": pair.n_parameters,
+            "compression": teachers.n_parameters * teachers.k / pair.n_parameters,
+        },
+    )
+
+
+def picture(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+    """Put a student's and its twin's section; trains them first if the store has no such pair."""
+    artifact = _found(store, "student", spec.student, student, report)
+    pair = _on_plane(Stack.from_arrays(artifact.arrays), spec.student.ensemble.problem, spec.plane)
+    window = load_window(spec.plane, spec.student.ensemble.problem.dataset)
+    ours, twins = (
+        boundary.section(boundary.member_model(pair, member), window) for member in range(2)
+    )
+    arrays = {**_section_arrays(ours), **_section_arrays(twins, "twin_")}
+    store.put("picture", spec.digest, arrays, artifact.meta)
+
+
+def history(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+    """Train a pair once more and put how it got there: curves and boundary after each epoch.
+
+    `curves` is (n_epochs, 2, 3): for student and twin the training loss of its own kind,
+    agreement with the ensemble on test data, and test accuracy.
+    """
+    one = spec.student
+    _, logits = _ensemble(one.ensemble, store, report)
+    problem = load_problem(one.ensemble.problem)
+    snapshots: list[Stack] = []
+
+    def on_step(done: int, total: int, stack: Stack) -> None:
+        report(done, total)
+        if done % (total // one.schedule.epochs) == 0:
+            snapshots.append(stack.clone())
+
+    training.fit_students(
+        [one, one.twin()], problem.X_train, problem.y_train, logits["train_logits"], on_step=on_step
+    )
+    curves = [_curve_point(pair, one, problem, logits) for pair in snapshots]
+    window = load_window(spec.plane, one.ensemble.problem.dataset)
+    frames: list[NDArray[np.float32]] = []
+    for pair in snapshots:
+        report(len(frames), len(snapshots))
+        seen = _on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
+        model = boundary.member_model(seen)
+        frames.append(boundary.boundary_lines(model, window, _FRAME_RESOLUTION))
+    store.put("history", spec.digest, {"curves": np.array(curves), **_packed("frame", frames)})
+
+
+def replicates(spec: ReplicatesSpec, store: Store, report: Report = silent) -> None:
+    """Train one setting and its twin over several seeds; put each seed's results.
+
+    Arrays `student_<metric>` and `twin_<metric>` have shape (n_seeds,).
+    """
+    _, logits = _ensemble(spec.student.ensemble, store, report)
+    problem = load_problem(spec.student.ensemble.problem)
+    stack = training.fit_students(
+        spec.students,
+        problem.X_train,
+        problem.y_train,
+        logits["train_logits"],
+        on_step=lambda done, total, _: report(done, total),
+    )
+    y = problem.y_test.numpy()
+    combine = spec.student.ensemble.combine
+    target = losses.soft_targets(logits["test_logits"], 1.0, combine).numpy()
+    results = [
+        _against(p, target, y) for p in torch.softmax(stack.logits(problem.X_test), -1).numpy()
+    ]
+    arrays = {
+        f"{who}_{name}": np.array([result[name] for result in part])
+        for who, part in (("student", results[: spec.n_seeds]), ("twin", results[spec.n_seeds :]))
+        for name in results[0]
+    }
+    store.put("replicates", spec.digest, arrays)
+
+
+def read_section(artifact: Artifact, window: Window, prefix: str = "") -> Section:
+    """Return a section that `section` or `picture` put; prefix `twin_` for the twin's."""
+    rest = artifact.arrays[prefix + "proba"]
+    proba = np.concatenate([1 - rest.sum(0, keepdims=True), rest])
+    return Section(window, proba, artifact.arrays[prefix + "lines"])
+
+
+def read_lines(artifact: Artifact, name: str) -> list[NDArray[np.float32]]:
+    """Return the lines put under `member` (one per teacher) or `frame` (one per epoch)."""
+    return np.split(artifact.arrays[name + "_lines"], artifact.arrays[name + "_cuts"])
+
+
+def _against(proba: NDArray[Any], target: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
+    """Return a model's figures on test data, against the ensemble and against the labels."""
+    return {
+        "agreement": metrics.agreement(proba.argmax(-1), target.argmax(-1)),
+        "accuracy": metrics.accuracy(proba.argmax(-1), y),
+        "kl": metrics.kl_divergence(target, proba),
+    }
+
+
+def _curve_point(
+    pair: Stack, spec: StudentSpec, problem: Problem, logits: Mapping[str, Tensor]
+) -> list[list[float]]:
+    target = losses.soft_targets(logits["train_logits"], spec.temperature, spec.ensemble.combine)
+    alpha = torch.tensor([spec.alpha, 0.0]).view(-1, 1, 1)
+    loss = losses.distillation_loss(
+        pair.logits(problem.X_train), target, problem.y_train, spec.temperature, alpha
+    )
+    labels = pair.logits(problem.X_test).argmax(-1).numpy()
+    whole = (
+        losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).argmax(-1).numpy()
+    )
+    return [
+        [
+            float(loss[who]),
+            metrics.agreement(labels[who], whole.argmax(-1).numpy()),
+            metrics.accuracy(labels[who], problem.y_test.numpy()),
+        ]
+        for who in range(2)
+    ]
+
+
+def _ensemble(
+    spec: EnsembleSpec, store: Store, report: Report
+) -> tuple[Stack, Mapping[str, Tensor]]:
+    """Return the stack and the logits of an ensemble, kept in memory from one job to the next."""
+    key = (str(store.root), spec.digest)
+    if key not in _ensembles:
+        artifact = _found(store, "ensemble", spec, ensemble, report)
+        if len(_ensembles) >= 8:
+            _ensembles.pop(next(iter(_ensembles)))
+        logits = {
+            name: torch.from_numpy(artifact.arrays[name])
+            for name in ("train_logits", "test_logits")
+        }
+        _ensembles[key] = Stack.from_arrays(artifact.arrays), logits
+    return _ensembles[key]
+
+
+_ensembles: dict[tuple[str, str], tuple[Stack, Mapping[str, Tensor]]] = {}
+
+
+def _found(store: Store, kind: str, spec: Any, make: Any, report: Report) -> Artifact:
+    """Return an artifact, made now if the store does not have it or had to set it aside."""
+    artifact = store.get(kind, spec.digest)
+    if artifact is None:
+        make(spec, store, report)
+        artifact = store.get(kind, spec.digest)
+    if artifact is None:
+        raise RuntimeError(
+            f"The store at {store.root} did not keep a new {kind}; is its disk full?"
+        )
+    return artifact
+
+
+def _on_plane(stack: Stack, problem: ProblemSpec, plane: PlaneSpec) -> Stack:
+    if problem.plane is not None:
+        return stack
+    return stack.on_plane(load_plane(plane, problem.dataset))
+
+
+def _section_arrays(seen: Section, prefix: str = "") -> dict[str, NDArray[Any]]:
+    # The first class is one minus the rest: not kept, to keep stores small.
+    return {prefix + "proba": seen.proba[1:], prefix + "lines": seen.lines}
+
+
+def _packed(name: str, lines: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    cuts = np.cumsum([len(part) for part in lines])[:-1]
+    return {name + "_lines": np.concatenate(lines), name + "_cuts": cuts.astype(np.int64)}

@@ -1,24 +1,38 @@
 """Response fields and boundary lines of models on a plane; arrays out, nothing drawn here."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import torch
-from contourpy import FillType, LineType, contour_generator
+from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from distill_core.networks import Stack
 from distill_core.planes import Window
+from distill_core.tracing import RESOLUTION, Model, boundary_lines, joined
 
-# Grid points per side: enough for filled contours; lines are made exact on top of it.
-RESOLUTION = 100
+if TYPE_CHECKING:
+    from contourpy._contourpy import FillReturn_OuterOffset
+
+__all__ = [
+    "RESOLUTION",
+    "Model",
+    "Section",
+    "boundary_lines",
+    "combined_model",
+    "disagreement",
+    "joined",
+    "member_model",
+    "one_versus_rest",
+    "section",
+]
+
 # Points evaluated at once: keeps a wide stack's activations inside the processor's cache.
 _CHUNK = 2048
-
-# Coordinates (n, 2) float64 in, logits (n, n_classes) float64 out.
-Model = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+# Grid steps per step for regions of disagreement, which may be thin.
+_FINER = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,39 +118,6 @@ def section(model: Model, window: Window, resolution: int = RESOLUTION) -> Secti
     )
 
 
-def boundary_lines(
-    model: Model,
-    window: Window,
-    resolution: int = RESOLUTION,
-    logits: NDArray[np.float64] | None = None,
-) -> NDArray[np.float32]:
-    """Trace the lines on which a model's answer changes, shape (m, 2), NaN between pieces.
-
-    contourpy traces the zero level of the margin between the classes on a grid; every
-    vertex, which lies on a grid edge, is then moved along its edge onto the boundary by
-    root finding, to within 1e-6 of the window. A piece of boundary that crosses no grid
-    edge, such as an island smaller than a cell, is missed.
-
-    Parameters
-    ----------
-    model : callable
-        Coordinates (n, 2) to logits (n, n_classes).
-    window : Window
-        The square to look at.
-    resolution : int
-        Grid points per side.
-    logits : ndarray of shape (resolution², n_classes), optional
-        The model's answers on `window.grid(resolution)`, if they are known already.
-    """
-    if logits is None:
-        logits = model(window.grid(resolution))
-    n_classes = logits.shape[1]
-    # With two classes one margin says it all; otherwise each class has an outline.
-    outlined = range(1, 2) if n_classes == 2 else range(n_classes)
-    pieces = [_trace(model, window, resolution, logits, label) for label in outlined]
-    return _separated([piece for piece in pieces if len(piece)])
-
-
 def disagreement(a: Section, b: Section) -> NDArray[np.float32]:
     """Return the region in which two models answer differently, as rings (m, 2).
 
@@ -144,93 +125,74 @@ def disagreement(a: Section, b: Section) -> NDArray[np.float32]:
     Between grid points the region's edge is interpolated: it is for shading, while
     `Section.labels` is for counting.
     """
-    if len(a.proba) == 2:
-        field = (a.proba[1] - 0.5) * (b.proba[1] - 0.5)
-        level = 0.0
-    else:
-        field = np.where(a.labels == b.labels, 1.0, 0.0).astype(np.float32)
-        level = 0.5
+    both = np.stack([a.proba, b.proba])
+    on_top = np.unique(both.argmax(1))
+    if len(on_top) == 1:
+        return joined([])
+    # Positive where some class is ahead of its rivals in both models, and continuous. Each
+    # model is interpolated for itself: strips thinner than a cell are seen between them.
+    field = np.minimum(*(_lead(_finer(proba[on_top])) for proba in both)).max(0)
     u, v = a.window.axes(field.shape[0])
     generator = contour_generator(u, v, field, fill_type=FillType.OuterOffset)
-    filled = generator.filled(-np.inf, level)
+    points, offsets = cast("FillReturn_OuterOffset", generator.filled(-np.inf, 0.0))
     rings = [
         ring
-        for polygon, cuts in zip(filled[0], filled[1], strict=True)
+        for polygon, cuts in zip(points, offsets, strict=True)
         for ring in np.split(polygon, cuts[1:-1].astype(int))
     ]
-    return _separated(rings)
+    return joined(rings)
 
 
-def _margin(logits: NDArray[np.float64], label: int) -> NDArray[np.float64]:
-    """Return how far a class is ahead of the best other one, shape (n,)."""
-    return logits[:, label] - np.delete(logits, label, axis=1).max(1)
+def one_versus_rest(seen: Section, label: int) -> Section:
+    """Return one class against its strongest rival as a section of two classes.
 
+    The new class 1 has the probability `p_c / (p_c + max_other p)`: it is more than one
+    half exactly where the model answers c, and the lines are those that border c.
 
-def _trace(
-    model: Model,
-    window: Window,
-    resolution: int,
-    logits: NDArray[np.float64],
-    label: int,
-) -> NDArray[np.float64]:
-    """Trace the outline of one class and move its vertices onto it."""
-    margin = _margin(logits, label).reshape(resolution, resolution)
-    generator = contour_generator(
-        np.arange(resolution),
-        np.arange(resolution),
-        margin,
-        line_type=LineType.ChunkCombinedNan,
-    )
-    (index,) = generator.lines(0.0)[0]
-    if index is None:
-        return np.empty((0, 2))
-    u, v = window.axes(resolution)
-    corner, step = np.array([u[0], v[0]]), np.array([u[1] - u[0], v[1] - v[0]])
-    low, high = np.floor(index + 1e-9), np.ceil(index - 1e-9)
-    real = ~np.isnan(index[:, 0]) & (low != high).any(1)
-    vertices = corner + index * step
-    if real.any():
-        vertices[real] = _roots(
-            lambda uv: _margin(model(uv), label),
-            corner + low[real] * step,
-            corner + high[real] * step,
-            *(margin[end[real, 1].astype(int), end[real, 0].astype(int)] for end in (low, high)),
-        )
-    return vertices
-
-
-def _roots(
-    score: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    score_a: NDArray[np.float64],
-    score_b: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return a zero of `score` on each segment from a (n, 2) to b (n, 2), all at once.
-
-    The Illinois variant of regula falsi: exact in two evaluations where the score is
-    linear, as ReLU networks are almost everywhere, and safe where it is not.
+    Parameters
+    ----------
+    seen : Section
+        Of any number of classes.
+    label : int
+        The class c, counted from 0.
     """
-    t_a, t_b = np.zeros(len(a)), np.ones(len(a))
-    t = t_a
-    for _ in range(5):
-        with np.errstate(invalid="ignore", divide="ignore"):
-            t = (t_a * score_b - t_b * score_a) / (score_b - score_a)
-        t = np.where(np.isfinite(t), t, 0.5 * (t_a + t_b))
-        here = score(a + t[:, None] * (b - a))
-        crossed = np.sign(here) != np.sign(score_b)
-        t_a = np.where(crossed, t_b, t_a)
-        score_a = np.where(crossed, score_b, 0.5 * score_a)
-        t_b, score_b = t, here
-        if np.abs(t_a - t_b).max(initial=0) < 1e-5:
-            break
-    return a + t[:, None] * (b - a)
+    own = seen.proba[label].astype(float)
+    # Two probabilities that are both too small for a float32 say nothing: one half each.
+    rival = np.delete(seen.proba, label, axis=0).max(0)
+    one = np.divide(own, own + rival, out=np.full_like(own, 0.5), where=own + rival > 0)
+    proba = np.stack([1 - one, one]).astype(np.float32)
+    lines = _bordering(seen, label) if len(seen.lines) else seen.lines
+    return Section(seen.window, proba, lines)
 
 
-def _separated(pieces: list[NDArray[np.float64]]) -> NDArray[np.float32]:
-    """Join pieces (n_i, 2) to one array with a row of NaN between them."""
-    if not pieces:
-        return np.empty((0, 2), dtype=np.float32)
-    gap = np.full((1, 2), np.nan)
-    joined = [part for piece in pieces for part in (gap, piece)][1:]
-    return np.concatenate(joined).astype(np.float32)
+def _finer(proba: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities (n, r, r) on a grid `_FINER` times as fine, linear in between."""
+    for _ in range(2):
+        low, high = proba[..., :-1, None], proba[..., 1:, None]
+        between = low + np.arange(_FINER, dtype=np.float32) / _FINER * (high - low)
+        lines = between.reshape(*proba.shape[:-1], -1)
+        proba = np.concatenate([lines, proba[..., -1:]], axis=-1).swapaxes(1, 2)
+    return proba
+
+
+def _lead(proba: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how far each class is ahead of its strongest rival, shape (n_classes, r, r)."""
+    top = np.sort(proba, axis=0)[-2:]
+    return proba - np.where(proba == top[1], top[0], top[1])
+
+
+def _bordering(seen: Section, label: int) -> NDArray[np.float32]:
+    """Return those pieces of the lines that have a class on one of their sides."""
+    u, v = seen.window.axes(seen.proba.shape[-1])
+    index = (seen.lines - [u[0], v[0]]) / [u[1] - u[0], v[1] - v[0]]
+    log_proba = np.log(np.maximum(seen.proba, 1e-30))
+    # Each piece is between the two classes that are highest along it.
+    where = index.T[::-1]
+    along = np.array([map_coordinates(p, where, order=1, mode="nearest") for p in log_proba])
+    gaps = np.flatnonzero(np.isnan(seen.lines[:, 0]))
+    chosen = []
+    for part, heights in zip(np.split(seen.lines, gaps), np.split(along, gaps, 1), strict=True):
+        real = ~np.isnan(part[:, 0])
+        if label in heights[:, real].mean(1).argsort()[-2:]:
+            chosen.append(part[real])
+    return joined(chosen)

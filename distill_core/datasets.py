@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import special_ortho_group
-from sklearn.datasets import load_breast_cancer, make_classification, make_moons
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_wine,
+    make_classification,
+    make_moons,
+)
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -17,6 +23,8 @@ from distill_core.specs import DatasetSpec
 N_SAMPLES = 5000
 N_FEATURES = 20
 TEST_SHARE = 0.2
+# Spread of the blobs' centres, in widths of a blob: neighbours touch, and few samples are lost.
+_APART = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,15 +78,8 @@ def load(spec: DatasetSpec) -> Dataset:
     Dataset
         The same arrays in every process.
     """
-    if spec.name == "breast cancer":
-        bunch = load_breast_cancer()
-        return _split(
-            bunch.data,
-            bunch.target,
-            spec.seed,
-            tuple(bunch.feature_names),
-            tuple(bunch.target_names),
-        )
+    if spec.name in _REAL:
+        return _real(spec)
     if spec.name == "tutorial":
         X, y = make_classification(
             n_samples=N_SAMPLES,
@@ -89,10 +90,29 @@ def load(spec: DatasetSpec) -> Dataset:
         )
     else:
         generator = np.random.default_rng(spec.seed)
-        flat, y = _FLAT[spec.name](generator)
-        X = _hide(flat, generator)
+        if spec.name == "blobs":
+            X, y = _blobs(generator, spec.n_classes or 3)
+        elif spec.name == "spirals":
+            flat, y = _spirals(generator, spec.n_classes or 2)
+            X = _hide(flat, generator)
+        else:
+            flat, y = _FLAT[spec.name](generator)
+            X = _hide(flat, generator)
     names = [f"feature {i}" for i in range(X.shape[1])]
-    return _split(X, y, spec.seed, names, ("class 0", "class 1"))
+    classes = [f"class {i}" for i in range(spec.n_classes or 2)]
+    return _split(X, y, spec.seed, names, classes, stratified=len(classes) > 2)
+
+
+def _real(spec: DatasetSpec) -> Dataset:
+    """Return measured data; features that never change are left out."""
+    bunch = _REAL[spec.name]()
+    X, names = bunch.data, bunch.feature_names
+    if spec.name == "digits":
+        names = [f"pixel {i // 8}, {i % 8}" for i in range(X.shape[1])]
+    varies = np.ptp(X, axis=0) > 0
+    names = [name for name, kept in zip(names, varies, strict=True) if kept]
+    stratified = spec.name != "breast cancer"
+    return _split(X[:, varies], bunch.target, spec.seed, names, bunch.target_names, stratified)
 
 
 def _split(
@@ -101,9 +121,14 @@ def _split(
     seed: int,
     feature_names: Iterable[str],
     class_names: Iterable[str],
+    stratified: bool = False,
 ) -> Dataset:
+    """Split and standardise; a stratified split has each class in both parts.
+
+    The plain split is the tutorial's and stays as it is; two large classes need no more.
+    """
     X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_SHARE, random_state=seed
+        X, y, test_size=TEST_SHARE, random_state=seed, stratify=y if stratified else None
     )
     scaler = StandardScaler().fit(X_train)
     return Dataset(
@@ -140,13 +165,30 @@ def _rings(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray
     return radius[:, None] * np.c_[np.cos(angle), np.sin(angle)], ring % 2
 
 
-def _spirals(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Two arms that wind once and a half around each other."""
-    y = generator.integers(2, size=N_SAMPLES)
+def _spirals(
+    generator: np.random.Generator, n_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """One arm per class; each winds once and a half around the others."""
+    y = generator.integers(n_classes, size=N_SAMPLES)
     turn = np.sqrt(generator.uniform(0.02, 1, N_SAMPLES)) * 3 * np.pi
-    angle = turn + np.pi * y
+    angle = turn + 2 * np.pi * y / n_classes
     flat = turn[:, None] * np.c_[np.cos(angle), np.sin(angle)] / 3
-    return flat + generator.normal(scale=0.18, size=flat.shape), y
+    # More arms lie closer to each other: the blur shrinks with the gap.
+    return flat + generator.normal(scale=0.36 / n_classes, size=flat.shape), y
+
+
+def _blobs(
+    generator: np.random.Generator, n_classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Two round clouds per class, their centres and widths drawn in all dimensions (n, 20).
+
+    Some classes are nearer to each other than the rest, which is what soft targets tell.
+    """
+    centres = generator.normal(scale=_APART, size=(n_classes, 2, N_FEATURES))
+    width = generator.uniform(0.7, 1.3, (n_classes, 2))
+    y, part = generator.integers(n_classes, size=N_SAMPLES), generator.integers(2, size=N_SAMPLES)
+    noise = generator.normal(size=(N_SAMPLES, N_FEATURES))
+    return centres[y, part] + width[y, part, None] * noise, y
 
 
 def _checkerboard(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -159,6 +201,7 @@ def _checkerboard(generator: np.random.Generator) -> tuple[NDArray[np.float64], 
 _FLAT = {
     "moons": _moons,
     "rings": _rings,
-    "spirals": _spirals,
     "checkerboard": _checkerboard,
 }
+
+_REAL = {"breast cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}

@@ -8,7 +8,7 @@ is the engine's business.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -36,6 +36,9 @@ _SNAPSHOT_EVERY = 0.4
 _SNAPSHOT_RESOLUTION = 48
 # Playback frames are small on the wire and many, so their grid is coarser than the picture's.
 _FRAME_RESOLUTION = 60
+
+
+Combine = Literal["logits", "probabilities"]
 
 
 class Report(Protocol):
@@ -84,8 +87,8 @@ def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
         spec.digest,
         {**stack.to_arrays(), **{name: value.numpy() for name, value in logits.items()}},
         {
-            "accuracy": metrics.accuracy(proba.argmax(-1), y),
-            "member_accuracy": [metrics.accuracy(labels, y) for labels in members],
+            "accuracy": float(metrics.accuracy(proba.argmax(-1), y)),
+            "member_accuracy": metrics.accuracy(members, y).tolist(),
             "n_parameters": stack.n_parameters,
         },
     )
@@ -117,16 +120,15 @@ def student(spec: StudentSpec, store: Store, report: Report = silent) -> None:
         logits["train_logits"],
         on_step=lambda done, total, _: report(done, total),
     )
-    y = problem.y_test.numpy()
-    target = losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).numpy()
     proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
+    results = _against(proba, logits["test_logits"], problem.y_test, spec.ensemble.combine)
     store.put(
         "student",
         spec.digest,
         {**pair.to_arrays(), "test_labels": proba.argmax(-1)},
         {
-            "student": _against(proba[0], target, y),
-            "twin": _against(proba[1], target, y),
+            "student": {name: float(both[0]) for name, both in results.items()},
+            "twin": {name: float(both[1]) for name, both in results.items()},
             "n_parameters": pair.n_parameters,
             "compression": teachers.n_parameters * teachers.k / pair.n_parameters,
         },
@@ -189,16 +191,13 @@ def replicates(spec: ReplicatesSpec, store: Store, report: Report = silent) -> N
         logits["train_logits"],
         on_step=lambda done, total, _: report(done, total),
     )
-    y = problem.y_test.numpy()
+    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
     combine = spec.student.ensemble.combine
-    target = losses.soft_targets(logits["test_logits"], 1.0, combine).numpy()
-    results = [
-        _against(p, target, y) for p in torch.softmax(stack.logits(problem.X_test), -1).numpy()
-    ]
+    results = _against(proba, logits["test_logits"], problem.y_test, combine)
     arrays = {
-        f"{who}_{name}": np.array([result[name] for result in part])
-        for who, part in (("student", results[: spec.n_seeds]), ("twin", results[spec.n_seeds :]))
-        for name in results[0]
+        f"{who}_{name}": part
+        for name, values in results.items()
+        for who, part in zip(("student", "twin"), np.split(values, 2), strict=True)
     }
     store.put("replicates", spec.digest, arrays)
 
@@ -215,35 +214,32 @@ def read_lines(artifact: Artifact, name: str) -> list[NDArray[np.float32]]:
     return np.split(artifact.arrays[name + "_lines"], artifact.arrays[name + "_cuts"])
 
 
-def _against(proba: NDArray[Any], target: NDArray[Any], y: NDArray[Any]) -> dict[str, float]:
-    """Return a model's figures on test data, against the ensemble and against the labels."""
+def _against(
+    proba: NDArray[Any], test_logits: Tensor, y_test: Tensor, combine: Combine
+) -> dict[str, NDArray[np.float64]]:
+    """Return figures on test data of k models (k, n, n_classes), each of shape (k,)."""
+    target = losses.soft_targets(test_logits, 1.0, combine).numpy()
+    labels = proba.argmax(-1)
     return {
-        "agreement": metrics.agreement(proba.argmax(-1), target.argmax(-1)),
-        "accuracy": metrics.accuracy(proba.argmax(-1), y),
-        "kl": metrics.kl_divergence(target, proba),
+        "agreement": metrics.agreement(labels, target.argmax(-1)),
+        "accuracy": metrics.accuracy(labels, y_test.numpy()),
+        "kl": metrics.kl_divergence(np.broadcast_to(target, proba.shape), proba),
     }
 
 
 def _curve_point(
     pair: Stack, spec: StudentSpec, problem: Problem, logits: Mapping[str, Tensor]
-) -> list[list[float]]:
-    target = losses.soft_targets(logits["train_logits"], spec.temperature, spec.ensemble.combine)
+) -> NDArray[np.float64]:
+    """Return the training loss, agreement and accuracy of student and twin, shape (2, 3)."""
+    combine = spec.ensemble.combine
+    target = losses.soft_targets(logits["train_logits"], spec.temperature, combine)
     alpha = torch.tensor([spec.alpha, 0.0]).view(-1, 1, 1)
     loss = losses.distillation_loss(
         pair.logits(problem.X_train), target, problem.y_train, spec.temperature, alpha
     )
-    labels = pair.logits(problem.X_test).argmax(-1).numpy()
-    whole = (
-        losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).argmax(-1).numpy()
-    )
-    return [
-        [
-            float(loss[who]),
-            metrics.agreement(labels[who], whole.argmax(-1).numpy()),
-            metrics.accuracy(labels[who], problem.y_test.numpy()),
-        ]
-        for who in range(2)
-    ]
+    proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
+    test = _against(proba, logits["test_logits"], problem.y_test, combine)
+    return np.stack([loss.numpy(), test["agreement"], test["accuracy"]], axis=1)
 
 
 def _ensemble(

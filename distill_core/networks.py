@@ -13,6 +13,10 @@ from torch import Tensor
 
 from distill_core.planes import Plane
 
+# Floats per block of parameter memory. Vector kernels round the rest of an array that fills no
+# whole vector by other instructions; without a rest, no parameter depends on the stack's size.
+_BLOCK = 16
+
 
 @dataclass(frozen=True, eq=False)
 class Stack:
@@ -20,8 +24,9 @@ class Stack:
 
     Parameters
     ----------
-    flat : Tensor of shape (n_parameters * k,)
-        The memory of all parameters, so that an optimiser can treat them as one.
+    flat : Tensor of shape (at least n_parameters * k,)
+        The memory of all parameters, so that an optimiser can treat them as one; zeros fill
+        its last block.
     weights : tuple of Tensor, each (k, in, out)
         Views into `flat`, one per layer.
     biases : tuple of Tensor, each (k, 1, out)
@@ -37,8 +42,9 @@ class Stack:
         """Return k networks with layer sizes (inputs, hidden..., classes), zeros everywhere."""
         shapes = [shape for i, o in itertools.pairwise(sizes) for shape in ((k, i, o), (k, 1, o))]
         lengths = [math.prod(shape) for shape in shapes]
-        flat = torch.zeros(sum(lengths))
-        views = [part.view(shape) for part, shape in zip(flat.split(lengths), shapes, strict=True)]
+        flat = torch.zeros(math.ceil(sum(lengths) / _BLOCK) * _BLOCK)
+        parts = flat[: sum(lengths)].split(lengths)
+        views = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
         return cls(flat, tuple(views[::2]), tuple(views[1::2]))
 
     @classmethod
@@ -77,7 +83,7 @@ class Stack:
     @property
     def n_parameters(self) -> int:
         """Number of parameters of one network."""
-        return self.flat.numel() // self.k
+        return n_parameters(self.sizes)
 
     def layers(self) -> list[tuple[Tensor, Tensor]]:
         """Return (weight, bias) of every layer, the first layer first."""

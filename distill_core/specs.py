@@ -7,9 +7,19 @@ core, and its digest is the key of every stored result. No arrays, no training h
 import hashlib
 import json
 import math
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 DEPTHS = (1, 2, 3)
@@ -19,10 +29,19 @@ EPOCHS = (1, 2, 4, 8, 12, 16, 24, 32, 48)
 MAX_MEMBERS = 24
 
 DatasetName = Literal["tutorial", "moons", "rings", "spirals", "checkerboard", "breast cancer"]
+# Literals nest: these are all names and kinds that a spec may have.
+AnyDatasetName = Literal["blobs", "wine", "digits", "upload", DatasetName]
 PlaneKind = Literal[
     "class centres", "principal components", "discriminant", "two features", "random"
 ]
+AnyPlaneKind = Literal["three samples", "between", PlaneKind]
+# How many classes the data whose classes can be counted out has, unless told.
+N_CLASSES = {"blobs": 3, "spirals": 2}
+_REAL = ("breast cancer", "wine", "digits", "upload")
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+# abs: -0.0 equals 0.0 and must have the same digest.
+Share = Annotated[float, Field(ge=0, le=1), AfterValidator(abs)]
+Offset = Annotated[float, Field(ge=-10, le=10), AfterValidator(lambda offset: offset + 0.0)]
 
 # Part of every digest: raise it when the same spec starts to mean other numbers.
 _FORMAT = 1
@@ -51,9 +70,15 @@ class Spec(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Name of everything computed from this spec: 32 hexadecimal digits."""
+        """Name of everything computed from this spec: 32 hexadecimal digits.
+
+        What is computed from an uploaded table has the table's first 16 digits in front, so
+        that it can be found and deleted with the table.
+        """
         content = {"format": _FORMAT, "spec": type(self).__name__, **self.model_dump(mode="json")}
-        return hashlib.sha256(canonical_json(content)).hexdigest()[:32]
+        digest = hashlib.sha256(canonical_json(content)).hexdigest()[:32]
+        table = _table_in(self)
+        return digest if table is None else table[:16] + digest[:16]
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some values changed, validated like a new one."""
@@ -61,30 +86,86 @@ class Spec(BaseModel):
 
 
 class DatasetSpec(Spec):
-    """Which data: its name and, for the generated ones, the seed they are drawn with."""
+    """Which data: its name and, for the generated ones, the seed they are drawn with.
 
-    name: DatasetName = "tutorial"
+    `n_classes` (2 to 5) belongs to blobs and spirals, `table` (the digest under which
+    `uploads.keep` stored it) to an upload.
+    """
+
+    name: AnyDatasetName = "tutorial"
     seed: Seed = 42
+    n_classes: Annotated[int, Field(ge=2, le=5)] | None = None
+    table: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("n_classes") is not None:
+            return values
+        usual = N_CLASSES.get(name) if isinstance(name := values.get("name"), str) else None
+        return values if usual is None else {**values, "n_classes": usual}
 
     @model_validator(mode="after")
     def _real_data_has_no_seed(self) -> Self:
-        if self.name == "breast cancer" and self.seed != 42:
+        if self.name in _REAL and self.seed != 42:
             raise ValueError(
-                f"Dataset 'breast cancer' is real data: its split seed is 42, got {self.seed}."
+                f"Dataset {self.name!r} is real data: its split seed is 42, got {self.seed}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.n_classes is not None and self.name not in N_CLASSES:
+            raise ValueError(
+                "A number of classes goes with the datasets 'blobs' and 'spirals', "
+                f"got dataset {self.name!r}."
+            )
+        if self.table is not None and self.name != "upload":
+            raise ValueError(f"A table goes with the dataset 'upload', got dataset {self.name!r}.")
+        if self.name == "upload" and not re.fullmatch("[0-9a-f]{32}", self.table or ""):
+            raise ValueError(
+                "The dataset 'upload' needs a table named by 32 hexadecimal digits, "
+                f"got {_short(self.table)}."
             )
         return self
 
 
 class PlaneSpec(Spec):
-    """How the 2-D slice is chosen; `features` and `seed` belong to one kind each."""
+    """How the 2-D slice is chosen; what belongs to one kind of plane alone is None elsewhere.
 
-    kind: PlaneKind = "class centres"
+    Parameters
+    ----------
+    kind : str
+        The way to choose.
+    features : tuple of two int
+        Of "two features", counted from 0.
+    seed : int
+        Of "random".
+    samples : tuple of three int, optional
+        Of "three samples": training samples counted from 0, of at least two classes. None
+        there: a typical sample of each class.
+    ends : tuple of two PlaneSpec
+    t : float
+        Of "between": the planes it lies between, and how far from the first (0) to the
+        second (1).
+    offset : float
+        How far the plane is moved along the direction normal to it in which the data
+        spreads most, in standard deviations of that spread.
+    """
+
+    kind: AnyPlaneKind = "class centres"
     features: tuple[int, int] | None = None
     seed: Seed | None = None
+    samples: tuple[int, int, int] | None = None
+    ends: tuple["PlaneSpec", "PlaneSpec"] | None = None
+    t: Share | None = None
+    offset: Offset = 0.0
 
     @model_validator(mode="before")
     @classmethod
-    def _fill(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _fill(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
         if values.get("kind") == "two features" and values.get("features") is None:
             values = {**values, "features": (0, 1)}
         if values.get("kind") == "random" and values.get("seed") is None:
@@ -107,12 +188,48 @@ class PlaneSpec(Spec):
             raise ValueError(f"A plane seed goes with the plane 'random', got plane {self.kind!r}.")
         return self
 
+    @model_validator(mode="after")
+    def _three_different_samples(self) -> Self:
+        if self.samples is None:
+            return self
+        if self.kind != "three samples":
+            raise ValueError(
+                f"Samples are chosen only on the plane 'three samples', got plane {self.kind!r}."
+            )
+        if min(self.samples) < 0 or len(set(self.samples)) < 3:
+            raise ValueError(
+                "A plane needs three different training samples counted from 0, "
+                f"got {_short(self.samples)}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _between_two_planes(self) -> Self:
+        given = (self.ends is not None, self.t is not None)
+        if given != (self.kind == "between",) * 2:
+            raise ValueError(
+                "Two ends and a t from 0 to 1 make the plane 'between' and no other, "
+                f"got plane {self.kind!r} with {_short(self.ends)} and t = {self.t}."
+            )
+        if self.ends is not None and "between" in (end.kind for end in self.ends):
+            raise ValueError("The ends of a plane 'between' must be planes of other kinds.")
+        return self
+
 
 class ProblemSpec(Spec):
     """What the models see: coordinates on a plane (slice view) or, without one, all features."""
 
     dataset: DatasetSpec = DatasetSpec()
     plane: PlaneSpec | None = PlaneSpec()
+
+    @model_validator(mode="after")
+    def _projection_knows_no_offset(self) -> Self:
+        if self.plane is not None and self.plane.offset:
+            raise ValueError(
+                "In the slice view every point is projected onto the plane, so an offset would "
+                f"change nothing: it should be 0, got {self.plane.offset:g}."
+            )
+        return self
 
 
 class Schedule(Spec):
@@ -125,7 +242,7 @@ class Schedule(Spec):
     epochs: Annotated[int, Field(ge=1, le=200)]
     batch_size: Annotated[int, Field(ge=8, le=4096)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    weight_decay: Share = 0.0
     shape: Literal["one-cycle", "constant"] = "one-cycle"
 
     ENSEMBLE: ClassVar["Schedule"]
@@ -135,7 +252,7 @@ class Schedule(Spec):
 
 
 # Chosen by `python -m benchmarks schedules`, which compares them with the tutorial's.
-Schedule.ENSEMBLE = Schedule(epochs=8, batch_size=64, learning_rate=4e-3, shape="constant")
+Schedule.ENSEMBLE = Schedule(epochs=10, batch_size=64, learning_rate=3e-3, shape="constant")
 Schedule.STUDENT = Schedule(epochs=12, batch_size=128, learning_rate=2e-2)
 Schedule.TUTORIAL_ENSEMBLE = Schedule(
     epochs=30, batch_size=64, learning_rate=1e-3, shape="constant"
@@ -152,7 +269,7 @@ class EnsembleSpec(Spec):
     n_members: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] = 12
     seed: Seed = 0
     hidden: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (256, 128, 64)
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+    dropout: Annotated[Share, Field(lt=1)] = 0.3
     combine: Literal["logits", "probabilities"] = "logits"
     schedule: Schedule = Schedule.ENSEMBLE
 
@@ -171,7 +288,7 @@ class StudentSpec(Spec):
     width: Annotated[int, Field(ge=1, le=1024)] = 64
     depth: Annotated[int, Field(ge=1, le=3)] = 2
     temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
-    alpha: Annotated[float, Field(ge=0, le=1)] = 0.7
+    alpha: Share = 0.7
     seed: Seed = 0
     schedule: Schedule = Schedule.STUDENT
 
@@ -242,11 +359,24 @@ def canonical_json(value: Any) -> bytes:
     ).encode()
 
 
+def _table_in(value: Any) -> str | None:
+    """Return the uploaded table that a spec is about, however deep it is mentioned."""
+    if isinstance(value, DatasetSpec):
+        return value.table
+    parts: Iterable[Any] = ()
+    if isinstance(value, Spec):
+        parts = dict(value).values()
+    elif isinstance(value, tuple | list):
+        parts = value
+    return next((table for part in parts if (table := _table_in(part)) is not None), None)
+
+
 def _check_plane(plane: PlaneSpec, problem: ProblemSpec) -> None:
     if problem.plane is not None and problem.plane != plane:
+        other = repr(plane.kind) if plane.kind != problem.plane.kind else "another of that kind"
         raise ValueError(
             f"In the slice view models live on their own plane, {problem.plane.kind!r}; "
-            f"they cannot be seen on {plane.kind!r}."
+            f"they cannot be seen on {other}."
         )
 
 
@@ -258,8 +388,12 @@ def _sentence(error: Any) -> str:
     received = _short(error["input"])
     if error["type"] == "extra_forbidden":
         return f"There is no setting called {_short(name)}."
-    allowed = error["msg"].removeprefix("Input should be ")
-    return f"{name} should be {allowed}, got {received}."
+    if error["type"] == "missing":
+        return f"The setting {_short(name)} is missing."
+    message, usual = error["msg"], "Input should be "
+    if not message.startswith(usual):
+        return f"{name}: {message}, got {received}."
+    return f"{name} should be {message.removeprefix(usual)}, got {received}."
 
 
 def _short(value: Any) -> str:

@@ -1,0 +1,33 @@
+"""The server: `streamlit run app.py`. Starts the workers with it and hands over to the pages."""
+
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.frame import service
+from pages.frame.boundary_view import plotly_route
+from pages.frame.delivery import CompressedStatic, SecurityHeaders
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
+    """Start the workers before the first visitor comes, stop them after the last."""
+    service.warm_up()
+    # Streamlit collects garbage after every run of a page; what is loaded by now will stay,
+    # so it need not be searched each time.
+    gc.collect()
+    gc.freeze()
+    yield {}
+    service.engine().close()
+
+
+app = st.App(
+    Path(__file__).parent / "pages" / "frame" / "router.py",
+    lifespan=lifespan,
+    routes=[plotly_route()],
+    middleware=[Middleware(SecurityHeaders), Middleware(CompressedStatic)],
+)

@@ -1,0 +1,152 @@
+"""The command line: `python -m distill_core <command>`. Arguments and printing, nothing else."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from distill_core.intervals import Interval
+from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, reproduce
+from distill_core.specs import SpecError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Answers what it cannot understand with one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message.rstrip('.')}.\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Arguments without the program's name; those of the process by default.
+
+    Raises
+    ------
+    SystemExit
+        With code 2 when the arguments cannot be used, after one sentence on standard error.
+    """
+    parser = _Parser(prog="python -m distill_core", description="Distillation, measured.")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    _add_reproduce(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except SpecError as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _add_reproduce(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    about = "re-run the tutorial's experiment over seeds: ensemble, distilled student, twin"
+    parser = commands.add_parser("reproduce", help=about, description=about)
+    defaults = ReproductionSpec()
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=defaults.seeds,
+        metavar="N",
+        help="repeat with the seeds 0 to N - 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--schedule",
+        choices=("project", "tutorial"),
+        default=defaults.schedule,
+        help="epochs, batch size and learning rate of the project, or the tutorial's "
+        "longer ones (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.set_defaults(run=_reproduce)
+
+
+def _reproduce(arguments: argparse.Namespace) -> None:
+    spec = ReproductionSpec(seeds=arguments.seeds, schedule=arguments.schedule)
+
+    def say(trial: Trial) -> None:
+        print(
+            f"seed {trial.seed} ({trial.seed + 1} of {spec.seeds}): "
+            f"ensemble {trial.ensemble_accuracy:.1%}, "
+            f"distilled {trial.distilled_accuracy:.1%}, "
+            f"hard-label {trial.baseline_accuracy:.1%}, "
+            f"{trial.ensemble_seconds + trial.students_seconds:.1f} s of training",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    result = reproduce(spec, on_trial=say)
+    print(
+        json.dumps(result.to_json(), indent=2, allow_nan=False)
+        if arguments.json
+        else _table(spec, result)
+    )
+
+
+def _table(spec: ReproductionSpec, result: Reproduction) -> str:
+    """Say in words what was compared with what, over which seeds, and how sure it is."""
+    n = spec.seeds
+    student = spec.student(0)
+    gain = result.gain_points()
+    over = [
+        f"Means over {n} seeds, each with its own ensemble; in brackets 95% intervals over seeds."
+    ]
+    verdict = [
+        "Its interval does not hold 0: distillation makes a difference here beyond seed noise."
+        if gain.excludes(0)
+        else "Its interval holds 0: these seeds do not show that distillation helps or harms."
+    ]
+    if n == 1:
+        over = ["One seed: how much these numbers vary from seed to seed cannot be said."]
+        verdict = []
+    rows = [
+        ("accuracy of the ensemble", _percent(result.over_seeds("ensemble_accuracy"))),
+        ("accuracy of the distilled student", _percent(result.over_seeds("distilled_accuracy"))),
+        ("accuracy of its hard-label twin", _percent(result.over_seeds("baseline_accuracy"))),
+        ("gain by distillation, in points", _points(gain)),
+        ("agreement, student and ensemble", _percent(result.over_seeds("agreement"))),
+        ("agreement, twin and ensemble", _percent(result.over_seeds("baseline_agreement"))),
+        ("parameters of one teacher", f"{result.teacher_parameters:>7,}"),
+        ("parameters of the ensemble", f"{result.ensemble_parameters:>7,}"),
+        ("parameters of a student", f"{result.student_parameters:>7,}"),
+        ("compression, ensemble / student", f"{result.compression:>7.1f} times"),
+        ("seconds, training the ensembles", f"{result.seconds('ensemble'):>7.1f}"),
+        ("seconds, training the students", f"{result.seconds('students'):>7.1f}"),
+        ("seconds, start to end", f"{result.wall_seconds:>7.1f} (seeds side by side)"),
+    ]
+    return "\n".join(
+        [
+            f"The tutorial's experiment on all 20 features: {student.ensemble.n_members} teachers, "
+            f"student width {student.width},",
+            f"T = {student.temperature:g}, alpha = {student.alpha:g} (the weight on the ensemble), "
+            f"{spec.schedule} schedule.",
+            *over,
+            "",
+            *(f"  {label:<36}{value}" for label, value in rows),
+            "",
+            "Accuracy and agreement are on test data. The gain is the distilled student's accuracy",
+            "minus its hard-label twin's, paired by seed: same start, same batches, only the loss",
+            "differs.",
+            *verdict,
+        ]
+    )
+
+
+def _percent(value: Interval) -> str:
+    mean = f"{100 * value.mean:7.2f} %"
+    return mean if value.n == 1 else f"{mean}  [{100 * value.low:.2f}, {100 * value.high:.2f}]"
+
+
+def _points(value: Interval) -> str:
+    mean = f"{value.mean:+7.2f}"
+    return mean if value.n == 1 else f"{mean}    [{value.low:+.2f}, {value.high:+.2f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Beside a job on a Dask worker: a store of its own, its report, how it learns to stop."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import distributed
+import numpy as np
+import threadpoolctl  # type: ignore[import-untyped]
+from distributed.diagnostics.plugin import WorkerPlugin
+from numpy.typing import NDArray
+from safetensors.numpy import save
+
+from distill_core.engine.worker import PROGRESS_EVERY, Arrays, Call, Cancelled, execute, warm_up
+from distill_core.store import Artifact, Store
+
+Name = tuple[str, str]  # kind, digest
+Carried = dict[Name, Artifact | None]  # None: the server has nothing of that name
+Answer = tuple[Name | None, Carried]  # what the job wants and lacks; else what it made
+
+_running: dict[Any, "_Report"] = {}
+
+
+class Warmth(WorkerPlugin):
+    """Warms every worker that is or will be there, and tells a job that it was cancelled."""
+
+    name = "distill-core"
+    idempotent = True
+
+    def setup(self, worker: distributed.Worker) -> None:
+        """Warm a worker before it takes its first job."""
+        warm_up()
+
+    def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
+        """Stop a job that Dask forgets while it runs: its thread would go on."""
+        report = _running.get(key)
+        if report is not None and start == "executing" and finish == "released":
+            report.stopped = True
+
+
+class _Report:
+    """See `worker.Report`."""
+
+    def __init__(self, worker: distributed.Worker, topic: str, attempt: int) -> None:
+        self._worker = worker
+        self._topic = topic
+        self._attempt = attempt
+        self._due = 0.0
+        self.stopped = False
+
+    def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
+        if self.stopped:
+            raise Cancelled("Nobody waits for this any more.")
+        now = time.monotonic()
+        if now < self._due and arrays is None:
+            return
+        self._due = now + PROGRESS_EVERY
+        data = None if arrays is None else save({k: _in_order(a) for k, a in arrays.items()})
+        self._log(done=done, total=total, arrays=data)
+
+    def started(self) -> None:
+        self._log()
+
+    def _log(self, **message: Any) -> None:
+        self._worker.log_event(self._topic, {"attempt": self._attempt, **message})
+
+
+class _MissingError(Exception):
+    """A job looked for something that the server may have."""
+
+    def __init__(self, kind: str, digest: str) -> None:
+        super().__init__(f"{kind} {digest} is not here yet.")
+        self.wanted = kind, digest
+
+
+class _WorkerStore(Store):
+    """The worker's own folder; what it lacks is asked of the server once."""
+
+    def __init__(self, root: Path, carried: Carried) -> None:
+        super().__init__(root)
+        self._absent = {name for name, artifact in carried.items() if artifact is None}
+        for name, artifact in carried.items():
+            if artifact is not None and not super().has(*name):
+                super().put(*name, artifact.arrays, artifact.meta)
+        self.made: list[Name] = []
+
+    def put(
+        self,
+        kind: str,
+        digest: str,
+        arrays: Mapping[str, NDArray[Any]],
+        meta: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().put(kind, digest, arrays, meta)
+        self.made.append((kind, digest))
+
+    def get(self, kind: str, digest: str) -> Artifact | None:
+        artifact = super().get(kind, digest)
+        if artifact is None:
+            self._ask(kind, digest)
+        return artifact
+
+    def has(self, kind: str, digest: str) -> bool:
+        found = super().has(kind, digest)
+        if not found:
+            self._ask(kind, digest)
+        return found
+
+    def _ask(self, kind: str, digest: str) -> None:
+        if (kind, digest) not in (*self._absent, *self.made):
+            raise _MissingError(kind, digest)
+
+
+def run(topic: str, attempt: int, call: Call, carried: Carried) -> Answer:
+    """Run a job; return what it wants and lacks, or else what it made."""
+    worker = distributed.get_worker()
+    key = worker.get_current_task()
+    report = _Report(worker, topic, attempt)
+    report.started()
+    _running[key] = report
+    try:
+        # Limits of some libraries hold for one thread only, and this one may be new.
+        threadpoolctl.threadpool_limits(1)
+        store = _WorkerStore(Path(worker.local_directory) / "store", carried)
+        execute(call, store, report)
+        return None, {name: Store.get(store, *name) for name in store.made}
+    except _MissingError as error:
+        return error.wanted, {}
+    finally:
+        del _running[key]
+
+
+def _in_order(array: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(array, order="C")

@@ -1,0 +1,324 @@
+"""Where visitors ask: the policy, the store and the workers brought together."""
+
+import collections
+import functools
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from concurrent.futures import BrokenExecutor, Future
+from typing import Protocol, Self
+
+from distill_core.engine.job import Job
+from distill_core.engine.policy import OUTCOMES, Board, Key, Start, Stop, Task, unwanted
+from distill_core.engine.worker import (
+    Arrays,
+    Cancelled,
+    EngineError,
+    JobFunction,
+    Seat,
+    is_ours,
+)
+from distill_core.specs import Spec
+from distill_core.store import Store
+
+# Seconds for which a failure answers the same request without another try, and how many.
+_REMEMBERED, _N_REMEMBERED = 5.0, 128
+
+_log = logging.getLogger(__name__)
+
+
+class _Workers(Protocol):
+    """What the engine needs from local processes or a cluster."""
+
+    def start(self) -> None: ...
+    def take(self) -> Seat | None: ...
+    def pids(self) -> list[int]: ...
+    def wait_ready(self, timeout: float | None = None) -> bool: ...
+    def failure(self) -> str | None: ...
+    def revive(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Engine:
+    """Runs jobs on warm workers for many visitors at once; safe from any thread.
+
+    The engine holds the queue itself and gives a worker a job only when the worker is
+    idle, so dropping a job that waits costs nothing. It has no thread of its own: every
+    request and every end of a job moves it on.
+
+    Parameters
+    ----------
+    store : Store
+        Where results go and where finished work is looked up.
+    n_workers : int, optional
+        How many local processes; default: one per core that this process may use.
+    scheduler : str, optional
+        Address of a Dask scheduler, such as `tcp://host:8786`, whose workers run the jobs
+        instead. Default: the environment variable `DISTILL_SCHEDULER`.
+
+    Raises
+    ------
+    EngineError
+        When the scheduler cannot be used.
+    """
+
+    def __init__(
+        self, store: Store, *, n_workers: int | None = None, scheduler: str | None = None
+    ) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._board = Board()
+        self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
+        self._closed = False
+        address = scheduler or os.environ.get("DISTILL_SCHEDULER")
+        self._workers = self._cluster(address) if address else self._local(n_workers)
+        self._workers.start()
+        _close_at_exit(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def request(
+        self,
+        visitor: str | None,
+        function: JobFunction,
+        spec: Spec,
+        *,
+        kind: str,
+        slot: str = "main",
+    ) -> Job:
+        """Ask for a result; what the store has, or somebody else asked for, is not run again.
+
+        A visitor wants one thing per slot at a time: the request replaces the one before.
+        If nobody else wants that one, it is dropped from the queue or asked to stop.
+
+        Parameters
+        ----------
+        visitor : str or None
+            Who asks. None: work ahead, done while no visitor's job waits; it steps aside
+            for visitors, starts again afterwards and is never replaced.
+        function : callable
+            From `distill_core.jobs`; takes (spec, store, report) and puts an artifact of
+            this kind under the spec's digest.
+        spec : Spec
+            What to make.
+        kind : str
+            The kind of artifact.
+        slot : str
+            Which of the visitor's wishes this is.
+
+        Returns
+        -------
+        Job
+            Finished already when the store has the result, or when it failed a moment ago.
+
+        Raises
+        ------
+        EngineError
+            When the engine is closed.
+        """
+        name = function.__module__, function.__qualname__
+        key = (".".join(name), spec.digest, kind)
+        stored = self._store.has(kind, spec.digest)
+        self._workers.revive()
+        stops = []
+        with self._lock:
+            if self._closed:
+                raise EngineError("The engine is closed and takes no more requests.")
+            task = self._board.live.get(key)
+            job = task.job if task else self._known(key, stored)
+            if job is None:
+                task = self._board.enlist(key, (*name, spec))
+                job = task.job
+            if visitor is not None:
+                stops = self._board.hold((visitor, slot), task)
+            elif task is not None:
+                task.background = True
+        self._dispatch(stops)
+        return job
+
+    def release(self, visitor: str, slot: str | None = None) -> None:
+        """Give up what a visitor asked for, in one slot or in all."""
+        with self._lock:
+            holders = self._board.holders(visitor, slot)
+            stops = [stop for holder in holders for stop in self._board.hold(holder, None)]
+        self._dispatch(stops)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return for each kind how many jobs ended how.
+
+        `done` ran to the end, `failed`, `cancelled` while they ran, `dropped` from the queue,
+        `retried` after their worker died, `yielded` to a visitor.
+        """
+        with self._lock:
+            counts = self._board.counts
+            return {kind: {o: counter[o] for o in OUTCOMES} for kind, counter in counts.items()}
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs that run, those asked to stop included, and those that wait."""
+        with self._lock:
+            return self._board.jobs()
+
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the workers that are alive, in a cluster on many machines."""
+        return self._workers.pids()
+
+    def wait_ready(self, timeout: float | None = None) -> bool:
+        """Wait until all workers are warm; say whether they are.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits for ever.
+        """
+        return self._workers.wait_ready(timeout)
+
+    def close(self) -> None:
+        """Cancel all jobs and end all local workers.
+
+        Happens by itself when the interpreter ends. However the server ends, no worker
+        outlives it.
+        """
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for task in {*self._board.live.values(), *self._board.running.values()}:
+                self._board.finish(task, "cancelled", Cancelled("The engine was closed."))
+        self._workers.close()
+
+    def _local(self, n_workers: int | None) -> _Workers:
+        from distill_core.engine.local import LocalWorkers
+
+        if n_workers is None:
+            cores = getattr(os, "sched_getaffinity", lambda _: ())(0)
+            n_workers = len(cores) or os.cpu_count() or 1
+        return LocalWorkers(self._store.root, n_workers, self._reported, self._dispatch)
+
+    def _cluster(self, address: str) -> _Workers:
+        try:
+            from distill_core.engine.cluster import ClusterWorkers
+        except ImportError as error:
+            raise EngineError(
+                f"Jobs for the scheduler {address} need the package 'distributed' ({error}): "
+                "install it with pip install distributed."
+            ) from error
+        return ClusterWorkers(address, self._store, self._reported, self._rerun, self._dispatch)
+
+    # A seat is never touched under the lock: what it does may end a job, which takes the lock.
+
+    def _dispatch(self, stops: Iterable[Stop] = ()) -> None:
+        """Stop what has to stop and start what can start."""
+        with self._lock:
+            starts, more = self._plan()
+        for seat, attempt in (*stops, *more):
+            seat.stop(attempt)
+        for seat, attempt, call in starts:
+            future = seat.submit(attempt, call)
+            future.add_done_callback(functools.partial(self._ended, attempt))
+
+    def _plan(self) -> tuple[list[Start], list[Stop]]:
+        """Give the free seats to what waits; where seats lack, make work ahead leave."""
+        starts: list[Start] = []
+        waiting = self._board.waiting()
+        failure = self._workers.failure() if waiting else None
+        for n, task in enumerate(waiting):
+            if failure is not None:
+                self._fail(task, EngineError(failure))
+            elif self._store.has(task.job.kind, task.job.digest):
+                self._board.finish(task, "done")
+            elif seat := self._workers.take():
+                starts.append(self._board.start(task, seat))
+            else:
+                return starts, self._board.make_room(waiting[n:])
+        return starts, []
+
+    def _reported(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
+        task = self._board.running.get(attempt)
+        if task is not None:
+            task.began = True
+            task.job.show(done, total, arrays)
+
+    def _rerun(self, attempt: int) -> None:
+        """Take note that a cluster runs a job again because its worker died."""
+        with self._lock:
+            task = self._board.running.get(attempt)
+            if task is not None:
+                self._board.count(task, "retried")
+
+    def _ended(self, attempt: int, future: Future[None]) -> None:
+        """Decide what becomes of a job that has left its seat, and go on."""
+        error = Cancelled("The worker was closed.") if future.cancelled() else future.exception()
+        with self._lock:
+            task, leaving = self._board.come_off(attempt)
+            if not task.job.finished:
+                self._settle(task, leaving, error)
+        self._dispatch()
+
+    def _settle(self, task: Task, leaving: str, error: BaseException | None) -> None:
+        board, job = self._board, task.job
+        if error is None:
+            if self._store.has(job.kind, job.digest):
+                board.finish(task, "done")
+            else:
+                self._fail(task, EngineError(f"{task.key[0]} ended without storing a {job.kind}."))
+        elif leaving == "stop":
+            board.finish(task, "cancelled", unwanted())
+        elif isinstance(error, Cancelled) and leaving == "yield":
+            board.count(task, "yielded")
+            board.again(task)
+        elif isinstance(error, Cancelled):
+            board.finish(task, "cancelled", error)
+        elif isinstance(error, BrokenExecutor) and board.forgives(task):
+            if task.began:
+                board.count(task, "retried")
+            board.again(task)
+        else:
+            self._fail(task, _said(error))
+
+    def _fail(self, task: Task, error: Exception) -> None:
+        # Divergence and bad settings are answers; only what should not happen is an error.
+        level = logging.ERROR if isinstance(error, EngineError) else logging.INFO
+        _log.log(level, "%s %s failed.", task.key[0], task.key[1], exc_info=error)
+        self._failed[task.key] = time.monotonic(), task.job
+        if len(self._failed) > _N_REMEMBERED:
+            self._failed.popitem(last=False)
+        self._board.finish(task, "failed", error)
+
+    def _known(self, key: Key, stored: bool) -> Job | None:
+        """Return a finished job that answers a request, if there is one."""
+        _, digest, kind = key
+        if stored:
+            return Job(kind, digest, "done")
+        when, job = self._failed.get(key, (0.0, None))
+        return job if time.monotonic() < when + _REMEMBERED else None
+
+
+def _said(error: BaseException) -> Exception:
+    """Return an error whose message is a sentence."""
+    if isinstance(error, BrokenExecutor):
+        return EngineError("The worker died twice while it ran this job; it was given up.")
+    if isinstance(error, Exception) and is_ours(error):
+        return error
+    return EngineError(f"The job stopped with {type(error).__name__}: {error}")
+
+
+def _close_at_exit(engine: Engine) -> None:
+    """Have the engine closed before the interpreter waits for jobs that still run.
+
+    `atexit` comes too late: executors wait for their jobs before it.
+    """
+    reference = weakref.ref(engine)
+
+    def close() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.close()
+
+    threading._register_atexit(close)  # type: ignore[attr-defined]

@@ -1,0 +1,121 @@
+"""The handle of one job: what a visitor may ask about it, from any thread."""
+
+import threading
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from distill_core.engine.worker import Arrays
+
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class Job:
+    """One piece of work, shared by everybody who asked for it; made by `Engine.request`.
+
+    Parameters
+    ----------
+    kind, digest : str
+        Where the result will be in the store.
+    state : {"queued", "running", "done", "failed", "cancelled"}
+        The last three are final.
+    """
+
+    def __init__(self, kind: str, digest: str, state: State = "queued") -> None:
+        self.kind = kind
+        self.digest = digest
+        self._changed = threading.Condition()
+        self._state: State = state
+        self._progress = (1, 1) if state == "done" else (0, 0)
+        self._snapshot: dict[str, NDArray[Any]] | None = None
+        self._error: Exception | None = None
+        self._version = 0
+
+    def __repr__(self) -> str:
+        return f"<Job {self.kind} {self.digest} {self._state} {self._progress}>"
+
+    @property
+    def state(self) -> State:
+        """What has become of it so far."""
+        return self._state
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state is final."""
+        return self._state in ("done", "failed", "cancelled")
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Steps done and steps in all, as last reported; (0, 0) before the first report."""
+        return self._progress
+
+    @property
+    def snapshot(self) -> dict[str, NDArray[Any]] | None:
+        """The latest arrays that the job reported, None before the first."""
+        return self._snapshot
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it failed or was cancelled: the message is a sentence to show."""
+        return self._error
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every change of state, progress or snapshot."""
+        return self._version
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the job has finished, however it ends; say whether it has.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits for ever.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self.finished, timeout)
+
+    def wait_change(self, timeout: float | None = None, *, since: int | None = None) -> int:
+        """Wait until the job has finished or has something new to show.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits for ever.
+        since : int, optional
+            The version seen last; default: the present one.
+
+        Returns
+        -------
+        int
+            The version now; equal to `since` when the time was up or nothing can change
+            any more.
+        """
+        with self._changed:
+            seen = self._version if since is None else since
+            self._changed.wait_for(lambda: self.finished or self._version != seen, timeout)
+            return self._version
+
+    # The rest is for the engine.
+
+    def show(self, done: int, total: int, arrays: Arrays | None) -> None:
+        """Take note of a report; one that comes after the end is ignored."""
+        with self._changed:
+            if self._state == "running":
+                self._progress = (done, total)
+                if arrays is not None:
+                    self._snapshot = dict(arrays)
+                self._note()
+
+    def become(self, state: State, error: Exception | None = None) -> None:
+        """Change state and wake everybody who waits."""
+        with self._changed:
+            self._state, self._error = state, error
+            if state == "done":
+                total = max(1, self._progress[1])
+                self._progress = (total, total)
+            self._note()
+
+    def _note(self) -> None:
+        self._version += 1
+        self._changed.notify_all()

@@ -1,0 +1,297 @@
+"""Worker processes on this machine, each behind a `ProcessPoolExecutor` of its own.
+
+One executor per process, because a process that dies breaks its whole executor. Besides
+the executor's own queues each process has a pipe: reports come up, requests to stop go
+down, and its end tells each side that the other one is gone.
+"""
+
+import contextlib
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+from distill_core.engine.worker import (
+    PROGRESS_EVERY,
+    Arrays,
+    Call,
+    Cancelled,
+    OnReport,
+    execute,
+    warm_up,
+)
+from distill_core.store import Store
+
+_STARTS = 3
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+
+
+class LocalWorkers:
+    """Warm processes that are replaced when they die.
+
+    Started by a fork server that has everything imported: a killed worker is back after
+    some 50 ms, a freshly spawned one after 3 s. A plain fork would copy a process with
+    many threads and is not safe.
+
+    Parameters
+    ----------
+    root : Path
+        The store's folder.
+    n_workers : int
+        How many processes.
+    on_report : callable
+        Receives what running jobs report.
+    on_free : callable
+        Called when a worker has become free for another reason than the end of a job.
+    """
+
+    def __init__(
+        self, root: Path, n_workers: int, on_report: OnReport, on_free: Callable[[], None]
+    ) -> None:
+        self._root = root
+        self._on_report = on_report
+        self._on_free = on_free
+        self._alive: list[_Process] = []
+        self._changed = threading.Condition()
+        self._failure: str | None = None
+        self._n_down = 0
+        self._closed = False
+        self._context = _context()
+        self._keepers = [
+            threading.Thread(target=self._keep, name=f"worker-{i}", daemon=True)
+            for i in range(n_workers)
+        ]
+
+    def start(self) -> None:
+        """Start the processes; returns at once."""
+        for keeper in self._keepers:
+            keeper.start()
+
+    def take(self) -> "_Process | None":
+        """Return an idle process, no longer idle; None when there is none."""
+        with self._changed:
+            for process in self._alive:
+                if process.idle:
+                    process.idle = False
+                    return process
+        return None
+
+    def pids(self) -> list[int]:
+        """Return the ids of the processes that are alive."""
+        with self._changed:
+            return [process.pid for process in self._alive]
+
+    def wait_ready(self, timeout: float | None = None) -> bool:
+        """Wait until every process is warm; say whether they are."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._alive) == len(self._keepers), timeout)
+
+    def failure(self) -> str | None:
+        """Return why no process can be started, or None when there is one or may be soon."""
+        return self._failure if self._n_down == len(self._keepers) else None
+
+    def revive(self) -> None:
+        """Try once more to start the processes that could not be started."""
+        if self._n_down:
+            with self._changed:
+                self._n_down = 0
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Kill all processes and wait until they are gone."""
+        with self._changed:
+            self._closed = True
+            for process in self._alive:
+                process.kill()
+            self._changed.notify_all()
+        for keeper in self._keepers:
+            if keeper is not threading.current_thread():
+                keeper.join(timeout=30)
+
+    def _keep(self) -> None:
+        """Start a process, listen to it until it dies, start the next one."""
+        while not self._closed:
+            process = self._start()
+            if process is None:
+                self._rest()
+                continue
+            with self._changed:
+                self._alive.append(process)
+                if self._closed:
+                    process.kill()
+                self._changed.notify_all()
+            self._on_free()
+            process.listen(self._on_report)
+            with self._changed:
+                self._alive.remove(process)
+            process.discard()
+
+    def _start(self) -> "_Process | None":
+        for _ in range(_STARTS):
+            if self._closed:
+                return None
+            try:
+                return _Process(self._context, self._root)
+            # RuntimeError covers a broken executor and an interpreter that is shutting down.
+            except (RuntimeError, OSError, EOFError) as error:
+                self._failure = (
+                    f"No worker process could be started ({type(error).__name__}: {error}); "
+                    "the server's log says more."
+                )
+        return None
+
+    def _rest(self) -> None:
+        """Wait after failed starts until somebody asks again."""
+        with self._changed:
+            self._n_down += 1
+        self._on_free()
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._n_down == 0)
+
+
+class _Process:
+    """One worker process, from its start to its death; runs one job at a time."""
+
+    def __init__(self, context: multiprocessing.context.BaseContext, root: Path) -> None:
+        self._pipe, theirs = context.Pipe()
+        self._sending = threading.Lock()
+        self._executor = ProcessPoolExecutor(
+            1, mp_context=context, initializer=_initialise, initargs=(theirs, root)
+        )
+        try:
+            self.pid = self._executor.submit(os.getpid).result()
+        except BaseException:
+            self.discard()
+            raise
+        finally:
+            # The last copy on this side: from now on the worker's death ends the pipe.
+            theirs.close()
+        self.idle = True
+
+    def submit(self, attempt: int, call: Call) -> Future[None]:
+        """Start a job; the future breaks with `BrokenExecutor` when the process dies."""
+        try:
+            future = self._executor.submit(_run, attempt, call)
+        except RuntimeError as error:
+            future = Future()
+            future.set_exception(BrokenExecutor(str(error)))
+        future.add_done_callback(self._freed)
+        return future
+
+    def stop(self, attempt: int) -> None:
+        """Ask the job to stop; it does so at its next report."""
+        with self._sending, contextlib.suppress(OSError):
+            self._pipe.send(attempt)
+
+    def listen(self, on_report: OnReport) -> None:
+        """Pass on reports until the process is gone."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                on_report(*self._pipe.recv())
+
+    def kill(self) -> None:
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, _KILL)
+
+    def discard(self) -> None:
+        """Let go of a dead process."""
+        self.idle = False
+        with self._sending:
+            self._pipe.close()
+        self._executor.shutdown(wait=True)
+
+    def _freed(self, future: Future[None]) -> None:
+        self.idle = not isinstance(future.exception(), BrokenExecutor)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["distill_core.engine.preload"])
+    # A fork does not copy the threads of a thread pool, so there must be no pools.
+    with _environment("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        multiprocessing.forkserver.ensure_running()
+    return context
+
+
+@contextlib.contextmanager
+def _environment(*names: str) -> Iterator[None]:
+    """Set variables to 1 for the time in which a process is started; it inherits them."""
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+# From here on: inside the worker process.
+
+
+class _Link:
+    """The worker's end of the pipe."""
+
+    def __init__(self, pipe: Connection, store: Store) -> None:
+        self.pipe = pipe
+        self.store = store
+        self.stopped = 0  # The latest attempt that shall stop.
+        threading.Thread(target=self._listen, name="link", daemon=True).start()
+
+    def _listen(self) -> NoReturn:
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                self.stopped = self.pipe.recv()
+        # The server is gone, however it ended: nobody will read the result.
+        os._exit(1)
+
+
+class _Report:
+    """See `worker.Report`. Attempts are numbered, so a late stop never hits the next job."""
+
+    __slots__ = ("_attempt", "_due", "_link")
+
+    def __init__(self, link: _Link, attempt: int) -> None:
+        self._link = link
+        self._attempt = attempt
+        self._due = 0.0
+
+    def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
+        if self._link.stopped == self._attempt:
+            raise Cancelled("Nobody waits for this any more.")
+        now = time.monotonic()
+        if now < self._due and arrays is None:
+            return
+        self._due = now + PROGRESS_EVERY
+        self._link.pipe.send((self._attempt, done, total, arrays))
+
+    def started(self) -> None:
+        """Tell that the job has come this far: should the process die now, it may be why."""
+        self._link.pipe.send((self._attempt, 0, 0, None))
+
+
+_link: _Link
+
+
+def _initialise(pipe: Connection, root: Path) -> None:
+    global _link
+    # Ctrl-C in the terminal reaches the whole group; the server decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _link = _Link(pipe, Store(root))
+    warm_up()
+
+
+def _run(attempt: int, call: Call) -> None:
+    report = _Report(_link, attempt)
+    report.started()
+    execute(call, _link.store, report)

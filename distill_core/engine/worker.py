@@ -1,0 +1,130 @@
+"""Beside a job in a worker's process: its report, how it is run, how the process is warmed."""
+
+import functools
+import importlib
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from distill_core.specs import Spec
+from distill_core.store import Store
+
+# Seconds between two progress messages of one job; a snapshot is never held back.
+PROGRESS_EVERY = 0.05
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):
+    """The job was asked to stop, or was never started; the message says why."""
+
+
+class EngineError(RuntimeError):
+    """A job could not be run to its end; the message is a sentence to show."""
+
+
+class Report(Protocol):
+    """Called by a job after every step; costs next to nothing when there is nothing to do.
+
+    Parameters
+    ----------
+    done, total : int
+        Steps done and steps in all.
+    arrays : mapping of str to ndarray, optional
+        Something to show while the job runs.
+
+    Raises
+    ------
+    Cancelled
+        When the job shall stop. The job lets it pass.
+    """
+
+    def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
+        """Say how far the job is."""
+
+
+class JobFunction(Protocol):
+    """A function at the top level of a module that every worker can import.
+
+    It makes the artifact of a spec and puts it into the store; it reads what it needs
+    before it starts long work.
+    """
+
+    __module__: str
+    __qualname__: str
+
+    def __call__(self, spec: Any, store: Store, report: Report) -> None:
+        """Make one artifact."""
+
+
+# A job on its way to a worker: the function's module and name, and the spec.
+Call = tuple[str, str, Spec]
+
+
+class Seat(Protocol):
+    """A place where one job runs at a time."""
+
+    def submit(self, attempt: int, call: Call) -> "Future[None]":
+        """Start a job; the future breaks with `BrokenExecutor` when its worker dies."""
+
+    def stop(self, attempt: int) -> None:
+        """Ask the job to stop; it does so at its next report."""
+
+
+# Called with (attempt, steps done, steps in all, arrays) for every report that came through.
+OnReport = Callable[[int, int, int, Arrays | None], None]
+
+
+def is_ours(error: Exception) -> bool:
+    """Say whether an error is this project's: a sentence, and able to cross processes."""
+    return type(error).__module__.startswith("distill_core.")
+
+
+def execute(call: Call, store: Store, report: Report) -> None:
+    """Run a job; its function is looked up by name.
+
+    Raises
+    ------
+    Exception
+        Errors of this project pass as they are. Any other becomes an `EngineError` with
+        the same words, because not every exception survives the way to another process.
+    """
+    try:
+        module, name, spec = call
+        getattr(importlib.import_module(module), name)(spec, store, report)
+    except Exception as error:
+        if is_ours(error):
+            raise
+        raise EngineError(f"The job stopped with {type(error).__name__}: {error}") from error
+
+
+@functools.cache
+def warm_up() -> None:
+    """Load what jobs need, on one thread, and put the slow first steps behind this process.
+
+    Small networks are fastest on one thread, and one worker per core leaves no core for
+    more. Results are the same without the warm-up, so a failure is only logged.
+    """
+    try:
+        import threadpoolctl  # type: ignore[import-untyped]
+        import torch
+
+        from distill_core import problems, training
+        from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
+
+        importlib.import_module("distill_core.jobs")
+        torch.set_num_threads(1)
+        # Covers the libraries loaded by now, and so comes after the imports.
+        threadpoolctl.threadpool_limits(1)
+        problems.load_problem(ProblemSpec())
+        short = Schedule(epochs=1, batch_size=16, learning_rate=1e-3)
+        X, y = torch.linspace(-1, 1, 64).view(32, 2), torch.arange(32) % 2
+        teachers = training.fit_ensemble(EnsembleSpec(n_members=2, schedule=short), X, y)
+        training.fit_students([StudentSpec(schedule=short)], X, y, teachers.logits(X))
+    except Exception:
+        _log.warning("A worker could not be warmed up; its first job will be slow.", exc_info=True)

@@ -1,0 +1,128 @@
+"""Small charts beside the picture: learning curves, and the votes at one place."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from distill_core.figures.palette import CLASSES, COLOURS, axis, escaped, ground
+
+
+def learning_curves_figure(
+    student: NDArray[np.floating[Any]],
+    twin: NDArray[np.floating[Any]] | None = None,
+    *,
+    value_name: str = "agreement with the ensemble",
+    value_format: str = ".1%",
+) -> go.Figure:
+    """Draw a value after each epoch, for the student and its twin.
+
+    Parameters
+    ----------
+    student, twin : ndarray of shape (n_epochs,)
+        The value after epoch 1, 2, ...
+    value_name : str
+        What it is, for the title.
+    value_format : str
+        How to write it (d3-format).
+    """
+    figure = go.Figure()
+    for name, values, dash in (("twin", twin, "8px,5px"), ("student", student, "solid")):
+        if values is None:
+            continue
+        figure.add_scatter(
+            uid=name,
+            name=name,
+            x=np.arange(1, len(values) + 1),
+            y=np.asarray(values, dtype=np.float32),
+            mode="lines+markers" if len(values) < 30 else "lines",
+            line={"color": COLOURS[name][0], "width": 2.4, "dash": dash},
+            marker={"size": 5},
+            hovertemplate=f"%{{y:{value_format}}}",
+        )
+    title = {"text": escaped(value_name), "font": {"size": 13}, "x": 0, "y": 1, "yanchor": "top"}
+    figure.update_layout(
+        ground(),
+        title=title | {"xref": "paper", "yref": "container", "pad": {"t": 6}},
+        height=220,
+        margin={"l": 48, "r": 10, "t": 30, "b": 68},
+        hovermode="x unified",
+        legend={"orientation": "h", "y": -0.36, "yanchor": "top", "x": 0},
+        xaxis=axis("epoch") | {"nticks": 8},
+        yaxis=axis("") | {"tickformat": value_format, "nticks": 5, "showgrid": True},
+    )
+    return figure
+
+
+def votes_figure(
+    teachers: NDArray[np.floating[Any]],
+    soft_targets: Mapping[str, NDArray[np.floating[Any]]],
+    student: NDArray[np.floating[Any]] | None = None,
+    *,
+    class_names: Sequence[str] = ("class 0", "class 1"),
+) -> go.Figure:
+    """Draw everyone's answer at one location, a row of probabilities each.
+
+    Parameters
+    ----------
+    teachers : ndarray of shape (k, n_classes)
+        Each teacher's probabilities; the rows are sorted by that of the last class.
+    soft_targets : mapping of str to ndarray of shape (n_classes,)
+        The ensemble's probabilities by name, such as "ensemble, T = 1".
+    student : ndarray of shape (n_classes,), optional
+        The student's probabilities.
+    class_names : sequence of str
+        Shown letter by letter.
+    """
+    rows = [(f"teacher {i + 1}", teachers[i]) for i in np.argsort(teachers[:, -1], kind="stable")]
+    rows += [(escaped(name), proba) for name, proba in soft_targets.items()]
+    if student is not None:
+        rows.append(("student", student))
+    labels, proba = [name for name, _ in rows], np.array([row for _, row in rows], np.float32)
+    strong = np.arange(len(rows)) >= len(teachers)
+    figure = go.Figure()
+    for label, name in enumerate(class_names):
+        share = proba[:, label]
+        written = [f"{p:.0%}" if s and p > 0.1 else "" for p, s in zip(share, strong, strict=True)]
+        figure.add_bar(
+            uid=f"class-{label}",
+            name=escaped(name),
+            orientation="h",
+            x=share,
+            y=labels,
+            text=written,
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            constraintext="none",
+            textfont={"color": COLOURS["paper"][0], "size": 12},
+            marker={
+                "color": CLASSES[label][1],
+                "opacity": np.where(strong, 1, 0.55).astype(np.float32),
+                "line": {"width": 0},
+            },
+            hovertemplate="%{y}: %{x:.1%}<extra>" + escaped(name) + "</extra>",
+        )
+    height = 20 * len(rows)
+    figure.update_layout(
+        ground(),
+        barmode="stack",
+        bargap=0.2,
+        height=height + 84,
+        margin={"l": 10, "r": 16, "t": 6, "b": 78},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": -78 / height,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
+        xaxis=axis("probability") | {"range": [0, 1], "tickformat": ".0%", "nticks": 6},
+        yaxis=axis("")
+        | {"autorange": "reversed", "automargin": True, "ticks": "", "ticklabelstandoff": 6},
+    )
+    if len(class_names) == 2:
+        figure.add_vline(0.5, line={"color": COLOURS["ensemble"][0], "width": 1.2, "dash": "dot"})
+    return figure

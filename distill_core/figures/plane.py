@@ -1,0 +1,233 @@
+"""The picture: what ensemble and students say on the shown part of a plane."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from distill_core.figures.fields import field, levels, regions
+from distill_core.figures.palette import CLASSES, COLOURS, axis, escaped, ground
+
+if TYPE_CHECKING:
+    from distill_core.boundary import Section
+    from distill_core.planes import Window
+
+# More points than this are drawn by WebGL.
+MAX_SVG_POINTS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Samples to show on the plane.
+
+    Parameters
+    ----------
+    uv : ndarray of shape (n, 2)
+        Coordinates.
+    y : ndarray of shape (n,), int
+        Labels counted from 0.
+    opacity : ndarray of shape (n,), optional
+        0 (invisible) to 1; the same everywhere by default.
+    """
+
+    uv: NDArray[np.floating[Any]]
+    y: NDArray[np.int64]
+    opacity: NDArray[np.floating[Any]] | None = None
+
+
+def boundary_figure(
+    ensemble: "Section",
+    student: "Section | None" = None,
+    *,
+    twin: "Section | None" = None,
+    teachers: NDArray[np.float32] | None = None,
+    disagreement: NDArray[np.float32] | None = None,
+    points: Points | None = None,
+    pinned: NDArray[np.float32] | None = None,
+    pinned_name: str = "pinned student",
+    marked: tuple[float, float] | None = None,
+    student_levels: bool = False,
+    class_names: Sequence[str] = ("class 0", "class 1"),
+    axis_titles: tuple[str, str] = ("u (slice units)", "v (slice units)"),
+) -> go.Figure:
+    """Draw what the ensemble and the student say on the shown part of a plane.
+
+    Each layer is one legend item, and the `uid` of its trace is its name: "field",
+    "levels", "disagreement", "class-0", ..., "teachers", "pinned", "twin", "ensemble",
+    "student", "marked".
+
+    Parameters
+    ----------
+    ensemble, student, twin : Section
+        The ensemble's probabilities become filled contours, everyone's boundary a line.
+        With more than two classes the regions have class colours, paler where the
+        ensemble is less sure.
+    teachers, pinned : ndarray of shape (m, 2), optional
+        Boundaries of all teachers and of a pinned student, a row of NaN between pieces.
+    disagreement : ndarray of shape (m, 2), optional
+        Rings from `boundary.disagreement`.
+    points : Points, optional
+        Samples by class.
+    pinned_name : str
+        What the legend calls the pinned student.
+    marked : tuple of float, optional
+        A location (u, v) to mark.
+    student_levels : bool
+        Whether to draw the student's levels .1, .2, ... as thin lines (two classes only).
+    class_names, axis_titles : sequence of str
+        Shown letter by letter, whatever they contain.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        A square with equal axes, fixed to the ensemble's window.
+    """
+    names = [escaped(name) for name in class_names]
+    binary = len(ensemble.proba) == 2
+    shown = [ensemble] if student is None else [ensemble, student]
+    traces = [field(shown, names) if binary else regions(shown, names)]
+    if student_levels and student is not None and binary:
+        traces.append(levels(student))
+    if disagreement is not None:
+        traces.append(_shaded(disagreement))
+    if points is not None or not binary:
+        # Without samples the class markers still say which colour is which class.
+        traces += _samples(points or Points(np.empty((0, 2)), np.empty(0, np.int64)), names)
+    if teachers is not None:
+        traces.append(_line("teachers", "each teacher", teachers, width=1))
+    if pinned is not None:
+        name = escaped(pinned_name)
+        traces.append(_line("pinned", name, pinned, colour="student", width=2, dash="dot"))
+    if twin is not None:
+        traces.append(_line("twin", "twin (hard labels)", twin.lines, width=2.2, dash="8px,5px"))
+    traces.append(_line("ensemble", "ensemble", ensemble.lines, width=4.4))
+    if student is not None:
+        traces.append(_line("student", "student", student.lines, width=2.6))
+    if marked is not None:
+        traces.append(_mark(marked))
+    for trace in traces:
+        trace.legendrank = _rank(trace.uid)
+    figure = go.Figure(traces, _plane_layout(ensemble.window, axis_titles))
+    if binary:
+        text = f"ensemble: probability of {names[1]}"
+        place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "yshift": 36}
+        font = {"size": 13}
+        figure.add_annotation(
+            text=text, xref="paper", yref="paper", showarrow=False, font=font, **place
+        )
+    return figure
+
+
+def _rank(uid: str) -> int:
+    """Return a layer's place in the legend: who is compared first, then the ground."""
+    first = ("ensemble", "student", "twin", "pinned", "disagreement", "teachers", "levels", "field")
+    return first.index(uid) if uid in first else len(first)
+
+
+def _shaded(rings: NDArray[np.float32]) -> go.Scatter:
+    """Return the region where the answers differ, hatched."""
+    return go.Scatter(
+        uid="disagreement",
+        name="disagreement",
+        x=rings[:, 0],
+        y=rings[:, 1],
+        mode="lines",
+        line={"width": 0, "color": COLOURS["hatch"][0]},
+        fill="toself",
+        fillcolor=COLOURS["hatched"][0],
+        fillpattern={
+            "shape": "/",
+            "size": 7,
+            "solidity": 0.2,
+            "fgcolor": COLOURS["hatch"][0],
+            "bgcolor": COLOURS["hatched"][0],
+        },
+        hoverinfo="skip",
+    )
+
+
+def _samples(points: Points, names: Sequence[str]) -> list[go.Scatter | go.Scattergl]:
+    """Return one trace of points per class, told apart by shape and colour."""
+    many = len(points.uv) > MAX_SVG_POINTS
+    kind, size, opacity, rim = (go.Scattergl, 4, 0.6, 0) if many else (go.Scatter, 7, 0.85, 0.8)
+    traces = []
+    for label, name in enumerate(names):
+        mine = np.flatnonzero(points.y == label)
+        # From left to right: the order means nothing, and such numbers compress better.
+        mine = mine[np.argsort(points.uv[mine, 0])]
+        marker = {
+            "symbol": CLASSES[label][0],
+            "color": CLASSES[label][1],
+            "size": size,
+            "opacity": opacity,
+            "line": {"width": rim, "color": COLOURS["rim"][0]},
+        }
+        if points.opacity is not None:
+            marker["opacity"] = points.opacity[mine].astype(np.float32)
+        uv = points.uv[mine].astype(np.float32)
+        place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
+        traces.append(kind(**place, mode="markers", marker=marker, hoverinfo="skip"))
+    return traces
+
+
+def _line(
+    uid: str,
+    name: str,
+    lines: NDArray[np.float32],
+    *,
+    width: float,
+    dash: str = "solid",
+    colour: str | None = None,
+) -> go.Scatter:
+    """Return a boundary; the legend says so when there is none to be seen."""
+    return go.Scatter(
+        uid=uid,
+        name=name if len(lines) else f"{name}: one answer everywhere",
+        x=lines[:, 0],
+        y=lines[:, 1],
+        mode="lines",
+        line={"color": COLOURS[colour or uid][0], "width": width, "dash": dash},
+        hoverinfo="skip",
+        showlegend=True,
+    )
+
+
+def _mark(place: tuple[float, float]) -> go.Scatter:
+    return go.Scatter(
+        uid="marked",
+        name="clicked place",
+        x=np.array([place[0]], dtype=np.float32),
+        y=np.array([place[1]], dtype=np.float32),
+        mode="markers",
+        marker={
+            "symbol": "circle-cross-open",
+            "size": 17,
+            "color": COLOURS["ensemble"][0],
+            "line": {"width": 2, "color": COLOURS["ensemble"][0]},
+        },
+        hoverinfo="skip",
+        showlegend=True,
+    )
+
+
+def _plane_layout(window: "Window", axis_titles: tuple[str, str]) -> dict[str, Any]:
+    u_axis, v_axis = (
+        axis(escaped(title))
+        | {"range": [centre - window.half, centre + window.half], "constrain": "domain"}
+        | {"showline": True, "mirror": True, "linecolor": COLOURS["frame"][0], "nticks": 8}
+        for title, centre in zip(axis_titles, (window.u, window.v), strict=True)
+    )
+    return {
+        **ground(),
+        "xaxis": u_axis,
+        "yaxis": v_axis | {"scaleanchor": "x", "scaleratio": 1, "constraintoward": "top"},
+        "margin": {"l": 52, "r": 14, "t": 66, "b": 50},
+        "hovermode": "closest",
+        "dragmode": "zoom",
+        # A new window starts afresh; otherwise the visitor's zoom outlives every update.
+        "uirevision": f"{window.u:g} {window.v:g} {window.half:g}",
+        "legend": {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"},
+    }

@@ -1,0 +1,40 @@
+"""Studies: settings times seeds, done in resumable parts, answered with intervals.
+
+`run` knows what all studies have in common. `capacity`, `softness` and `variance` each say
+what is trained and what the rows are; the rule for a sufficient width is in `sufficiency`, the
+figures of what changes from repeat to repeat in `stability`, all sentences in `answers`.
+"""
+
+from distill_core.studies.capacity import CapacitySpec
+from distill_core.studies.run import (
+    ASK_ABOVE,
+    Progress,
+    StudySpec,
+    look,
+    missing,
+    on_engine,
+    ready,
+    run,
+    seconds,
+)
+from distill_core.studies.softness import SoftnessSpec
+from distill_core.studies.study import Study, Task, to_csv
+from distill_core.studies.variance import VarianceSpec
+
+__all__ = [
+    "ASK_ABOVE",
+    "CapacitySpec",
+    "Progress",
+    "SoftnessSpec",
+    "Study",
+    "StudySpec",
+    "Task",
+    "VarianceSpec",
+    "look",
+    "missing",
+    "on_engine",
+    "ready",
+    "run",
+    "seconds",
+    "to_csv",
+]

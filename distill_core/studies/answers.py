@@ -1,0 +1,262 @@
+"""The answers of the studies in words: numbers in, sentences out, nothing else.
+
+A sentence claims only what an interval shows; what is within noise, or has no interval, is
+said to be so.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distill_core.studies.study import Band, between, bounded, points
+
+# Knowledge uncertainty below this share of the total is called little.
+_LITTLE = 0.05
+
+
+def capacity(summary: Mapping[str, Any]) -> str:
+    """Say which width is enough and from which on distillation helps; see `capacity.summarise`."""
+    entries = summary["widths"]
+    if len(entries) < 2 or not summary["beats_twin"]:
+        return "The widest student, against which the others are measured, is not trained yet."
+    if summary["n_seeds"] == 1:
+        return (
+            "One seed: an interval cannot be given, so no width can be called sufficient and no "
+            "gain real. Take 8 seeds or more."
+        )
+    return f"{_about_width(summary)} {_about_twin(summary)}"
+
+
+def softness(summary: Mapping[str, Any]) -> str:
+    """Say which setting is best and whether the choice is worth it; see `softness.summarise`."""
+    if not summary["best"]:
+        return "No cell and its twin are trained yet."
+    return " ".join(_about_cells(entry, summary) for entry in summary["best"])
+
+
+def variance(summary: Mapping[str, Any]) -> str:
+    """Say for each source of change what the student keeps; see `variance.result`."""
+    if not summary:
+        return "No repeat is trained yet."
+    over = {
+        "seeds": "When only the seeds change",
+        "resamples": "When only the training data changes (bootstrap)",
+    }
+    return " ".join(stability(part, over[source]) for source, part in summary.items())
+
+
+def stability(part: Mapping[str, Any], over: str) -> str:
+    """Say which stability the student keeps, from the summary of one source of change.
+
+    Parameters
+    ----------
+    part : mapping
+        See `stability.summarise`.
+    over : str
+        What changes from repeat to repeat, as the beginning of a sentence.
+    """
+    if part["n"] < 3:
+        return f"{over}: {part['n']} of the 3 repeats that an interval needs. Take 8 or more."
+    groups = part["groups"].items()
+    churn = {model: f"{points(figures['churn']['mean'])}%" for model, figures in groups}
+    gap = {(d["model"], d["minus"]): d["churn"] for d in part["differences"]}
+    both = f"an ensemble flips {churn['ensemble']} of its predictions from one repeat to another"
+    gained = gap["ensemble", "teacher"]
+    if _sign(gained) >= 0:
+        return (
+            f"{over}, {both}, a single teacher {churn['teacher']} (difference "
+            f"{between(gained)} points): the ensemble is not shown to be steadier, so there is no "
+            "stability to keep."
+        )
+    verdict = _kept(_sign(gap["student", "teacher"]), _sign(gap["student", "ensemble"]))
+    return (
+        f"{over}, {both}, a single teacher {churn['teacher']}. The distilled student flips "
+        f"{churn['student']}: {verdict}. {_about_churn(churn['twin'], gap['student', 'twin'])}"
+    )
+
+
+def ledger(found: Mapping[str, Any]) -> str:
+    """Say in words what `stability.ledger` found."""
+    mean = {name: f"{found[name]['mean']:.4f}" for name in ("teacher", "ensemble", "diversity")}
+    said = (
+        f"A teacher's mean cross-entropy, {mean['teacher']} nats, is the ensemble's, "
+        f"{mean['ensemble']}, plus the teachers' diversity, {mean['diversity']} (residual "
+        f"{found['residual']:.0e}). The student's is {found['student']['mean']:.4f}, "
+    )
+    said += {
+        0: "which cannot be told from the ensemble's",
+        1: f"{_nats(found['student_gap'])} above the ensemble's",
+        -1: f"{_nats(found['student_gap'])} against the ensemble's",
+    }[_sign(found["student_gap"])]
+    said += f"; its twin's is {found['twin']['mean']:.4f}, "
+    return (
+        said
+        + {
+            0: "which cannot be told from the student's.",
+            1: "lower than the student's beyond noise.",
+            -1: "higher than the student's beyond noise.",
+        }[_sign(found["gain"])]
+    )
+
+
+def uncertainty(found: Mapping[str, Any]) -> str:
+    """Say in words what a student cannot express, from what `stability.uncertainty` found."""
+    total, knowledge = found["total"]["mean"], found["knowledge"]["mean"]
+    share = knowledge / total if total > 0 else 0.0
+    size = {
+        0: "not to be told from that total",
+        1: "more than that total",
+        -1: "less than that total",
+    }[_sign(found["excess"])]
+    lost = (
+        "Here that is little to lose."
+        if share < _LITTLE
+        else "Where teachers contradict each other it cannot tell that from overlapping classes."
+    )
+    return (
+        f"The ensemble's uncertainty on test data is {total:.3f} nats, of which {share:.0%} is "
+        f"knowledge uncertainty: its teachers disagree. The student gives one probability per "
+        f"point, with an entropy of {found['student']['mean']:.3f} nats, {size}; it has no way to "
+        f"say which part is disagreement. {lost}"
+    )
+
+
+def _about_width(summary: Mapping[str, Any]) -> str:
+    entries, tolerance = summary["widths"], summary["tolerance"]
+    widest = entries[-1]["width"]
+    by_width = {entry["width"]: entry for entry in entries}
+    if summary["sufficient"] is None:
+        return "The seeds are too few to say which width is sufficient."
+    entry = by_width[summary["sufficient"]]
+    unit = "point" if tolerance == 1 else "points"
+    size = (
+        f"{entry['parameters']:,} parameters, {entry['compression']:,.0f} times fewer than the "
+        "ensemble"
+    )
+    if entry["width"] == widest:
+        return (
+            f"No narrower student is shown to be sufficient: at width {entries[-2]['width']} it "
+            f"may lose more than {tolerance:g} {unit} of agreement against width {widest}, the "
+            f"widest tried ({size})."
+        )
+    narrowest = ", the narrowest tried," if entry is entries[0] else ""
+    return (
+        f"Width {entry['width']}{narrowest} is sufficient: with 95% confidence its agreement with "
+        f"the ensemble is less than {tolerance:g} {unit} below that of width {widest}, the widest "
+        f"tried, and so is that of every width between. It has {size}."
+    )
+
+
+def _about_twin(summary: Mapping[str, Any]) -> str:
+    entries = summary["widths"]
+    agreement, accuracy = (summary["beats_twin"][name] for name in ("agreement", "accuracy"))
+    narrowest, widest = entries[0]["width"], entries[-1]["width"]
+    if agreement is None:
+        gained = entries[-1]["gain"]["agreement"]
+        alone = [
+            e["width"]
+            for e in entries
+            if e["gain"]["agreement"]["beyond_noise"] and e["gain"]["agreement"]["mean"] > 0
+        ]
+        if not bounded(gained):
+            return "The seeds are too few to compare distillation with the hard-label twin."
+        said = (
+            "Distillation never beats the hard-label twin in agreement beyond seed noise"
+            if not alone
+            else "There is no width from which on distillation beats the hard-label twin in "
+            f"agreement beyond seed noise; taken alone, it does so at {_listed(alone)}"
+        )
+        said += f" (width {widest}: {points(gained['mean'], sign=True)} points {between(gained)})."
+    elif agreement == narrowest:
+        said = (
+            "At every width tried distillation beats the hard-label twin in agreement beyond seed "
+            "noise."
+        )
+    elif agreement == widest:
+        said = (
+            f"Distillation beats the hard-label twin in agreement beyond seed noise at width "
+            f"{widest}, the widest, only."
+        )
+    else:
+        said = (
+            f"From width {agreement} on distillation beats the hard-label twin in agreement beyond "
+            "seed noise."
+        )
+    if accuracy is None:
+        return f"{said} In accuracy no such width is shown."
+    return f"{said} In accuracy it does so from width {accuracy} on."
+
+
+def _listed(widths: Sequence[int]) -> str:
+    noun = "width" if len(widths) == 1 else "widths"
+    return f"{noun} {', '.join(str(width) for width in widths)}"
+
+
+def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """Say what is known at one width."""
+    cells = [c for c in summary["cells"] if c["width"] == entry["width"] and c["alpha"] > 0]
+    place = entry["temperature"], entry["alpha"]
+    best = next(c for c in cells if (c["temperature"], c["alpha"]) == place)
+    said = (
+        f"At width {entry['width']} agreement with the ensemble is highest at "
+        f"T = {place[0]:g} and alpha = {place[1]:g}: {points(best['agreement']['mean'])}%, "
+        f"{points(best['gain']['agreement']['mean'], sign=True)} points against the twin."
+    )
+    choice = entry["choice"]
+    if not bounded(choice):
+        return (
+            f"{said} With {summary['n_seeds']} seed{'s' * (summary['n_seeds'] > 1)} no interval "
+            "can be given: whether this is more than chance is unknown."
+        )
+    said += (
+        " Judged on seeds that had no part in the choice, choosing T and alpha gains "
+        f"{points(choice['mean'], sign=True)} points {between(choice)}: "
+    )
+    if not choice["beyond_noise"]:
+        said += "within seed noise, so no setting of this grid is shown to beat the twin."
+    elif choice["mean"] > 0:
+        said += "beyond seed noise."
+    else:
+        said += "beyond seed noise, and below the twin."
+    flagged = [c["gain"]["agreement"] for c in cells if c["gain"]["agreement"]["beyond_noise"]]
+    above = sum(found["mean"] > 0 for found in flagged)
+    return (
+        f"{said} Taken one by one, {above} of {len(cells)} cells lie beyond noise above the twin "
+        f"and {len(flagged) - above} below; chance alone gives about {0.025 * len(cells):.0f} each."
+    )
+
+
+def _kept(to_teacher: int, to_ensemble: int) -> str:
+    """Say what stability is kept, from the signs of the differences in churn."""
+    if to_teacher > 0:
+        return "more than a single teacher, so the ensemble's stability is lost"
+    if to_teacher == 0:
+        less = "less steady than the ensemble and " if to_ensemble > 0 else ""
+        return f"it is {less}not shown to be steadier than a single teacher"
+    return {
+        1: "steadier than a single teacher, less steady than the ensemble: it keeps a part",
+        0: "steadier than a single teacher, and no loss against the ensemble is shown",
+        -1: "steadier than a single teacher and even than the ensemble",
+    }[to_ensemble]
+
+
+def _about_churn(churn: str, gap: Band) -> str:
+    said = f"Its hard-label twin flips {churn} (student minus twin {between(gap)} points): "
+    return (
+        said
+        + {
+            -1: "distillation makes it steadier, beyond noise.",
+            0: "within noise, so it is not shown that distillation makes it steadier.",
+            1: "distillation makes it less steady, beyond noise.",
+        }[_sign(gap)]
+    )
+
+
+def _sign(found: Band) -> int:
+    """Return 1 or -1 when a difference is beyond noise, else 0."""
+    if not found["beyond_noise"]:
+        return 0
+    return 1 if found["mean"] > 0 else -1
+
+
+def _nats(found: Band) -> str:
+    return f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"

@@ -1,0 +1,221 @@
+"""How small may the student be? Widths times seeds, student and hard-label twin.
+
+The rule is in `sufficiency`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from distill_core import jobs
+from distill_core.networks import n_parameters
+from distill_core.specs import WIDTHS, EnsembleSpec, PlaneSpec, Schedule, SectionSpec, Share, Spec
+from distill_core.store import Store
+from distill_core.studies import sufficiency
+from distill_core.studies.parts import (
+    FIGURES,
+    BoundariesSpec,
+    StudentsSpec,
+    blocks,
+    boundaries,
+    ensemble_task,
+    shape_of,
+    students_task,
+)
+from distill_core.studies.study import (
+    Row,
+    Task,
+    band,
+    by_seed,
+    gain,
+)
+
+# Seeds trained in one stack: wide enough to be efficient, small enough to show soon.
+_BLOCK = 4
+# Figures of which the summary has bands.
+_SHOWN = (*FIGURES, "distance", "hausdorff_95")
+# Seconds for one boundary and its distance.
+_PER_BOUNDARY = 7e-3
+
+
+class CapacitySpec(Spec):
+    """Which widths, with which loss, over how many student seeds 0, 1, 2, ...
+
+    `tolerance` is in percentage points of agreement; the plane is where boundaries are
+    compared.
+    """
+
+    ensemble: EnsembleSpec = EnsembleSpec()
+    plane: PlaneSpec = PlaneSpec()
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = WIDTHS
+    depth: Annotated[int, Field(ge=1, le=3)] = 2
+    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
+    alpha: Annotated[Share, Field(gt=0)] = 0.7
+    n_seeds: Annotated[int, Field(ge=1, le=256)] = 16
+    tolerance: Annotated[float, Field(gt=0, le=50)] = 1.0
+    schedule: Schedule = Schedule.STUDENT
+
+    @field_validator("widths")
+    @classmethod
+    def _in_order(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
+        if not 2 <= len(set(widths)) <= 32:
+            raise ValueError(f"This study needs 2 to 32 different widths, got {len(set(widths))}.")
+        return tuple(sorted(set(widths)))
+
+    @model_validator(mode="after")
+    def _one_plane(self) -> "CapacitySpec":
+        SectionSpec(ensemble=self.ensemble, plane=self.plane)
+        return self
+
+    def students(self, width: int, seeds: tuple[int, ...]) -> StudentsSpec:
+        """Return the student and its twin at one width over some seeds."""
+        return StudentsSpec(
+            ensemble=self.ensemble,
+            width=width,
+            depth=self.depth,
+            temperature=self.temperature,
+            alphas=(self.alpha, 0.0),
+            seeds=seeds,
+            schedule=self.schedule,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Multiple:
+    """Boundaries at one width as lists with one item (m, 2) per seed; see `Section.lines`."""
+
+    width: int
+    student: list[NDArray[np.float32]]
+    twin: list[NDArray[np.float32]]
+
+
+def tasks(spec: CapacitySpec) -> list[Task]:
+    """Return what has to be made, in the order in which it is best shown."""
+    ensemble = ensemble_task(spec.ensemble)
+    section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)
+    section = Task(jobs.section, section_spec, "section", 0.5, (ensemble,))
+    listed = [ensemble]
+    for seeds in blocks(spec.n_seeds, _BLOCK):
+        trained = [students_task(spec.students(width, seeds), ensemble) for width in spec.widths]
+        listed += trained
+        if section not in listed:
+            listed.append(section)
+        listed += [
+            Task(
+                boundaries,
+                BoundariesSpec(students=part.spec, plane=spec.plane),
+                "boundaries",
+                2 * len(seeds) * _PER_BOUNDARY,
+                (part, section),
+            )
+            for part in trained
+        ]
+    return listed
+
+
+def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
+    """Return rows and summary of what the store has.
+
+    Returns
+    -------
+    rows : list of dict
+        One per width, model ("student" or "twin") and seed; distances of boundaries are
+        None where they are not known yet or there is no boundary.
+    summary : dict
+        See `summarise`.
+    """
+    rows = _rows(spec, store)
+    return rows, summarise(spec, rows)
+
+
+def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
+    found: list[Row] = []
+    for width in spec.widths:
+        for seeds in blocks(spec.n_seeds, _BLOCK):
+            part = spec.students(width, seeds)
+            artifact = store.get("students", part.digest)
+            if artifact is None:
+                continue
+            apart = store.get("boundaries", BoundariesSpec(students=part, plane=spec.plane).digest)
+            for i, model in enumerate(("student", "twin")):
+                for j, seed in enumerate(seeds):
+                    row: Row = {"width": width, "model": model, "seed": seed}
+                    row |= {name: float(artifact.arrays[name][i, j]) for name in FIGURES}
+                    for name in ("distance", "hausdorff_95"):
+                        value = None if apart is None else float(apart.arrays[name][i, j])
+                        row[name] = None if value is None or np.isnan(value) else value
+                    found.append(row)
+    return found
+
+
+def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return means, intervals and decisions from the rows.
+
+    Returns
+    -------
+    dict
+        `tolerance` (points), `n_seeds`; `widths`: a list in ascending order, each with
+        `width`, `parameters`, `compression`, the bands of `student`, `twin` and `gain`
+        (student minus twin) by figure, and `loss`: the band of the agreement it loses
+        against the widest student; `sufficient` (a width or None) and `beats_twin`
+        (a width or None for `agreement` and `accuracy`).
+    """
+    _, teacher = shape_of(spec.ensemble, spec.ensemble.hidden)
+    whole = spec.ensemble.n_members * n_parameters(teacher)
+    grouped: dict[int, dict[str, list[Row]]] = {}
+    for row in rows:
+        models = grouped.setdefault(row["width"], {"student": [], "twin": []})  # type: ignore[arg-type]
+        models[str(row["model"])].append(row)
+    widest = by_seed(grouped.get(spec.widths[-1], {}).get("student", []), "agreement")
+    entries = []
+    for width, models in sorted(grouped.items()):
+        _, sizes = shape_of(spec.ensemble, spec.students(width, (0,)).students[0].hidden)
+        by_model = {
+            model: {name: by_seed(of_model, name) for name in _SHOWN}
+            for model, of_model in models.items()
+        }
+        entries.append(
+            {
+                "width": width,
+                "parameters": n_parameters(sizes),
+                "compression": whole / n_parameters(sizes),
+                **{
+                    model: {name: band(values.values()) for name, values in figures.items()}
+                    for model, figures in by_model.items()
+                },
+                "gain": {
+                    name: gain(by_model["student"][name], by_model["twin"][name]) for name in _SHOWN
+                },
+                "loss": gain(widest, by_model["student"]["agreement"]),
+            }
+        )
+    summary = {"tolerance": spec.tolerance, "n_seeds": spec.n_seeds, "widths": entries}
+    complete = [entry["width"] for entry in entries][-1:] == [spec.widths[-1]]
+    return (
+        sufficiency.decided(summary)
+        if complete
+        else {**summary, "sufficient": None, "beats_twin": {}}
+    )
+
+
+def multiples(spec: CapacitySpec, store: Store, widths: Sequence[int]) -> list[Multiple]:
+    """Return the boundaries that the store has at some widths, for small pictures.
+
+    The ensemble's own line is that of the artifact "section" (`jobs.read_section`).
+    """
+    found = []
+    for width in widths:
+        models: tuple[list[NDArray[np.float32]], ...] = ([], [])
+        for seeds in blocks(spec.n_seeds, _BLOCK):
+            part = BoundariesSpec(students=spec.students(width, seeds), plane=spec.plane)
+            artifact = store.get("boundaries", part.digest)
+            if artifact is not None:
+                lines = jobs.read_lines(artifact, "student")
+                models[0].extend(lines[: len(seeds)])
+                models[1].extend(lines[len(seeds) :])
+        found.append(Multiple(width, *models))
+    return found

@@ -1,0 +1,212 @@
+"""What all three studies have in common: their tasks, the result so far, and how to run one."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from distill_core.engine import Engine
+from distill_core.jobs import silent
+from distill_core.store import Store
+from distill_core.studies import answers, capacity, softness, variance
+from distill_core.studies.capacity import CapacitySpec
+from distill_core.studies.softness import SoftnessSpec
+from distill_core.studies.study import Study, Task
+from distill_core.studies.variance import VarianceSpec
+
+StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
+
+# Above this many seconds a study should not begin without a question.
+ASK_ABOVE = 120.0
+
+# What each study consists of, and its answer.
+_ROOMS: dict[type, tuple[Any, Callable[[Mapping[str, Any]], str]]] = {
+    CapacitySpec: (capacity, answers.capacity),
+    SoftnessSpec: (softness, answers.softness),
+    VarianceSpec: (variance, answers.variance),
+}
+
+
+class Handle(Protocol):
+    """What is asked of a submitted task; an `engine.Job` is one."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has ended, however."""
+
+    @property
+    def error(self) -> Exception | None:
+        """Why it failed."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for its end for some seconds; say whether it has ended."""
+
+
+Submit = Callable[[Task], Handle]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: tasks done, tasks in all, and the seconds that it has taken and needs."""
+
+    n_done: int
+    n_tasks: int
+    elapsed: float
+    left: float
+
+
+def tasks(spec: StudySpec) -> list[Task]:
+    """Return all tasks of a study, in the order in which they are best done.
+
+    Raises
+    ------
+    SpecError
+        When the data does not allow the study; the message says why.
+    """
+    return _ROOMS[type(spec)][0].tasks(spec)
+
+
+def missing(spec: StudySpec, store: Store) -> list[Task]:
+    """Return the tasks whose result the store does not have."""
+    return [task for task in tasks(spec) if not task.done(store)]
+
+
+def ready(spec: StudySpec, store: Store) -> list[Task]:
+    """Return the missing tasks that can be done now, because what they need is there.
+
+    A page requests the first few, and again when some are done: requests beyond what the
+    workers can take at once only stand in the way of other visitors.
+    """
+    return [task for task in missing(spec, store) if all(other.done(store) for other in task.needs)]
+
+
+def seconds(spec: StudySpec, store: Store | None = None, n_workers: int = 2) -> float:
+    """Return roughly how long a study takes; what the store has already is not counted."""
+    wanted = tasks(spec) if store is None else missing(spec, store)
+    longest = max((task.seconds for task in wanted), default=0.0)
+    return max(longest, sum(task.seconds for task in wanted) / n_workers)
+
+
+def look(spec: StudySpec, store: Store) -> Study:
+    """Return the result so far; a complete one is kept in the store and comes back at once."""
+    room, answer = _ROOMS[type(spec)]
+    name = room.__name__.rpartition(".")[2]
+    artifact = store.get("study", spec.digest)
+    if artifact is not None:
+        meta = artifact.meta
+        n_tasks = meta["n_tasks"]
+        return Study(name, spec, meta["rows"], meta["summary"], meta["answer"], n_tasks, n_tasks)
+    listed = tasks(spec)
+    n_before = sum(task.done(store) for task in listed)
+    rows, summary = room.result(spec, store)
+    # Something may have arrived meanwhile, or have been found damaged and set aside.
+    n_done = min(n_before, sum(task.done(store) for task in listed))
+    study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
+    if not study.partial:
+        meta = {"n_tasks": len(listed), "rows": rows, "summary": summary, "answer": study.answer}
+        store.put("study", spec.digest, {}, meta)
+    return study
+
+
+def run(
+    spec: StudySpec,
+    store: Store,
+    submit: Submit | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> Study:
+    """Do what is missing of a study, and return the whole.
+
+    What is done stays in the store: a run that was stopped goes on where it stopped, and
+    gives the same bytes.
+
+    Parameters
+    ----------
+    spec : CapacitySpec, SoftnessSpec or VarianceSpec
+        Which study.
+    store : Store
+        Where results are and go.
+    submit : callable, optional
+        Starts a task: `on_engine(...)`; by default tasks are done here, one by one.
+    on_progress : callable
+        Told whenever a task has ended.
+
+    Raises
+    ------
+    SpecError
+        When the data does not allow the study.
+    Exception
+        What made a task fail.
+    """
+    submit = submit or in_process(store)
+    began = time.monotonic()
+    listed = tasks(spec)
+    rest = [task for task in listed if not task.done(store)]
+    planned = sum(task.seconds for task in rest)
+    handles: dict[Task, Handle] = {}
+
+    def tell() -> None:
+        elapsed = time.monotonic() - began
+        to_do = sum(task.seconds for task in rest)
+        done = planned - to_do
+        left = elapsed * to_do / done if done > 0 else to_do
+        on_progress(Progress(len(listed) - len(rest), len(listed), elapsed, left))
+
+    tell()
+    while rest:
+        for task in rest:
+            if task not in handles and not any(other in rest for other in task.needs):
+                handles[task] = submit(task)
+                if handles[task].finished:
+                    break
+        ended = {task: handle for task, handle in handles.items() if handle.finished}
+        for task, handle in ended.items():
+            del handles[task]
+            if handle.error is not None:
+                raise handle.error
+        rest = [task for task in rest if not (task in ended and task.done(store))]
+        if ended:
+            tell()
+        else:
+            next(iter(handles.values())).wait(0.02)
+    study = look(spec, store)
+    # What was found damaged when it was read is made anew.
+    return run(spec, store, submit, on_progress) if study.partial else study
+
+
+def in_process(store: Store) -> Submit:
+    """Return a `submit` that does a task here and now."""
+
+    def submit(task: Task) -> Handle:
+        task.function(task.spec, store, silent)
+        return _Done()
+
+    return submit
+
+
+def on_engine(engine: Engine, visitor: str) -> Submit:
+    """Return a `submit` that requests a task from an engine.
+
+    Parameters
+    ----------
+    engine : Engine
+        Local or on a cluster; its store must be the study's.
+    visitor : str
+        A name that is used for this study alone: `engine.release(visitor)` then cancels
+        what still waits or runs, and nothing else.
+    """
+
+    def submit(task: Task) -> Handle:
+        slot = f"{task.kind} {task.digest}"
+        return engine.request(visitor, task.function, task.spec, kind=task.kind, slot=slot)
+
+    return submit
+
+
+class _Done:
+    """The handle of a task that was done at once."""
+
+    finished = True
+    error = None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return True

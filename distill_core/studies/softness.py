@@ -1,0 +1,257 @@
+"""What do T and alpha do? Every cell of a grid times seeds, against the hard-label twin.
+
+Each cell is compared with the twin, paired by seed. One cell in forty would look better
+than the twin by chance alone, so the best of many cells proves nothing by its own interval.
+What the choice of a setting is worth is therefore judged on seeds that had no part in it:
+for every seed the best cell of the other seeds is taken, and the gain is the one on that
+seed (leave-one-out cross-validation of the choice).
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, field_validator
+
+from distill_core import losses
+from distill_core.jobs import Combine
+from distill_core.specs import ALPHAS, TEMPERATURES, EnsembleSpec, Schedule, Share, Spec
+from distill_core.store import Store
+from distill_core.studies.parts import (
+    FIGURES,
+    SHARES,
+    StudentsSpec,
+    blocks,
+    ensemble_task,
+    students_task,
+)
+from distill_core.studies.study import (
+    Band,
+    Row,
+    Task,
+    band,
+    by_seed,
+    difference,
+    gain,
+    paired,
+)
+
+# A stack of two seeds and ten alphas takes about a second: long enough to be efficient.
+_BLOCK = 2
+
+# Width, temperature, alpha.
+_Cell = tuple[Any, Any, Any]
+
+
+class SoftnessSpec(Spec):
+    """Which temperatures and alphas, at which widths, over how many student seeds 0, 1, 2, ...
+
+    alpha = 0, the twin, always takes part.
+    """
+
+    ensemble: EnsembleSpec = EnsembleSpec()
+    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (64,)
+    depth: Annotated[int, Field(ge=1, le=3)] = 2
+    temperatures: tuple[Annotated[float, Field(gt=0, le=100)], ...] = TEMPERATURES
+    alphas: tuple[Share, ...] = ALPHAS
+    n_seeds: Annotated[int, Field(ge=1, le=256)] = 8
+    schedule: Schedule = Schedule.STUDENT
+
+    @field_validator("widths", "temperatures", "alphas")
+    @classmethod
+    def _in_order(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if not 1 <= len(set(values)) <= 32:
+            raise ValueError(
+                "This study takes 1 to 32 widths, temperatures and alphas, "
+                f"got {len(set(values))} different ones."
+            )
+        return tuple(sorted(set(values)))
+
+    @field_validator("alphas")
+    @classmethod
+    def _with_twin(cls, alphas: tuple[float, ...]) -> tuple[float, ...]:
+        if max(alphas) == 0:
+            raise ValueError("This study needs an alpha above 0: alpha = 0 is the twin itself.")
+        return tuple(sorted({0.0, *alphas}))
+
+    def students(self, width: int, temperature: float, seeds: tuple[int, ...]) -> StudentsSpec:
+        """Return the distilled students of one temperature, all alphas, over some seeds."""
+        return StudentsSpec(
+            ensemble=self.ensemble,
+            width=width,
+            depth=self.depth,
+            temperature=temperature,
+            alphas=self.alphas[1:],
+            seeds=seeds,
+            schedule=self.schedule,
+        )
+
+    def twins(self, width: int, seeds: tuple[int, ...]) -> StudentsSpec:
+        """Return the twins, which are the same at every temperature."""
+        return self.students(width, 1.0, seeds).replace(alphas=(0.0,))
+
+
+def tasks(spec: SoftnessSpec) -> list[Task]:
+    """Return what has to be made, in the order in which it is best shown."""
+    ensemble = ensemble_task(spec.ensemble)
+    listed = [ensemble]
+    for seeds, width in itertools.product(blocks(spec.n_seeds, _BLOCK), spec.widths):
+        listed.append(students_task(spec.twins(width, seeds), ensemble))
+        for temperature in spec.temperatures:
+            listed.append(students_task(spec.students(width, temperature, seeds), ensemble))
+    return listed
+
+
+def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
+    """Return rows and summary of what the store has.
+
+    Returns
+    -------
+    rows : list of dict
+        One per width, temperature, alpha and seed; the twin is alpha = 0 at every
+        temperature. Figures and shares are those of `parts.students`.
+    summary : dict
+        See `summarise`.
+    """
+    rows = _rows(spec, store)
+    return rows, summarise(spec, rows)
+
+
+def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
+    found: list[Row] = []
+    for width, seeds in itertools.product(spec.widths, blocks(spec.n_seeds, _BLOCK)):
+        twins = store.get("students", spec.twins(width, seeds).digest)
+        for temperature in spec.temperatures:
+            artifact = store.get("students", spec.students(width, temperature, seeds).digest)
+            for alpha in spec.alphas:
+                of_cell = twins if alpha == 0 else artifact
+                if of_cell is None:
+                    continue
+                place = 0 if alpha == 0 else spec.alphas.index(alpha) - 1
+                for j, seed in enumerate(seeds):
+                    row: Row = {
+                        "width": width,
+                        "temperature": temperature,
+                        "alpha": alpha,
+                        "seed": seed,
+                    }
+                    names = (*FIGURES, *SHARES)
+                    row |= {name: float(of_cell.arrays[name][place, j]) for name in names}
+                    found.append(row)
+    return found
+
+
+def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return means and intervals of every cell, and what choosing among them is worth.
+
+    Returns
+    -------
+    dict
+        `n_seeds`; `cells`: a list, each with `width`, `temperature`, `alpha`, a band per
+        figure and share, and `gain`: the bands of the figures minus the twin's; `best`: a
+        list with one entry per width whose cells are there: `width`, `temperature`, `alpha`
+        of the cell with the highest agreement, and `choice`: the band of what choosing
+        gains in agreement (see `worth_of_choice`).
+    """
+    grouped: dict[_Cell, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault((row["width"], row["temperature"], row["alpha"]), []).append(row)
+    gains: dict[_Cell, dict[int, float]] = {}
+    cells = []
+    for (width, temperature, alpha), of_cell in sorted(grouped.items()):
+        twin = grouped.get((width, temperature, 0.0), [])
+        cells.append(
+            {
+                "width": width,
+                "temperature": temperature,
+                "alpha": alpha,
+                **{name: band(by_seed(of_cell, name).values()) for name in (*FIGURES, *SHARES)},
+                "gain": {
+                    name: gain(by_seed(of_cell, name), by_seed(twin, name)) for name in FIGURES
+                },
+            }
+        )
+        if alpha > 0:
+            ours, theirs = by_seed(of_cell, "agreement"), by_seed(twin, "agreement")
+            gains[width, temperature, alpha] = paired(ours, theirs)
+    best = [_best({k: v for k, v in gains.items() if k[0] == width}) for width in spec.widths]
+    return {"n_seeds": spec.n_seeds, "cells": cells, "best": [one for one in best if one]}
+
+
+def worth_of_choice(gains: ArrayLike) -> tuple[int, Band]:
+    """Return the best cell, and what choosing the best cell gains on a seed not looked at.
+
+    Parameters
+    ----------
+    gains : array_like of shape (n_cells, n_seeds)
+        Gain over the twin of every cell with every seed.
+
+    Returns
+    -------
+    best : int
+        The cell with the highest mean gain.
+    choice : dict
+        Band over seeds, with `beyond_noise`: for each seed the gain on it of the cell that
+        is best on all others. From one seed nothing can be said.
+    """
+    values = np.asarray(gains, dtype=float)
+    total = values.sum(1)
+    if values.shape[1] < 2:
+        return int(total.argmax()), difference([])
+    chosen = (total[:, None] - values).argmax(0)
+    return int(total.argmax()), difference(values[chosen, range(values.shape[1])].tolist())
+
+
+def flattened(
+    logits: NDArray[np.float32], temperatures: Sequence[float], combine: Combine = "logits"
+) -> NDArray[np.float32]:
+    """Return the ensemble's soft targets at several temperatures.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_members, n, n_classes)
+        Of the teachers, for chosen samples: `test_logits[:, samples]` of the artifact
+        "ensemble".
+    temperatures : sequence of float
+        Greater than 0.
+    combine : {"logits", "probabilities"}
+        How the ensemble combines its teachers.
+
+    Returns
+    -------
+    ndarray of shape (n_temperatures, n, n_classes)
+        From sharp to even as T grows.
+    """
+    z = torch.from_numpy(np.ascontiguousarray(logits))
+    return np.stack([losses.soft_targets(z, t, combine).numpy() for t in temperatures])
+
+
+def telling_samples(logits: NDArray[np.float32], n: int = 6) -> NDArray[np.int64]:
+    """Return n samples from the one the ensemble is surest of to the one it doubts most.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (n_members, n_samples, n_classes)
+        Of the teachers.
+    n : int
+        How many, at least 1; evenly spaced by rank.
+    """
+    confidence = flattened(logits, [1.0])[0].max(-1)
+    ranked = np.argsort(-confidence, kind="stable")
+    return ranked[np.linspace(0, len(ranked) - 1, n).round().astype(int)]
+
+
+def _best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | None:
+    """Return the best cell of one width, judged on the seeds that all its cells have."""
+    if not gains:
+        return None
+    seeds = sorted(set.intersection(*(set(of_cell) for of_cell in gains.values())))
+    if not seeds:
+        return None
+    cells = list(gains)
+    best, choice = worth_of_choice([[gains[cell][seed] for seed in seeds] for cell in cells])
+    width, temperature, alpha = cells[best]
+    return {"width": width, "temperature": temperature, "alpha": alpha, "choice": choice}

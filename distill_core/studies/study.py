@@ -1,0 +1,231 @@
+"""What a study consists of, and what comes out of it: tasks, rows, bands, JSON and CSV."""
+
+import csv
+import functools
+import io
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distill_core.intervals import Interval, paired_interval
+from distill_core.specs import EnsembleSpec, Spec
+from distill_core.store import Store
+
+Row = dict[str, str | int | float | None]
+# A mean over seeds with its 95% interval: mean, low, high, n; None where it cannot be said.
+Band = dict[str, Any]
+
+# Seconds per optimiser step, and per sample and network: at least, and per parameter.
+# Measured on one core; other machines differ by a factor of two or so.
+_PER_STEP, _PER_SAMPLE, _PER_PARAMETER = 2e-4, 2.7e-7, 1.3e-10
+
+# With fewer seeds, equal differences are chance: test data is finite, so figures are coarse.
+_FEW_EQUAL = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One job of a study: it puts one artifact and is not needed where the store has it.
+
+    Parameters
+    ----------
+    function : callable
+        A job as in `distill_core.jobs`: (spec, store, report) to an artifact.
+    spec : Spec
+        What to make.
+    kind : str
+        The kind of artifact.
+    seconds : float
+        Roughly how long it takes on one core.
+    needs : tuple of Task
+        What it reads; it would make these itself, but several tasks would do so at once.
+    """
+
+    function: Callable[..., None]
+    spec: Spec
+    kind: str
+    seconds: float
+    needs: tuple["Task", ...] = ()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The name of its artifact, `spec.digest`."""
+        return self.spec.digest
+
+    def done(self, store: Store) -> bool:
+        """Say whether the store has its artifact."""
+        return store.has(self.kind, self.digest)
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study's result so far.
+
+    Parameters
+    ----------
+    name : str
+        "capacity", "softness" or "variance".
+    spec : Spec
+        What was asked.
+    rows : list of dict
+        Tidy: one row per setting and seed, the same columns in each.
+    summary : dict
+        Means with intervals; plain JSON values, described at `summarise` of each study.
+    answer : str
+        The answer in words, made from the summary alone.
+    n_done, n_tasks : int
+        How many tasks are done, of how many.
+    """
+
+    name: str
+    spec: Spec
+    rows: list[Row]
+    summary: dict[str, Any] = field(repr=False)
+    answer: str
+    n_done: int
+    n_tasks: int
+
+    @property
+    def partial(self) -> bool:
+        """Whether something is still missing."""
+        return self.n_done < self.n_tasks
+
+    @property
+    def sentence(self) -> str:
+        """The answer, marked as long as it may still change."""
+        if not self.partial:
+            return self.answer
+        return f"Partial, {self.n_done} of {self.n_tasks} parts are done. So far: {self.answer}"
+
+    def to_json(self, seconds: float) -> dict[str, Any]:
+        """Return everything as plain JSON values; `seconds` is how long it took."""
+        return {
+            "study": self.name,
+            "spec": self.spec.model_dump(mode="json"),
+            "rows": self.rows,
+            "summary": self.summary,
+            "answer": self.sentence,
+            "partial": self.partial,
+            "seconds": seconds,
+        }
+
+    def to_csv(self) -> str:
+        """Return the rows as CSV with a header; missing values are empty cells."""
+        return to_csv(self.rows)
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Return rows as CSV; texts that a spreadsheet would run as a formula get a `'` in front."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    if rows:
+        writer.writerow([_cell(name) for name in rows[0]])
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return text.getvalue()
+
+
+def band(values: Iterable[float | None]) -> Band:
+    """Return the mean of one figure per seed with its 95% interval.
+
+    Parameters
+    ----------
+    values : iterable of float or None
+        Seeds whose figure does not exist are left out; `n` says how many remain.
+
+    Returns
+    -------
+    dict
+        `mean`, `low`, `high` (None where they cannot be given) and `n`.
+    """
+    kept = tuple(value for value in values if value is not None and math.isfinite(value))
+    if not kept:
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    found = _interval(kept)
+    known = found.n > 1
+    return {
+        "mean": found.mean,
+        "low": found.low if known else None,
+        "high": found.high if known else None,
+        "n": found.n,
+    }
+
+
+def gain(ours: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> Band:
+    """Return the band of ours minus theirs, paired by seed, with `beyond_noise`.
+
+    Parameters
+    ----------
+    ours, theirs : mapping of int to float
+        One figure per seed; seeds that one of them lacks are left out.
+
+    Returns
+    -------
+    dict
+        As `band`, and whether the interval excludes 0.
+    """
+    return difference(paired(ours, theirs).values())
+
+
+def paired(
+    ours: Mapping[int, float | None], theirs: Mapping[int, float | None]
+) -> dict[int, float]:
+    """Return ours minus theirs for the seeds that have both."""
+    return {
+        seed: a - b
+        for seed, a in ours.items()
+        if a is not None and (b := theirs.get(seed)) is not None
+    }
+
+
+def difference(values: Iterable[float | None]) -> Band:
+    """Return the band of paired differences, with `beyond_noise`: whether it excludes 0."""
+    found = band(values)
+    return {**found, "beyond_noise": bounded(found) and (found["low"] > 0 or found["high"] < 0)}
+
+
+def bounded(found: Band) -> bool:
+    """Say whether a band has an interval that can carry a claim."""
+    if found["low"] is None:
+        return False
+    return bool(found["n"] >= _FEW_EQUAL or found["low"] < found["high"])
+
+
+def by_seed(rows: Iterable[Row], figure: str) -> dict[int, float | None]:
+    """Return one figure of some rows by their seed."""
+    return {int(row["seed"]): row[figure] for row in rows}  # type: ignore[arg-type, misc]
+
+
+def training_seconds(
+    n_networks: int, n_samples: int, n_parameters: int, epochs: int, batch_size: int
+) -> float:
+    """Return roughly how long a stacked training takes on one core."""
+    n_steps = epochs * math.ceil(n_samples / batch_size)
+    per_sample = _PER_SAMPLE + _PER_PARAMETER * n_parameters
+    return n_steps * _PER_STEP + n_networks * epochs * n_samples * per_sample
+
+
+def points(share: float, sign: bool = False) -> str:
+    """Return a share or a difference of shares in percentage points, such as `1.3`."""
+    return f"{100 * share:{'+' if sign else ''}.1f}"
+
+
+def between(found: Band) -> str:
+    """Return a band's interval in points, such as `[-0.4, +1.2]`."""
+    return f"[{points(found['low'], sign=True)}, {points(found['high'], sign=True)}]"
+
+
+def of_ensemble(spec: EnsembleSpec, n_seeds: int) -> str:
+    """Say in words over what an interval is taken."""
+    return f"{n_seeds} student seeds, one ensemble of {spec.n_members}"
+
+
+@functools.lru_cache(maxsize=8192)
+def _interval(values: tuple[float, ...]) -> Interval:
+    return paired_interval(values)
+
+
+def _cell(value: str | float | None) -> str | float | None:
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return "'" + value
+    return value

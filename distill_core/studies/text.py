@@ -1,0 +1,125 @@
+"""Studies as plain text for a terminal."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from distill_core.studies.stability import GROUPS
+from distill_core.studies.study import Band, Study
+
+_MARK = {True: "*", False: " "}
+
+
+def table(study: Study) -> str:
+    """Return a study's answer and its figures as lines of text.
+
+    Percentages and points with their 95% interval over seeds; `*` marks a difference beyond
+    seed noise.
+    """
+    body = _TABLES[study.name](study.summary)
+    return "\n".join([study.sentence, "", *body, "", _LEGEND])
+
+
+_LEGEND = (
+    "In brackets: 95% interval over seeds. *: beyond seed noise. Agreement is with the ensemble, "
+    "on test data."
+)
+
+
+def _capacity(summary: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{'width':>5} {'parameters':>10} {'smaller':>8}  {'agreement %':<22} {'twin %':<22} "
+        f"{'gain, points':<24} {'accuracy %':<22} {'boundary':<8}"
+    ]
+    for entry in summary["widths"]:
+        student, twin, gain = entry["student"], entry["twin"], entry["gain"]["agreement"]
+        apart = student["distance"]["mean"]
+        lines.append(
+            f"{entry['width']:>5} {entry['parameters']:>10,} {entry['compression']:>7,.0f}x  "
+            f"{_percent(student['agreement']):<22} {_percent(twin['agreement']):<22} "
+            f"{_gain(gain):<24} {_percent(student['accuracy']):<22} "
+            f"{'none' if apart is None else f'{apart:.3f}':<8}"
+        )
+    return [*lines, "", "boundary: mean distance to the ensemble's, in units of the plane."]
+
+
+def _softness(summary: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for width in dict.fromkeys(cell["width"] for cell in summary["cells"]):
+        cells = {(c["temperature"], c["alpha"]): c for c in summary["cells"] if c["width"] == width}
+        alphas = sorted({alpha for _, alpha in cells})
+        lines += [
+            f"Width {width}: agreement minus the twin's, in points; T down, alpha across",
+            "      " + "".join(f"{alpha:>8g}" for alpha in alphas),
+        ]
+        for temperature in sorted({temperature for temperature, _ in cells}):
+            line = f"{temperature:>6g}"
+            for alpha in alphas:
+                cell = cells.get((temperature, alpha))
+                found = None if cell is None else cell["gain"]["agreement"]
+                known = found is not None and found["mean"] is not None
+                line += (
+                    f"{100 * found['mean']:>+7.1f}{_mark(found)}" if known and found else " " * 8
+                )
+            lines.append(line)
+        lines.append("")
+    return lines[:-1]
+
+
+def _variance(summary: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for source, part in summary.items():
+        lines.append(f"{part['n']} repeats over {source}")
+        for name, title, shown in _FIGURES:
+            values = [shown(part["groups"][model][name]) for model in GROUPS]
+            lines.append(f"  {title:<28}" + "".join(f"{value:<26}" for value in values))
+        entries = part["ledger"]
+        lines.append(
+            f"  cross-entropy: teacher {_nats(entries['teacher'])} = ensemble "
+            f"{_nats(entries['ensemble'])} + diversity {_nats(entries['diversity'])} "
+            f"(residual {entries['residual']:.0e})"
+        )
+        lines.append("")
+    header = "  " + " " * 28 + "".join(f"{model:<26}" for model in GROUPS)
+    return [header, *lines[:-1]] if lines else []
+
+
+def _percent(found: Band) -> str:
+    if found["mean"] is None:
+        return "-"
+    if found["low"] is None:
+        return f"{100 * found['mean']:.1f}"
+    return f"{100 * found['mean']:.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+
+
+def _nats(found: Band) -> str:
+    if found["mean"] is None:
+        return "-"
+    if found["low"] is None:
+        return f"{found['mean']:.4f}"
+    return f"{found['mean']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+
+
+def _gain(found: Band) -> str:
+    if found["mean"] is None:
+        return "-"
+    if found["low"] is None:
+        return f"{100 * found['mean']:+.1f}"
+    interval = f"[{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
+    return f"{100 * found['mean']:+.1f} {interval}{_mark(found)}"
+
+
+def _mark(found: Band) -> str:
+    return _MARK[found["beyond_noise"]]
+
+
+_FIGURES: list[tuple[str, str, Callable[[Band], str]]] = [
+    ("accuracy", "accuracy, %", _percent),
+    ("agreement", "agreement, %", _percent),
+    ("churn", "churn, %", _percent),
+    ("seed_variance", "seed variance, nats", _nats),
+    ("squared_loss", "squared loss", _nats),
+    ("squared_bias", "  its bias", _nats),
+    ("squared_variance", "  its variance", _nats),
+    ("zero_one_loss", "0-1 loss, %", _percent),
+]
+_TABLES = {"capacity": _capacity, "softness": _softness, "variance": _variance}

@@ -1,0 +1,72 @@
+"""The live view's files over HTTP: plotly.js as the plotly package ships it, script and style."""
+
+import functools
+import gzip
+import hashlib
+import importlib.resources
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+_HERE = Path(__file__).resolve().parent
+_FILES = {
+    "plotly.min.js": "text/javascript; charset=utf-8",
+    "view.js": "text/javascript; charset=utf-8",
+    "view.css": "text/css; charset=utf-8",
+}
+_FOLDER = "boundary-view"
+
+
+def plotly_route() -> Route:
+    """Return the route under which the browser finds what the live view needs.
+
+    The path carries a digest of the files, so browsers may keep them for ever. It also
+    matches behind any `server.baseUrlPath`.
+    """
+    return Route(f"/{{base:path}}{_FOLDER}/{{version}}/{{name}}", _serve, methods=["GET"])
+
+
+@functools.cache
+def version() -> str:
+    """Return a name for the present content of all files: 12 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name in _FILES:
+        digest.update(_content(name))
+    return digest.hexdigest()[:12]
+
+
+def script_path(base_url_path: str = "") -> str:
+    """Return the path of the view's script on a server with this base path."""
+    base = f"/{base_url_path.strip('/')}".rstrip("/")
+    return f"{base}/{_FOLDER}/{version()}/view.js"
+
+
+def _content(name: str) -> bytes:
+    if name == "plotly.min.js":
+        return importlib.resources.files("plotly").joinpath("package_data", name).read_bytes()
+    return (_HERE / name).read_bytes()
+
+
+@functools.cache
+def _compressed(name: str) -> bytes:
+    return gzip.compress(_content(name), 6, mtime=0)
+
+
+# Not a coroutine, so that reading and compressing happens off the event loop.
+def _serve(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _FILES or request.path_params["version"] != version():
+        raise HTTPException(404)
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if "gzip" in request.headers.get("accept-encoding", "").lower():
+        body, headers["Content-Encoding"] = _compressed(name), "gzip"
+    else:
+        body = _content(name)
+    return Response(body, media_type=_FILES[name], headers=headers)

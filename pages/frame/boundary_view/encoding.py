@@ -1,0 +1,94 @@
+"""Figures as few bytes: what the live view reads back in `view.js`; nothing is drawn here.
+
+One message is a zlib stream of: the length of a header (4 bytes, little endian), the
+header (JSON), the numbers. In the header an array is `{"at": [start, ...]}`:
+
+- floats, `[start, n, low, step]`: 16-bit steps from `low`, 65535 for NaN, stored as
+  differences from one to the next (modulo 65536), all low bytes before all high bytes;
+- bytes, `[start, "100, 100"]`: an array of that shape, each column stored as its
+  difference from the column to the left (modulo 256).
+
+Differences of smooth fields and lines are small and alike, and that is what zlib
+shortens best.
+"""
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from plotly.graph_objects import Figure
+
+_NAN = 65535
+
+
+def encode(
+    figure: Figure,
+    frames: Sequence[tuple[str, NDArray[np.float32]]] = (),
+    **header: Any,
+) -> bytes:
+    """Return a figure, playback frames and a few words as one short message.
+
+    Parameters
+    ----------
+    figure : plotly.graph_objects.Figure
+        Its float arrays are rounded to 1/65534 of their range, its bytes are kept.
+    frames : sequence of (str, ndarray of shape (m, 2))
+        A label and boundary lines for each. The last one is the boundary that the figure
+        shows already, so only its label is sent.
+    **header
+        Anything else to send that JSON can hold.
+    """
+    body = bytearray()
+    shown: list[dict[str, Any]] = [
+        {"label": label, "x": _floats(lines[:, 0], body), "y": _floats(lines[:, 1], body)}
+        for label, lines in frames[:-1]
+    ]
+    shown += [{"label": label} for label, _ in frames[-1:]]
+    content = {**header, "frames": shown, "figure": _packed(figure.to_dict(), body)}
+    text = json.dumps(content, separators=(",", ":")).encode()
+    return zlib.compress(len(text).to_bytes(4, "little") + text + body, 9)
+
+
+def _packed(value: Any, body: bytearray) -> Any:
+    """Return a copy of a figure's tree with Plotly's base64 arrays moved into the body."""
+    if isinstance(value, list | tuple):
+        return [_packed(item, body) for item in value]
+    if isinstance(value, np.ndarray):
+        # Plotly encodes arrays as base64 except empty ones.
+        return value.tolist()
+    if not isinstance(value, dict):
+        return value
+    if "bdata" not in value:
+        return {key: _packed(item, body) for key, item in value.items()}
+    content, kind = base64.b64decode(value["bdata"]), value["dtype"]
+    if kind == "u1":
+        return _fields(content, value.get("shape", str(len(content))), body)
+    if kind in ("f4", "f8"):
+        return _floats(np.frombuffer(content, kind), body)
+    return value
+
+
+def _floats(values: NDArray[np.floating[Any]], body: bytearray) -> dict[str, list[float]]:
+    """Add floats (n,) to the body and return where they are."""
+    values = values.astype(np.float64)
+    real = ~np.isnan(values)
+    low, high = (values[real].min(), values[real].max()) if real.any() else (0.0, 0.0)
+    step = (high - low) / (_NAN - 1) or 1.0
+    whole = np.full(values.shape, _NAN, dtype=np.uint16)
+    whole[real] = np.rint((values[real] - low) / step)
+    change = np.diff(whole, prepend=np.uint16(0)).astype("<u2")
+    start = len(body)
+    body += change.view(np.uint8).reshape(-1, 2).T.tobytes()
+    return {"at": [start, len(values), float(low), float(step)]}
+
+
+def _fields(content: bytes, shape: str, body: bytearray) -> dict[str, list[int | str]]:
+    """Add bytes of any shape to the body and return where they are."""
+    array = np.frombuffer(content, np.uint8).reshape([int(n) for n in shape.split(",")])
+    start = len(body)
+    body += np.diff(array, axis=min(1, array.ndim - 1), prepend=np.uint8(0)).tobytes()
+    return {"at": [start, shape]}

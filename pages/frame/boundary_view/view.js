@@ -1,0 +1,533 @@
+// The live view in the browser: decodes what encoding.py wrote, draws it with Plotly.react
+// on one and the same node, plays frames back and reports clicks. Text from outside is
+// only ever set as text.
+
+const NAN = 65535;
+const CLICK_PIXELS = 4;
+const DOUBLE_CLICK_MS = 300;
+const PLAYBACK_MS = 3600;
+const SHORTEST_FRAME_MS = 90;
+const LONGEST_FRAME_MS = 350;
+const FADE_MS = 450;
+const FAILURE = "The live view could not be drawn; a plain chart is shown instead.";
+
+const CONFIG = {
+  displaylogo: false,
+  doubleClick: "reset",
+  doubleClickDelay: DOUBLE_CLICK_MS,
+  scrollZoom: false,
+  showTips: false,
+  modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]],
+  toImageButtonOptions: { filename: "decision-boundary", scale: 2 },
+};
+
+const views = new WeakMap();
+
+// Called by Streamlit for every update and every change of theme, always with the same
+// parentElement. What it returns may run while the view still stands: see `leave`.
+export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
+  if (!views.has(parentElement)) views.set(parentElement, new View(parentElement));
+  const view = views.get(parentElement);
+  view.report = {
+    clicked: (place) => setTriggerValue("clicked", place),
+    failed: () => setStateValue("failed", true),
+  };
+  view.show(data);
+  return () => view.leave();
+}
+
+// ---------------------------------------------------------------------------- loading
+
+let loading;
+
+function load() {
+  loading ??= Promise.all([loadPlotly(), loadStyle()]).then(([plotly]) => plotly);
+  return loading;
+}
+
+function loadPlotly() {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL("plotly.min.js", import.meta.url).href;
+    // Taken at once: another Plotly on the page may put itself in this place later.
+    script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject(new Error("no Plotly")));
+    script.onerror = () => reject(new Error("plotly.min.js did not load"));
+    document.head.append(script);
+  });
+}
+
+function loadStyle() {
+  return new Promise((resolve) => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL("view.css", import.meta.url).href;
+    link.onload = link.onerror = resolve;
+    document.head.append(link);
+  });
+}
+
+// --------------------------------------------------------------------------- decoding
+
+async function decode(data) {
+  const inflated = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(inflated).arrayBuffer());
+  const length = new DataView(bytes.buffer).getUint32(0, true);
+  const content = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  return unpacked(content, bytes.subarray(4 + length));
+}
+
+function unpacked(value, body) {
+  if (Array.isArray(value)) return value.map((item) => unpacked(item, body));
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value.at)) {
+    return value.at.length === 2 ? fields(...value.at, body) : floats(...value.at, body);
+  }
+  return Object.fromEntries(Object.entries(value).map(([k, item]) => [k, unpacked(item, body)]));
+}
+
+function floats(start, n, low, step, body) {
+  const values = new Float32Array(n);
+  for (let i = 0, whole = 0; i < n; i++) {
+    whole = (whole + body[start + i] + 256 * body[start + n + i]) & 0xffff;
+    values[i] = whole === NAN ? NaN : low + step * whole;
+  }
+  return values;
+}
+
+// Returned the way Plotly takes arrays of any shape, with a buffer in the place of base64.
+function fields(start, shape, body) {
+  const [rows, columns = 1, depth = 1] = shape.split(",").map(Number);
+  const inRow = shape.includes(",");
+  const n = rows * columns * depth;
+  const values = body.slice(start, start + n);
+  const row = inRow ? columns * depth : n;
+  for (let i = 0; i < n; i++) if (i % row >= depth) values[i] += values[i - depth];
+  return inRow ? { dtype: "u1", bdata: values.buffer, shape } : values;
+}
+
+// ------------------------------------------------------------------------------ view
+
+class View {
+  constructor(parent) {
+    this.root = element("div", "boundary-view", { role: "figure", "data-testid": "boundary-view" });
+    this.picture = element("div", "bv-picture");
+    this.plot = element("div", "bv-plot");
+    this.badge = element("div", "bv-badge", { "aria-hidden": "true" }, "training");
+    this.legend = element("div", "bv-legend", { role: "group", "aria-label": "Layers of the picture" });
+    this.picture.append(this.plot, this.badge);
+    this.player = new Player((index) => this.drawFrame(index));
+    this.root.append(this.picture, this.player.bar, this.legend);
+    parent.append(this.root);
+    this.hidden = new Set();
+    this.latest = 0;
+    this.drawing = Promise.resolve();
+    this.watchClicks();
+    this.resizing = new ResizeObserver(() => this.refit());
+    this.resizing.observe(this.root);
+  }
+
+  async show(data) {
+    const mine = ++this.latest;
+    if (!data?.length) return this.sayFailed();
+    try {
+      const content = await decode(data);
+      if (mine !== this.latest) return;
+      if (!this.content) {
+        this.content = content;
+        this.makeRoom();
+      }
+      this.Plotly = await load();
+      // One at a time, and of those that wait only the newest.
+      this.drawing = this.drawing.then(() => mine === this.latest && this.draw(content, mine));
+      await this.drawing;
+    } catch {
+      this.drawing = Promise.resolve();
+      if (mine !== this.latest) return;
+      this.sayFailed();
+      this.report.failed();
+    }
+  }
+
+  async draw(content, mine) {
+    const { figure } = content;
+    this.player.pause();
+    this.content = content;
+    this.theme = readTheme(this.root);
+    const traces = this.themed(figure.data);
+    for (const trace of traces) if (this.hidden.has(trace.uid)) trace.visible = false;
+    const layout = { ...this.themed(figure.layout), ...this.makeRoom(), showlegend: false };
+    layout.paper_bgcolor = this.theme.background;
+    layout.font = { ...layout.font, color: this.theme.text, family: this.theme.font };
+    layout.hoverlabel.font.family = this.theme.font;
+    // On touch screens a finger on the picture must be able to scroll the page.
+    if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+    this.traces = traces;
+    const before = this.studentPath();
+    await this.Plotly.react(this.plot, traces, layout, CONFIG);
+    this.fadeOut(before);
+    this.drawLegend();
+    this.player.offer(content.frames.map((frame) => frame.label));
+    this.root.setAttribute("aria-label", content.label);
+    this.root.classList.toggle("bv-training", content.state === "training");
+    this.root.classList.add("bv-drawn");
+    await new Promise(requestAnimationFrame);
+    if (mine !== this.latest) return;
+    this.root.dataset.state = content.state;
+    this.root.dataset.student = content.student;
+    if (content.frames.length) this.root.dataset.frame = content.frames.length - 1;
+    else delete this.root.dataset.frame;
+  }
+
+  // Colours of a light page become those of a dark one.
+  themed(value) {
+    const { dark } = this.content;
+    const swap = (item) => {
+      if (typeof item === "string") return this.theme.dark ? (dark[item] ?? item) : item;
+      if (Array.isArray(item)) return item.map(swap);
+      if (item?.constructor !== Object) return item;
+      return Object.fromEntries(Object.entries(item).map(([k, inner]) => [k, swap(inner)]));
+    };
+    return swap(value);
+  }
+
+  // The square as wide as the page allows, with room for axes and colour bar around it.
+  size() {
+    const { margin } = this.content.figure.layout;
+    const width = this.root.clientWidth;
+    const narrow = width < 480;
+    const around = { ...margin, autoexpand: false };
+    if (narrow) Object.assign(around, { l: margin.l - 8, r: margin.r - 6 });
+    const side = Math.max(120, Math.min(width - around.l - around.r, this.content.height));
+    return {
+      margin: around,
+      width: side + around.l + around.r,
+      height: side + around.t + around.b,
+    };
+  }
+
+  // So that nothing moves when the picture comes or changes its size.
+  makeRoom() {
+    const size = this.size();
+    this.plot.style.width = `${size.width}px`;
+    this.plot.style.height = `${size.height}px`;
+    return size;
+  }
+
+  refit() {
+    if (!this.traces || !this.root.isConnected) return;
+    const { width, height } = this.plot._fullLayout;
+    const size = this.size();
+    if (size.width === width && size.height === height) return;
+    this.ghost?.remove();
+    this.Plotly.relayout(this.plot, this.makeRoom());
+  }
+
+  // ------------------------------------------------------------------------- legend
+
+  drawLegend() {
+    const items = this.traces.filter((trace) => trace.showlegend !== false);
+    items.sort((a, b) => a.legendrank - b.legendrank);
+    const state = JSON.stringify([this.theme.dark, items.map((trace) => [trace.uid, trace.name])]);
+    if (state === this.legendState) return;
+    this.legendState = state;
+    const focused = document.activeElement?.dataset?.layer;
+    this.legend.replaceChildren(...items.map((trace) => this.legendItem(trace)));
+    if (focused) this.legend.querySelector(`[data-layer="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  legendItem(trace) {
+    const button = element("button", "bv-layer", {
+      type: "button",
+      "data-layer": trace.uid,
+      "aria-pressed": String(!this.hidden.has(trace.uid)),
+    });
+    button.append(swatch(trace), element("span", "", {}, plain(trace.name)));
+    button.addEventListener("click", () => {
+      const show = this.hidden.delete(trace.uid);
+      if (!show) this.hidden.add(trace.uid);
+      button.setAttribute("aria-pressed", String(show));
+      const index = this.indexOf(trace.uid);
+      if (index >= 0) this.Plotly.restyle(this.plot, { visible: show }, [index]);
+    });
+    return button;
+  }
+
+  indexOf(uid) {
+    return this.traces.findIndex((trace) => trace.uid === uid);
+  }
+
+  // ----------------------------------------------------------------------- playback
+
+  drawFrame(index) {
+    const mine = this.latest;
+    this.wanted = index;
+    this.drawing = this.drawing.then(async () => {
+      // An update or a later frame has overtaken this one.
+      if (mine !== this.latest || index !== this.wanted) return;
+      const { frames, figure } = this.content;
+      const line = this.indexOf("student");
+      if (line < 0) return;
+      const last = index === frames.length - 1;
+      const { x, y } = last ? figure.data[line] : frames[index];
+      await this.Plotly.restyle(this.plot, { x: [x], y: [y] }, [line]);
+      // What belongs to the final student would be wrong beside an earlier one.
+      this.root.classList.toggle("bv-earlier", !last);
+      const final = ["levels", "disagreement"].map((uid) => this.indexOf(uid)).filter((i) => i >= 0);
+      if (final.length) await this.Plotly.restyle(this.plot, { opacity: last ? 1 : 0 }, final);
+      this.root.dataset.frame = index;
+    });
+    return this.drawing;
+  }
+
+  // --------------------------------------------------------------------- transition
+
+  // The student's line as it is drawn now, where nothing but the line will change.
+  studentPath() {
+    const path = this.plot.querySelector(".scatterlayer .tracestudent .js-line");
+    if (!path || matchMedia("(prefers-reduced-motion: reduce)").matches) return null;
+    return { path: path.cloneNode(), place: this.planePlace() };
+  }
+
+  // The new line stands already; the old one fades above it and shows what has moved.
+  fadeOut(before) {
+    this.ghost?.remove();
+    const now = this.plot.querySelector(".scatterlayer .tracestudent .js-line");
+    if (!before || !now || JSON.stringify(before.place) !== JSON.stringify(this.planePlace())) return;
+    if (before.path.getAttribute("d") === now.getAttribute("d")) return;
+    const [left, top, width, height] = before.place;
+    this.ghost = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+    this.ghost.classList.add("bv-ghost");
+    Object.assign(this.ghost.style, {
+      left: `${left}px`,
+      top: `${top}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+    });
+    before.path.removeAttribute("clip-path");
+    this.ghost.append(before.path);
+    this.plot.append(this.ghost);
+    const ghost = this.ghost;
+    ghost.animate([{ opacity: 0.55 }, { opacity: 0 }], FADE_MS).onfinish = () => ghost.remove();
+  }
+
+  planePlace() {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    return [xaxis._offset, yaxis._offset, xaxis._length, yaxis._length, ...xaxis.range, ...yaxis.range];
+  }
+
+  // ------------------------------------------------------------------------- clicks
+
+  // Plotly reports clicks on drawn points only, and snapped to them.
+  watchClicks() {
+    let previous = 0;
+    let waiting;
+    this.plot.addEventListener(
+      "pointerdown",
+      (down) => {
+        if (down.button !== 0 || down.target.closest(".modebar")) return;
+        const release = (up) => {
+          window.removeEventListener("pointerup", release, true);
+          window.removeEventListener("pointercancel", release, true);
+          const way = Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY);
+          const place = this.placeAt(down);
+          if (up.type !== "pointerup" || way > CLICK_PIXELS || !place) return;
+          clearTimeout(waiting);
+          const second = up.timeStamp - previous < DOUBLE_CLICK_MS;
+          previous = up.timeStamp;
+          if (second) return;
+          // Zoomed in, a second click may follow that means "back to the whole".
+          waiting = setTimeout(() => this.report.clicked(place), this.isZoomed() ? DOUBLE_CLICK_MS : 0);
+        };
+        window.addEventListener("pointerup", release, true);
+        window.addEventListener("pointercancel", release, true);
+      },
+      true,
+    );
+  }
+
+  placeAt({ clientX, clientY }) {
+    const layout = this.plot._fullLayout;
+    if (!layout?.xaxis) return null;
+    const { xaxis, yaxis } = layout;
+    const box = this.plot.getBoundingClientRect();
+    const x = clientX - box.left - xaxis._offset;
+    const y = clientY - box.top - yaxis._offset;
+    if (x < 0 || x > xaxis._length || y < 0 || y > yaxis._length) return null;
+    return { u: xaxis.p2d(x), v: yaxis.p2d(y) };
+  }
+
+  isZoomed() {
+    const [low, high] = this.plot._fullLayout.xaxis.range;
+    const [from, to] = this.content.figure.layout.xaxis.range;
+    return Math.abs(high - low) < 0.999 * (to - from);
+  }
+
+  // ---------------------------------------------------------------------------- end
+
+  sayFailed() {
+    this.player.pause();
+    this.root.dataset.state = "failed";
+    this.root.replaceChildren(element("p", "bv-failure", {}, FAILURE));
+  }
+
+  leave() {
+    setTimeout(() => {
+      if (this.root.isConnected) return;
+      this.latest++;
+      this.player.pause();
+      this.resizing.disconnect();
+      this.Plotly?.purge(this.plot);
+    });
+  }
+}
+
+class Player {
+  constructor(draw) {
+    this.draw = draw;
+    this.labels = [];
+    this.button = element("button", "bv-play", { type: "button" });
+    this.range = element("input", "bv-range", { type: "range", min: 0, step: 1 });
+    this.range.setAttribute("aria-label", "Moment in the student's training");
+    this.output = element("span", "bv-moment", { "aria-hidden": "true" });
+    this.bar = element("div", "bv-player", { role: "group", "aria-label": "Playback of the training" });
+    this.bar.append(this.button, this.range, this.output);
+    this.bar.hidden = true;
+    this.button.addEventListener("click", () => (this.timer ? this.pause() : this.play()));
+    this.range.addEventListener("input", () => {
+      this.pause();
+      this.go(this.range.valueAsNumber);
+    });
+    this.pause();
+  }
+
+  // Takes new frames, and stands at the end of them.
+  offer(labels) {
+    this.labels = labels;
+    this.bar.hidden = labels.length < 2;
+    this.range.max = Math.max(0, labels.length - 1);
+    this.say(labels.length - 1);
+  }
+
+  say(index) {
+    this.range.value = index;
+    this.range.setAttribute("aria-valuetext", this.labels[index] ?? "");
+    this.output.textContent = this.labels[index] ?? "";
+  }
+
+  go(index) {
+    this.say(index);
+    return this.draw(index);
+  }
+
+  play() {
+    this.button.classList.add("bv-playing");
+    this.button.setAttribute("aria-label", "Pause");
+    const end = this.labels.length - 1;
+    const pause = Math.min(
+      LONGEST_FRAME_MS,
+      Math.max(SHORTEST_FRAME_MS, PLAYBACK_MS / this.labels.length),
+    );
+    const from = this.range.valueAsNumber;
+    const step = async (index) => {
+      const mine = this.timer;
+      const began = performance.now();
+      await this.go(index);
+      if (this.timer !== mine) return;
+      if (index >= end) return this.pause();
+      const rest = Math.max(0, pause - (performance.now() - began));
+      this.timer = setTimeout(step, rest, index + 1);
+    };
+    this.timer = -1;
+    step(from >= end ? 0 : from + 1);
+  }
+
+  pause() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.button.classList.remove("bv-playing");
+    this.button.setAttribute("aria-label", "Play the training");
+  }
+}
+
+// ----------------------------------------------------------------------------- pieces
+
+function element(tag, className = "", attributes = {}, text = "") {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text) node.textContent = text;
+  return node;
+}
+
+// Undoes `figures.escaped`, for places that show text as it is.
+function plain(name) {
+  const signs = { "&lt;": "<", "&gt;": ">", "&#37;": "%", "&amp;": "&" };
+  return name.replace(/&(lt|gt|amp|#37);/g, (entity) => signs[entity]);
+}
+
+function readTheme(root) {
+  const style = getComputedStyle(root);
+  const [red, green, blue] = style.color.match(/[\d.]+/g).map(Number);
+  return {
+    text: style.color,
+    background: style.backgroundColor,
+    font: style.fontFamily,
+    dark: 0.3 * red + 0.59 * green + 0.11 * blue > 128,
+  };
+}
+
+// A small picture of a layer: its line, its marker or its area, in its own colours.
+function swatch(trace) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "bv-swatch");
+  svg.setAttribute("viewBox", "0 0 26 14");
+  const add = (tag, attributes) => {
+    const node = document.createElementNS(svg.namespaceURI, tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    svg.append(node);
+  };
+  const { line = {}, marker, fillpattern, colorscale, contours } = trace;
+  if (colorscale) {
+    const strip = 26 / 5;
+    for (let i = 0; i < 5; i++) {
+      const [, fill] = colorscale[Math.round((i / 4) * (colorscale.length - 1))];
+      add("rect", { x: i * strip, y: 1, width: strip + 0.3, height: 12, fill });
+    }
+  } else if (fillpattern) {
+    add("rect", { x: 0.5, y: 0.5, width: 25, height: 13, rx: 2, fill: fillpattern.bgcolor });
+    for (let x = 0; x < 26; x += 6) {
+      add("path", { d: `M${x} 13.5 l7 -13`, stroke: fillpattern.fgcolor, "stroke-width": 1.4 });
+    }
+  } else if (contours) {
+    for (const y of [3, 7, 11]) {
+      add("path", { d: `M0 ${y}H26`, stroke: line.color, "stroke-width": line.width });
+    }
+  } else if (trace.mode === "markers") {
+    const fill = marker.symbol.endsWith("-open") ? "none" : marker.color;
+    const colours = { fill, stroke: marker.line.color };
+    add("path", { d: SHAPES[marker.symbol] ?? SHAPES.circle, ...colours, "stroke-width": 0.8 });
+  } else {
+    const dash = { dot: "2 3" }[line.dash] ?? (line.dash === "solid" ? "none" : "7 4");
+    add("path", {
+      d: "M0 7H26",
+      stroke: line.color,
+      "stroke-width": Math.max(1.2, line.width),
+      "stroke-dasharray": dash,
+    });
+  }
+  return svg;
+}
+
+const SHAPES = {
+  circle: "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0z",
+  "circle-cross-open": "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0zM13 0V14M6 7H20",
+  "triangle-up": "M13 1.5l6 10.5h-12z",
+  "triangle-down": "M13 12.5l6-10.5h-12z",
+  square: "M8.5 2.5h9v9h-9z",
+  diamond: "M13 1l6 6l-6 6l-6-6z",
+  cross: "M11 2h4v3h3v4h-3v3h-4v-3h-3v-4h3z",
+  x: "M13 4.8l2.8-2.8 2.2 2.2-2.8 2.8 2.8 2.8-2.2 2.2-2.8-2.8-2.8 2.8-2.2-2.2 2.8-2.8-2.8-2.8 2.2-2.2z",
+  pentagon: "M13 1.5l5.5 4-2.1 6.5h-6.8l-2.1-6.5z",
+  hexagon: "M10 2h6l3 5-3 5h-6l-3-5z",
+  star: "M13 1l1.6 4h4.2l-3.4 2.6 1.3 4.2-3.7-2.6-3.7 2.6 1.3-4.2-3.4-2.6h4.2z",
+};

@@ -1,0 +1,88 @@
+"""Wait for a job where the visitor can see it, and never longer than they want."""
+
+import time
+from typing import Any
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from distill_core.engine import Job
+from distill_core.specs import Spec
+from distill_core.store import Artifact
+from pages.frame import service
+
+# A bar that flashes for a moment is noise: it appears only after this many seconds.
+_SHOW_AFTER = 0.4
+
+
+def request(kind: str, function: Any, spec: Spec, *, slot: str) -> Artifact | Job:
+    """Return a stored artifact or, if there is none yet, the job that makes it.
+
+    A newer request from the same visitor in the same slot replaces the older one.
+    """
+    artifact = service.store().get(kind, spec.digest)
+    if artifact is not None:
+        return artifact
+    return service.engine().request(visitor(), function, spec, kind=kind, slot=slot)
+
+
+def wait(
+    job: Job, words: str, *, at_most: float | None = None, place: DeltaGenerator | None = None
+) -> bool:
+    """Wait until a job has finished; return False when `at_most` seconds are over first.
+
+    A progress bar appears when it takes long. Every Streamlit call below is also the point
+    at which a newer setting of the same visitor interrupts this run.
+    """
+    at_once = place is not None
+    place = place or st.empty()
+    began = time.monotonic()
+    while not job.wait(0.03):
+        elapsed = time.monotonic() - began
+        if at_most is not None and elapsed > at_most:
+            return False
+        if at_once or elapsed > _SHOW_AFTER:
+            bar(place, job, words)
+        else:
+            place.empty()
+    place.empty()
+    return True
+
+
+def bar(place: DeltaGenerator, job: Job, words: str) -> None:
+    """Show how far a job is."""
+    done, total = job.progress
+    if job.state == "queued":
+        place.progress(0.0, f"{words}: waiting for a free worker")
+    else:
+        share = min(done / total, 1.0) if total else 0.0
+        place.progress(share, f"{words}: {share:.0%}")
+
+
+class Unavailable(Exception):
+    """There is nothing to draw for a setting; the message says why."""
+
+
+def result(job: Job, kind: str) -> Artifact:
+    """Return what a finished job has made.
+
+    Raises
+    ------
+    Unavailable
+        When it has failed or was replaced.
+    """
+    artifact = service.store().get(kind, job.digest) if job.state == "done" else None
+    if artifact is None:
+        raise Unavailable(
+            "A newer setting has replaced this one."
+            if job.state == "cancelled"
+            else f"This could not be computed. {job.error or 'The store did not keep it.'}"
+        )
+    return artifact
+
+
+def visitor() -> str:
+    """Return what tells this visitor's tab from all others."""
+    context = get_script_run_ctx()
+    return context.session_id if context else "no session"

@@ -1,0 +1,71 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+from distill_core.store import Store
+
+PROJECT = Path(__file__).parents[1]
+
+# As in the worker processes; more threads only slow networks of this size.
+torch.set_num_threads(1)
+# The machine may be busy, so no deadline; the same examples in every run.
+settings.register_profile("project", deadline=None, derandomize=True)
+settings.load_profile("project")
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def double_precision():
+    """New tensors, and with them the whole training, have 64 bits."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Run code in a Python process of its own and return what it printed."""
+
+    def run(code, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONHASHSEED": "random"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def as_sequential():
+    """Return one network of a stack as a `torch.nn.Sequential` of its own."""
+
+    def build(stack, member, after_hidden=()):
+        """`after_hidden` modules follow the first hidden layers, one each."""
+        modules = []
+        for level, (weight, bias) in enumerate(stack.layers()):
+            linear = torch.nn.Linear(*weight.shape[1:], dtype=weight.dtype)
+            with torch.no_grad():
+                linear.weight.copy_(weight[member].T)
+                linear.bias.copy_(bias[member, 0])
+            modules.append(linear)
+            if level < len(stack.weights) - 1:
+                modules.append(torch.nn.ReLU())
+                modules.extend(after_hidden[level : level + 1])
+        return torch.nn.Sequential(*modules)
+
+    return build

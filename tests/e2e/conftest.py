@@ -1,0 +1,137 @@
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+PROJECT = Path(__file__).parents[2]
+# A busy machine may need a while for what is instant elsewhere.
+expect.set_options(timeout=15_000)
+
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """Start `streamlit run <script>` and return its address; all servers end with the tests."""
+    with contextlib.ExitStack() as running:
+
+        def start(script, *options, environment=None):
+            log = tmp_path_factory.mktemp("server") / "log"
+            return running.enter_context(_server(script, options, environment, log))
+
+        yield start
+
+
+@contextlib.contextmanager
+def _server(script, options, environment, log):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    command += ["--server.port", str(port), "--server.headless", "true"]
+    address = f"http://localhost:{port}"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_until_healthy(process, address, log)
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_healthy(process, address, log, seconds=90):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    pytest.fail(f"The server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=BROWSER_FLAGS,
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def new_page(browser):
+    """Return a function that opens a page; keywords as for Playwright's `new_context`."""
+    with contextlib.ExitStack() as contexts:
+
+        def open_page(**options):
+            options = {"viewport": {"width": 1280, "height": 1000}, **options}
+            context = browser.new_context(**options)
+            contexts.callback(context.close)
+            return context.new_page()
+
+        yield open_page
+
+
+@pytest.fixture
+def page(new_page):
+    return new_page()
+
+
+@dataclass
+class Seen:
+    """What a page did that nobody looks at."""
+
+    errors: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+
+
+@pytest.fixture
+def watch():
+    """Return a function that records a page's errors and the hosts it asks from now on."""
+
+    def record(page):
+        seen = Seen()
+
+        def on_console(message):
+            if message.type == "error":
+                seen.errors.append(message.text)
+
+        def on_request(request):
+            if request.url.startswith("http"):
+                seen.hosts.add(urlsplit(request.url).netloc)
+
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: seen.errors.append(str(error)))
+        page.on("request", on_request)
+        page.on("websocket", lambda socket: seen.hosts.add(urlsplit(socket.url).netloc))
+        return seen
+
+    return record

@@ -1,0 +1,435 @@
+import gzip
+import json
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+PROJECT = Path(__file__).parents[2]
+pytestmark = pytest.mark.e2e
+
+APP = """
+import sys
+
+sys.path.insert(0, {project!r})
+import streamlit as st
+
+from pages.frame.boundary_view import plotly_route
+
+app = st.App({page!r}, routes=[plotly_route()])
+"""
+
+# A student whose boundary is a circle; its radius is what is trained here.
+PAGE = """
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import streamlit as st
+
+sys.path.insert(0, {project!r})
+from distill_core import figures
+from distill_core.planes import Window
+from pages.frame.boundary_view import boundary_view
+
+WINDOW = Window(0.5, -0.25, 4.0)
+
+
+def circle(radius):
+    angle = np.linspace(0, 2 * np.pi, 181)
+    return radius * np.c_[np.cos(angle), np.sin(angle)].astype(np.float32)
+
+
+def section(radius):
+    u, v = np.meshgrid(*WINDOW.axes(100))
+    p = 1 / (1 + np.exp(2 * (np.hypot(u, v) - radius)))
+    return SimpleNamespace(
+        window=WINDOW, proba=np.stack([1 - p, p]).astype(np.float32), lines=circle(radius)
+    )
+
+
+state = st.query_params.get("state", "ready")
+radius = st.slider("radius", 10, 35, 20) / 10
+rings = np.vstack([circle(3), [[np.nan, np.nan]], circle(radius)[::-1]])
+uv = np.random.default_rng(0).normal(size=(300, 2))
+more = st.toggle("more layers", True)
+figure = figures.boundary_figure(
+    section(3),
+    section(radius),
+    twin=section(2.2),
+    disagreement=rings if more else None,
+    points=figures.Points(uv, (np.hypot(*uv.T) < 1).astype(int)) if more else None,
+    student_levels=not more,
+    class_names=("<img src=x onerror='document.title=1'>", "b & %{{x}} </span>"),
+)
+frames = [(f"epoch {{i + 1}} of 4", circle(radius * (i + 1) / 4)) for i in range(4)]
+view = boundary_view(
+    figure,
+    key="view",
+    student_digest=f"radius {{radius}}",
+    state=state,
+    label=f"A circle of radius {{radius}} inside one of 3",
+    frames=frames if state == "ready" else None,
+    height=500,
+)
+st.session_state.setdefault("clicks", []).extend([view.clicked] if view.clicked else [])
+st.text("clicks: " + json.dumps(st.session_state.clicks))
+"""
+
+READ = """
+() => {
+  const layout = document.querySelector(".bv-plot")._fullLayout;
+  return [layout.xaxis.range, layout.yaxis.range];
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def address(serve, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("app")
+    page = folder / "page.py"
+    page.write_text(PAGE.format(project=str(PROJECT)))
+    app = folder / "app.py"
+    app.write_text(APP.format(project=str(PROJECT), page=str(page)))
+    return serve(app)
+
+
+@pytest.fixture
+def opened(page, address):
+    page.goto(address)
+    drawn(page, 2.0)
+    return page
+
+
+def drawn(page, radius):
+    """Wait until the student with this radius is on the screen and return the view."""
+    view = page.get_by_test_id("boundary-view")
+    expect(view).to_have_attribute("data-student", f"radius {radius}", timeout=20_000)
+    return view
+
+
+def student_path(page):
+    return page.locator(".scatterlayer .tracestudent .js-line").get_attribute("d")
+
+
+def drawn_radii(page):
+    """Read the radii of the student's line off the screen: smallest and largest."""
+    path = student_path(page)
+    points = [tuple(map(float, p)) for p in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path)]
+    box = plane(page)
+    scale = 8 / box["width"]
+    radii = [abs(complex(x * scale - 3.5, y * scale - 3.75)) for x, y in points]
+    return min(radii), max(radii)
+
+
+def plane(page):
+    """Return the box of the square on the screen, in pixels."""
+    return page.locator(".bv-plot .nsewdrag").bounding_box()
+
+
+def pixel(page, u, v):
+    box = plane(page)
+    return (
+        box["x"] + (u - 0.5 + 4) / 8 * box["width"],
+        box["y"] + (4 - (v + 0.25)) / 8 * box["height"],
+    )
+
+
+def move_slider(page, steps):
+    slider = page.get_by_role("slider", name="radius")
+    slider.focus()
+    for _ in range(abs(steps)):
+        slider.press("ArrowRight" if steps > 0 else "ArrowLeft")
+
+
+def drag(page, start, end):
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=6)
+    page.mouse.up()
+
+
+def test_it_is_painted_and_says_what_it_shows(page, address, watch):
+    seen = watch(page)
+    page.goto(address)
+    view = drawn(page, 2.0)
+    expect(view).to_have_attribute("data-state", "ready")
+    words = "A circle of radius 2.0 inside one of 3"
+    expect(page.get_by_role("figure", name=words)).to_be_visible()
+    low, high = drawn_radii(page)
+    assert low == pytest.approx(2, abs=0.02)
+    assert high == pytest.approx(2, abs=0.02)
+    box = plane(page)
+    assert box["width"] == pytest.approx(box["height"], abs=0.5)
+    assert seen.errors == []
+    # Must not: ask anyone else for anything.
+    assert seen.hosts == {address.removeprefix("http://")}
+
+
+def test_the_drawn_lines_are_those_that_python_sent(opened):
+    data = opened.evaluate(
+        """() => document.querySelector(".bv-plot").data.filter(t => t.uid === "disagreement")
+            .map(t => [Array.from(t.x), Array.from(t.y)])[0]"""
+    )
+    x, y = data
+    assert len(x) == 181 + 1 + 181
+    gap = [i for i, value in enumerate(x) if value is None or value != value]
+    assert gap == [181]
+    radii = [abs(complex(a, b)) for a, b in zip(x, y, strict=True) if a is not None and a == a]
+    assert radii[:181] == pytest.approx([3] * 181, abs=2e-4)
+    assert radii[181:] == pytest.approx([2] * 181, abs=2e-4)
+    field = opened.evaluate(
+        """() => { const z = document.querySelector(".bv-plot")._fullData[0].z;
+            return [z.length, z[0].length, z[0][0], z[50][40], z[99][99]]; }"""
+    )
+
+    def level(u, v):
+        return round(255 / (1 + 2.718281828 ** (2 * (abs(complex(u, v)) - 3))))
+
+    assert field[:2] == [100, 100]
+    assert field[2:] == [
+        level(-3.5, -4.25),
+        level(-3.5 + 40 * 8 / 99, -4.25 + 50 * 8 / 99),
+        level(4.5, 3.75),
+    ]
+
+
+def test_an_update_keeps_zoom_and_node(opened):
+    opened.evaluate("document.querySelector('.bv-plot').mine = 'the same'")
+    drag(opened, pixel(opened, -2, 2), pixel(opened, 2, -2))
+    opened.wait_for_function(f"({READ})()[0][1] < 4")
+    zoomed = opened.evaluate(READ)
+    before = student_path(opened)
+    move_slider(opened, 5)
+    drawn(opened, 2.5)
+    assert opened.evaluate(READ) == zoomed
+    assert opened.evaluate("document.querySelector('.bv-plot').mine") == "the same"
+    assert student_path(opened) != before
+    # Must not: a drag is no click.
+    expect(opened.get_by_text("clicks: []")).to_be_visible()
+    opened.mouse.dblclick(*pixel(opened, 0, 0))
+    opened.wait_for_function(f"({READ})()[0][1] === 4.5")
+
+
+def test_a_hidden_layer_stays_hidden(opened):
+    twin = opened.get_by_role("button", name="twin (hard labels)")
+    line = opened.locator(".scatterlayer .tracetwin .js-line")
+    expect(twin).to_have_attribute("aria-pressed", "true")
+    expect(line).to_have_count(1)
+    twin.click()
+    expect(line).to_have_count(0)
+    move_slider(opened, 1)
+    drawn(opened, 2.1)
+    expect(twin).to_have_attribute("aria-pressed", "false")
+    expect(line).to_have_count(0)
+    expect(opened.locator(".scatterlayer .tracestudent .js-line")).to_have_count(1)
+    twin.press("Enter")
+    expect(line).to_have_count(1)
+
+
+def test_layers_come_and_go(opened, watch):
+    seen = watch(opened)
+    twin = opened.get_by_role("button", name="twin (hard labels)")
+    twin.click()
+    for more in (False, True, False):
+        opened.get_by_text("more layers").click()
+        expect(opened.get_by_role("button", name="disagreement")).to_have_count(more)
+        expect(opened.get_by_role("button", name="student’s levels")).to_have_count(not more)
+        expect(opened.locator(".scatterlayer .tracetwin")).to_have_count(0)
+        expect(opened.locator(".scatterlayer .tracestudent")).to_have_count(1)
+    assert seen.errors == []
+
+
+def test_it_follows_the_width_of_the_page(opened):
+    for width in (700, 1600, 1000):
+        opened.set_viewport_size({"width": width, "height": 900})
+        opened.wait_for_function(
+            """() => {
+                const [view, plot, bar] = [".boundary-view", ".bv-plot .main-svg", ".bv-player"]
+                    .map((name) => document.querySelector(name).getBoundingClientRect());
+                const side = Math.min(500, view.width - 66);
+                return plot.right <= view.right + 1 && plot.left >= view.left - 1
+                    && plot.bottom <= bar.top + 1 && Math.abs(plot.width - 66 - side) < 9;
+            }"""
+        )
+        box = plane(opened)
+        assert box["width"] == pytest.approx(box["height"], abs=0.5)
+
+
+def test_a_click_anywhere_on_the_plane_reaches_python(opened):
+    opened.mouse.click(*pixel(opened, -2.3, 2.9))
+    expect(opened.get_by_text(re.compile(r"clicks: \[\{"))).to_be_visible()
+    opened.mouse.click(*pixel(opened, 3.7, -1.1))
+    shown = opened.get_by_text(re.compile(r"clicks: \[\{.*\}, \{"))
+    clicks = json.loads(shown.inner_text().removeprefix("clicks: "))
+    assert [(c["u"], c["v"]) for c in clicks] == [
+        (pytest.approx(-2.3, abs=0.02), pytest.approx(2.9, abs=0.02)),
+        (pytest.approx(3.7, abs=0.02), pytest.approx(-1.1, abs=0.02)),
+    ]
+    # Must not: a place beside the plane is no place on it.
+    box = plane(opened)
+    opened.mouse.click(box["x"] - 20, box["y"] + 50)
+    move_slider(opened, 1)
+    drawn(opened, 2.1)
+    assert json.loads(shown.inner_text().removeprefix("clicks: ")) == clicks
+
+
+def test_playback_draws_the_way_and_ends_at_the_boundary(opened):
+    view = drawn(opened, 2.0)
+    final = student_path(opened)
+    scrub = opened.get_by_role("slider", name="Moment in the student's training")
+    expect(view).to_have_attribute("data-frame", "3")
+    scrub.press("Home")
+    expect(view).to_have_attribute("data-frame", "0")
+    expect(opened.get_by_text("epoch 1 of 4")).to_be_visible()
+    low, high = drawn_radii(opened)
+    assert (low, high) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.5, abs=0.02))
+    scrub.press("ArrowRight")
+    expect(view).to_have_attribute("data-frame", "1")
+    assert drawn_radii(opened)[1] == pytest.approx(1, abs=0.02)
+    opened.get_by_role("button", name="Play the training").click()
+    expect(opened.get_by_role("button", name="Pause")).to_be_visible()
+    expect(view).to_have_attribute("data-frame", "3")
+    expect(opened.get_by_role("button", name="Play the training")).to_be_visible()
+    assert student_path(opened) == final
+    # From the end it starts again.
+    opened.get_by_role("button", name="Play the training").click()
+    expect(view).to_have_attribute("data-frame", "0")
+    opened.get_by_role("button", name="Pause").click()
+    # Must not: an update leaves the new student at an old frame.
+    move_slider(opened, 3)
+    expect(drawn(opened, 2.3)).to_have_attribute("data-frame", "3")
+    assert drawn_radii(opened)[1] == pytest.approx(2.3, abs=0.02)
+
+
+def test_of_many_moves_the_last_is_shown(opened, watch):
+    seen = watch(opened)
+    move_slider(opened, 12)
+    drawn(opened, 3.2)
+    opened.wait_for_timeout(500)
+    drawn(opened, 3.2)
+    assert drawn_radii(opened)[1] == pytest.approx(3.2, abs=0.02)
+    assert seen.errors == []
+
+
+def test_hover_tells_the_place_and_both_probabilities(opened):
+    opened.mouse.move(*pixel(opened, 2.0, 0.0))
+    hover = opened.locator(".bv-plot .hoverlayer")
+    expect(hover).to_contain_text("ensemble 88 %")
+    expect(hover).to_contain_text(re.compile(r"student (49|50|51) %"))
+    expect(hover).to_contain_text(re.compile(r"u (1.9|2.0)\d, v −?0.0\d"))
+
+
+def test_names_are_shown_letter_by_letter(page, address, watch):
+    seen = watch(page)
+    page.goto(address)
+    drawn(page, 2.0)
+    for name in ("<img src=x onerror='document.title=1'>", "b & %{x} </span>"):
+        expect(page.get_by_role("button", name=name)).to_be_visible()
+    title = page.locator(".bv-plot .annotation-text")
+    expect(title).to_have_text("ensemble: probability of b & %{x} </span>")
+    page.mouse.move(*pixel(page, 2.0, 0.0))
+    expect(page.locator(".bv-plot .hoverlayer")).to_contain_text("b & %{x} </span>")
+    # Must not: become a part of the page.
+    assert page.locator(".boundary-view img").count() == 0
+    assert page.title() != "1"
+    assert seen.errors == []
+
+
+def test_while_training_a_badge_and_no_playback(page, address):
+    page.goto(f"{address}/?state=training")
+    view = drawn(page, 2.0)
+    expect(view).to_have_attribute("data-state", "training")
+    expect(view.get_by_text("training", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Play the training")).to_have_count(0)
+    assert view.get_attribute("data-frame") is None
+
+
+@pytest.mark.parametrize(("scheme", "light"), [("light", False), ("dark", True)])
+def test_colours_follow_the_theme(new_page, address, scheme, light):
+    page = new_page(color_scheme=scheme)
+    page.goto(address)
+    drawn(page, 2.0)
+
+    def brightness(selector):
+        colour = page.locator(selector).first.evaluate("e => getComputedStyle(e).stroke")
+        return sum(map(float, re.findall(r"[\d.]+", colour)[:3])) / 765
+
+    ensemble = brightness(".scatterlayer .traceensemble .js-line")
+    assert ensemble > 0.9 if light else ensemble < 0.15
+    student = brightness(".scatterlayer .tracestudent .js-line")
+    assert 0.2 < student < 0.8
+
+
+def test_a_change_of_theme_needs_no_python(opened):
+    line = opened.locator(".scatterlayer .traceensemble .js-line")
+    expect(line).to_have_css("stroke", "rgb(20, 22, 26)")
+    opened.emulate_media(color_scheme="dark")
+    expect(line).to_have_css("stroke", "rgb(247, 248, 250)")
+
+
+def test_it_fits_a_phone(new_page, address):
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page.goto(address)
+    view = drawn(page, 2.0)
+    box = plane(page)
+    assert box["width"] == pytest.approx(box["height"], abs=0.5)
+    assert box["width"] > 280
+    outer = view.bounding_box()
+    assert outer["x"] >= 0
+    assert outer["x"] + outer["width"] <= 390
+    # Must not: make the page scroll sideways, or keep a finger on the picture from scrolling.
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    touch = page.locator(".bv-plot .nsewdrag").evaluate("e => getComputedStyle(e).touchAction")
+    assert touch != "none"
+    page.touchscreen.tap(*pixel(page, 1, 1))
+    expect(page.get_by_text(re.compile(r"clicks: \[\{"))).to_be_visible()
+
+
+@pytest.mark.parametrize("missing", ["view.js", "plotly.min.js"])
+def test_without_its_script_a_plain_chart_is_shown(page, address, missing):
+    page.route(f"**/boundary-view/**/{missing}", lambda route: route.abort())
+    page.goto(address)
+    expect(page.get_by_text("a plain chart is shown instead")).to_be_visible(timeout=20_000)
+    chart = page.get_by_test_id("stPlotlyChart")
+    expect(chart.locator(".scatterlayer .js-line").first).to_be_visible(timeout=20_000)
+    box = chart.locator(".nsewdrag").bounding_box()
+    assert box["width"] == pytest.approx(box["height"], abs=2)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(chart.locator(".hoverlayer")).to_contain_text(re.compile(r"ensemble \d+ %"))
+    expect(chart.locator(".hoverlayer")).to_contain_text(re.compile(r"student \d+ %"))
+    # Must not: go on trying and rerunning for ever.
+    move_slider(page, 1)
+    expect(page.get_by_text("a plain chart is shown instead")).to_have_count(1)
+    expect(chart).to_have_count(1)
+
+
+def fetch(url, **headers):
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+        return answer.read(), answer.headers
+
+
+def test_files_are_kept_for_ever_and_sent_compressed(page, address):
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
+    page.goto(address)
+    drawn(page, 2.0)
+    script = next(url for url in urls if url.endswith("plotly.min.js"))
+    body, headers = fetch(script)
+    assert len(body) > 4_000_000
+    assert "Content-Encoding" not in headers
+    short, headers = fetch(script, **{"Accept-Encoding": "br, gzip"})
+    assert headers["Content-Encoding"] == "gzip"
+    assert "immutable" in headers["Cache-Control"]
+    assert headers["Content-Type"].startswith("text/javascript")
+    assert gzip.decompress(short) == body
+    for wrong in (
+        script.replace("plotly.min.js", "assets.py"),
+        re.sub("[0-9a-f]{12}", "0123456789ab", script),
+    ):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            fetch(wrong)

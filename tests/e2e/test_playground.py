@@ -1,0 +1,267 @@
+import json
+import os
+import re
+import statistics
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import PROJECT
+
+pytestmark = pytest.mark.e2e
+
+WIDTH, TEMPERATURE, ALPHA = "Student width", "Temperature T", "alpha (weight on the ensemble)"
+# The picture's lines as the browser has them: {uid: [[x...], [y...]]}.
+LINES = """() => Object.fromEntries(
+    document.querySelector('[data-testid=boundary-view] .js-plotly-plot').data
+        .filter(t => t.mode === 'lines').map(t => [t.uid, [Array.from(t.x), Array.from(t.y)]]))"""
+PAINTED = """digest => {
+    const view = document.querySelector('[data-testid=boundary-view]');
+    return view && view.dataset.state === 'ready' && view.dataset.student !== digest;
+}"""
+
+
+@pytest.fixture(scope="module")
+def store_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def app(serve, store_folder):
+    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(store_folder)})
+
+
+@pytest.fixture
+def page(new_page):
+    # Playwright waits for conditions by eval, which the server's policy forbids to scripts.
+    return new_page(bypass_csp=True)
+
+
+@pytest.fixture
+def ready(page, app, watch):
+    """Open a path of the app and wait for its picture."""
+
+    def open_path(path="/", **options):
+        seen = watch(page)
+        page.goto(app + path)
+        page.wait_for_function(PAINTED, arg="", timeout=60_000)
+        return seen
+
+    return open_path
+
+
+def digest(page):
+    return page.get_by_test_id("boundary-view").get_attribute("data-student")
+
+
+def press(page, slider, key, times=1):
+    """Move a slider by keys and wait for the new picture; return the seconds it took."""
+    before = digest(page)
+    handle = page.get_by_role("slider", name=slider)
+    handle.focus()
+    for _ in range(times - 1):
+        handle.press(key)
+    began = time.monotonic()
+    handle.press(key)
+    page.wait_for_function(PAINTED, arg=before, polling="raf", timeout=20_000)
+    return time.monotonic() - began
+
+
+def rest(page):
+    """Wait until nothing is computed any more."""
+    expect(page.get_by_text(re.compile(r"^Over \d+ student seeds"))).to_be_visible(timeout=20_000)
+
+
+def agreement(page):
+    figure = page.get_by_test_id("stMetric").filter(has_text="Agreement, test data")
+    return float(re.search(r"([\d.]+)%", figure.inner_text())[1])
+
+
+def stored(folder, kind):
+    return {path.stem for path in (folder / kind).glob("*/*.json")}
+
+
+def test_first_visit_shows_a_growing_ensemble_within_eight_seconds(page, app):
+    began = time.monotonic()
+    page.goto(app)
+    expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=10_000)
+    view = page.get_by_test_id("boundary-view")
+    expect(view).to_have_attribute("data-state", "training", timeout=10_000)
+    page.wait_for_function(f"() => ({LINES})().ensemble?.[0].length > 10")
+    first = time.monotonic() - began
+    assert "student" not in page.evaluate(LINES)
+    page.wait_for_function(PAINTED, arg="", timeout=60_000)
+    print(
+        f"first ensemble boundary after {first:.1f} s, student after "
+        f"{time.monotonic() - began:.1f} s"
+    )
+    assert first < 8
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_sliders_move_the_student_and_never_the_ensemble(page, ready, store_folder):
+    seen = ready()
+    rest(page)
+    ensembles = stored(store_folder, "ensemble")
+    lines, agreed = page.evaluate(LINES), agreement(page)
+    press(page, WIDTH, "ArrowLeft", times=10)
+    rest(page)
+    narrow = page.evaluate(LINES)
+    expect(page).to_have_url(re.compile("width=2(&|$)"))
+    assert agreement(page) < agreed - 5
+    assert narrow["student"] != lines["student"]
+    assert narrow["ensemble"] == lines["ensemble"]
+    press(page, WIDTH, "ArrowRight", times=10)
+    assert page.evaluate(LINES) == lines, "the same setting must give the same picture"
+    for slider in (TEMPERATURE, ALPHA):
+        press(page, slider, "ArrowRight")
+        moved = page.evaluate(LINES)
+        assert moved["student"] != lines["student"]
+        assert moved["ensemble"] == lines["ensemble"]
+        assert moved["twin"] == lines["twin"], "the twin knows neither T nor alpha"
+        press(page, slider, "ArrowLeft")
+    assert stored(store_folder, "ensemble") == ensembles, "an ensemble was trained again"
+    assert not seen.errors
+    assert all(host.startswith("localhost") for host in seen.hosts)
+
+
+def test_slider_to_paint(page, ready):
+    ready("/?seed=7")
+    rest(page)
+    took = []
+    for _ in range(9):
+        took.append(press(page, TEMPERATURE, "ArrowRight" if len(took) < 4 else "ArrowLeft"))
+        page.wait_for_timeout(1500)
+    median = statistics.median(took[:4])
+    print(
+        f"slider to painted boundary, keys never trained: median {median:.3f} s; "
+        f"from the store: median {statistics.median(took[5:]):.3f} s"
+    )
+    assert median < 0.6
+
+
+def test_the_last_of_many_moves_is_shown(page, ready):
+    ready("/?seed=8")
+    before = digest(page)
+    handle = page.get_by_role("slider", name=WIDTH)
+    handle.focus()
+    for key in ["ArrowLeft"] * 9 + ["ArrowRight"] * 6 + ["ArrowLeft"] * 5:
+        handle.press(key)
+    expect(page).to_have_url(re.compile("width=6(&|$)"))
+    rest(page)
+    page.wait_for_function(PAINTED, arg=before)
+    expect(page.get_by_test_id("boundary-view")).to_have_attribute(
+        "aria-label", re.compile(r"\(width 6, ")
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_url_holds_the_state_and_a_bad_one_still_opens(page, ready):
+    ready("/?data=moons&plane=discriminant&teachers=2&width=8&T=5&alpha=0.3&depth=1&seed=4")
+    label = page.get_by_test_id("boundary-view").get_attribute("aria-label")
+    for words in ("discriminant", "width 8", "depth 1", "T = 5", "alpha = 0.3", "seed 4"):
+        assert words in label
+    ready("/?data=atlantis&teachers=2&width=1e9&T=-1&alpha=nan&seed=x&pin=1+2&fx=99")
+    expect(page.get_by_text("The pinned setting in this link cannot be read.")).to_be_visible()
+    assert "width 64" in page.get_by_test_id("boundary-view").get_attribute("aria-label")
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_click_asks_everyone(page, ready):
+    ready("/?data=moons&teachers=3")
+    page.get_by_test_id("boundary-view").locator(".nsewdrag").first.click(
+        position={"x": 100, "y": 100}
+    )
+    expect(page.get_by_role("heading", name="What everyone answers")).to_be_visible()
+    expect(page.get_by_text(re.compile("Of 3 teachers"))).to_be_visible()
+    expect(page.get_by_text("ensemble, T = 3")).to_be_visible()
+
+
+def test_pin_undo_and_reset(page, ready):
+    ready("/?data=moons&teachers=2")
+    page.get_by_role("button", name="Pin this student").click()
+    expect(page).to_have_url(re.compile("pin=64"))
+    press(page, WIDTH, "ArrowLeft", times=10)
+    rest(page)
+    expect(page.get_by_role("columnheader", name="pinned")).to_be_visible()
+    assert {"pinned", "student"} <= page.evaluate(LINES).keys()
+    before = digest(page)
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_function(PAINTED, arg=before)
+    expect(page).to_have_url(re.compile("width=3(&|$)"))
+    page.get_by_role("button", name="Reset").click()
+    expect(page).not_to_have_url(re.compile("width="))
+    expect(page).not_to_have_url(re.compile("data="))
+
+
+def test_playback_ends_at_the_final_boundary(page, ready):
+    ready("/?data=moons&teachers=2")
+    rest(page)
+    final = page.evaluate(LINES)["student"]
+    view = page.get_by_test_id("boundary-view")
+    view.get_by_role("slider").fill("0")
+    expect(view).to_have_attribute("data-frame", "0")
+    assert page.evaluate(LINES)["student"] != final
+    view.get_by_role("slider").fill("11")
+    expect(view).to_have_attribute("data-frame", "11")
+    assert page.evaluate(LINES)["student"] == final
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone(new_page, app, scheme):
+    page = new_page(
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, bypass_csp=True
+    )
+    page.goto(app + "/?data=moons&teachers=2")
+    page.wait_for_function(PAINTED, arg="", timeout=60_000)
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, "the page must not scroll sideways"
+    box = page.get_by_test_id("boundary-view").bounding_box()
+    assert box["width"] <= 390
+    expect(page.get_by_role("slider", name=WIDTH)).to_be_visible()
+
+
+def test_all_features_changes_the_plane_without_training(page, ready, store_folder):
+    ready("/?data=moons&view=all+features&teachers=2")
+    rest(page)
+    trained = stored(store_folder, "ensemble"), stored(store_folder, "student")
+    before = digest(page)
+    page.get_by_role("combobox", name="Plane").click()
+    page.get_by_role("option", name="principal components").click()
+    page.wait_for_function(PAINTED, arg=before, timeout=20_000)
+    rest(page)
+    assert (stored(store_folder, "ensemble"), stored(store_folder, "student")) == trained
+    expect(page.get_by_text("The models see all features; this is a cut.")).to_be_visible()
+
+
+def test_damaged_artifact_is_set_aside_and_trained_anew(page, ready, store_folder):
+    ready("/?data=moons&teachers=2&width=24")
+    rest(page)
+    lines = page.evaluate(LINES)
+    name = digest(page)
+    index = next(path for path in store_folder.glob("picture/*/*.json") if path.stem == name)
+    blob = json.loads(index.read_text())["blob"]
+    path = next(store_folder.glob(f"blobs/*/{blob}.safetensors"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    ready("/?data=moons&teachers=2&width=24")
+    assert page.evaluate(LINES) == lines
+    assert any((store_folder / "set-aside").iterdir())
+
+
+def test_security_headers_hold_in_the_browser(new_page, app, watch):
+    page = new_page()
+    seen = watch(page)
+    answer = page.goto(app + "/?data=moons&teachers=2")
+    expect(page.get_by_test_id("boundary-view")).to_have_attribute(
+        "data-state", "ready", timeout=60_000
+    )
+    rest(page)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert not [error for error in seen.errors if "Content Security" in error]
+    script = page.locator("script[src*='static/js']").first.get_attribute("src")
+    answer = page.request.get(f"{app}/{script.removeprefix('./')}")
+    assert answer.headers["content-encoding"] == "gzip"

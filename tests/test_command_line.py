@@ -1,0 +1,173 @@
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill_core.__main__ import _table, main
+from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, run_seed
+from distill_core.specs import Schedule
+
+PROJECT = Path(__file__).parents[1]
+INTERVALS = [
+    "ensemble_accuracy",
+    "distilled_accuracy",
+    "baseline_accuracy",
+    "gain_points",
+    "agreement",
+    "baseline_agreement",
+]
+
+
+def trial(seed, distilled, baseline):
+    return Trial(seed, 0.975, distilled, baseline, 0.99, 0.98, 3.0, 0.5)
+
+
+def reproduction(*trials):
+    return Reproduction(trials, 46658, 559896, 3490, wall_seconds=4.0)
+
+
+@pytest.fixture(scope="module")
+def two_seeds():
+    done = subprocess.run(
+        [sys.executable, "-m", "distill_core", "reproduce", "--seeds", "2", "--json"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def test_reproduce_prints_json_with_the_promised_keys(two_seeds):
+    result, _ = two_seeds
+    assert set(result) == {*INTERVALS, "parameters", "compression", "seconds", "seeds"}
+    for name in INTERVALS:
+        assert set(result[name]) == {"mean", "low", "high"}
+        assert result[name]["low"] <= result[name]["mean"] <= result[name]["high"]
+    assert set(result["seconds"]) == {"ensemble", "students"}
+    assert all(seconds > 0 for seconds in result["seconds"].values())
+    assert result["seeds"] == 2
+
+
+def test_reproduce_finds_the_tutorials_sizes_and_accuracies(two_seeds):
+    result, _ = two_seeds
+    assert result["parameters"] == {"teacher": 46658, "ensemble": 559896, "student": 3490}
+    assert result["compression"] == pytest.approx(559896 / 3490)
+    assert 0.97 <= result["ensemble_accuracy"]["mean"] <= 0.985
+    for who in ("distilled", "baseline"):
+        assert 0.955 <= result[f"{who}_accuracy"]["mean"] <= 0.98
+    for agreement in ("agreement", "baseline_agreement"):
+        assert 0.96 <= result[agreement]["mean"] < 1
+        assert result[agreement]["high"] <= 1
+    # What makes the student a student: it follows the ensemble more closely than its twin does.
+    assert result["agreement"]["mean"] > result["baseline_agreement"]["mean"]
+    gain = result["distilled_accuracy"]["mean"] - result["baseline_accuracy"]["mean"]
+    assert result["gain_points"]["mean"] == pytest.approx(100 * gain)
+
+
+def test_progress_goes_to_standard_error_one_line_per_seed(two_seeds):
+    lines = two_seeds[1].splitlines()
+    assert [line.split(":")[0] for line in lines] == ["seed 0 (1 of 2)", "seed 1 (2 of 2)"]
+
+
+def test_a_seed_gives_the_same_numbers_in_another_process(two_seeds):
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    here = run_seed(ReproductionSpec(), 0)
+    torch.set_num_threads(threads)
+    # One decimal of a percent is one of the 1000 test points.
+    said = re.findall(r"([\d.]+)%", two_seeds[1].splitlines()[0])
+    accuracies = (here.ensemble_accuracy, here.distilled_accuracy, here.baseline_accuracy)
+    assert said == [f"{100 * accuracy:.1f}" for accuracy in accuracies]
+
+
+def test_gain_is_paired_by_seed():
+    result = reproduction(trial(0, 0.96, 0.95), trial(1, 0.98, 0.97), trial(2, 0.97, 0.96))
+    gain = result.gain_points()
+    # Each seed gains one point, however different the seeds are.
+    assert (gain.low, gain.mean, gain.high) == pytest.approx((1, 1, 1))
+    assert result.over_seeds("distilled_accuracy").low < 0.96
+
+
+def test_an_interval_of_a_share_ends_at_one():
+    shares = reproduction(trial(0, 1.0, 0.9), trial(1, 0.96, 0.9)).over_seeds("distilled_accuracy")
+    assert shares.high == 1
+    assert shares.low < 0.96
+
+
+def test_one_seed_has_no_interval():
+    result = reproduction(trial(0, 0.97, 0.96))
+    printed = json.loads(json.dumps(result.to_json(), allow_nan=False))
+    for name in INTERVALS:
+        assert printed[name]["low"] is None
+        assert printed[name]["high"] is None
+    assert printed["gain_points"]["mean"] == pytest.approx(1)
+    text = _table(ReproductionSpec(seeds=1), result)
+    assert "One seed: how much these numbers vary from seed to seed cannot be said." in text
+    assert "[" not in text
+    assert "nan" not in text
+
+
+def test_table_says_what_is_compared_and_never_a_share_recovered():
+    result = reproduction(trial(0, 0.96, 0.97), trial(1, 0.97, 0.96), trial(2, 0.97, 0.965))
+    text = _table(ReproductionSpec(seeds=3), result)
+    for words in (
+        "95% intervals over seeds",
+        "paired by seed",
+        "hard-label twin",
+        "interval holds 0",
+    ):
+        assert words in text
+    for number in ("46,658", "559,896", "3,490", "160.4 times", "97.50 %"):
+        assert number in text
+    assert "recover" not in text
+    assert all(len(line) <= 100 for line in text.splitlines())
+
+
+def test_a_clear_gain_is_called_one():
+    result = reproduction(*(trial(seed, 0.97, 0.96 - seed / 1000) for seed in range(8)))
+    text = _table(ReproductionSpec(), result)
+    assert "beyond seed noise" in text
+    assert "interval holds 0" not in text
+
+
+def test_schedules_are_the_projects_or_the_tutorials():
+    ours, theirs = (ReproductionSpec(schedule=name).student(3) for name in ("project", "tutorial"))
+    assert (ours.ensemble.schedule, ours.schedule) == (Schedule.ENSEMBLE, Schedule.STUDENT)
+    assert theirs.ensemble.schedule == Schedule.TUTORIAL_ENSEMBLE
+    assert theirs.schedule == Schedule.TUTORIAL_STUDENT
+    for student in (ours, theirs):
+        assert (student.width, student.temperature, student.alpha) == (64, 3, 0.7)
+        assert (student.seed, student.ensemble.seed, student.ensemble.n_members) == (3, 3, 12)
+        assert student.ensemble.problem.plane is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["reproduce", "--seeds", "0"], "seeds should be greater than or equal to 1, got 0."),
+        (["reproduce", "--seeds", "-1"], "seeds should be greater than or equal to 1, got -1."),
+        (
+            ["reproduce", "--seeds", "1000000000"],
+            "seeds should be less than or equal to 256, got 1000000000.",
+        ),
+        (["reproduce", "--seeds", "many"], "argument --seeds: invalid int value: 'many'."),
+        (["reproduce", "--schedule", "fast"], "invalid choice: 'fast'"),
+        (["reproduce", "--speed"], "unrecognized arguments: --speed."),
+        (["dance"], "invalid choice: 'dance'"),
+        ([], "the following arguments are required: command."),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_code_2(arguments, said, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert said in err

@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 .PHONY: run test lint check browser format clean
 
 run: $(VENV)/.installed
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: lint check browser
 	$(BIN)/python -m pytest -m "not e2e"

@@ -8,9 +8,14 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import Outcome, schedules
+from benchmarks import Outcome, schedules, training
 
-BENCHMARKS = {"schedules": schedules.run}
+BENCHMARKS = {
+    "ensemble": training.ensemble,
+    "schedules": schedules.run,
+    "student": training.student,
+    "sweep": training.sweep,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -177,8 +177,9 @@ def _finer(proba: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _lead(proba: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return how far each class is ahead of its strongest rival, shape (n_classes, r, r)."""
-    top = np.sort(proba, axis=0)[-2:]
-    return proba - np.where(proba == top[1], top[0], top[1])
+    top = proba.max(0)
+    own = proba == top
+    return proba - np.where(own, np.where(own, 0, proba).max(0), top)
 
 
 def _bordering(seen: Section, label: int) -> NDArray[np.float32]:

@@ -8,19 +8,22 @@ is the engine's business.
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
 from distill_core import boundary, losses, metrics, training
 from distill_core.boundary import Section
+from distill_core.engine.worker import Report
 from distill_core.networks import Stack
 from distill_core.planes import Window
 from distill_core.problems import Problem, load_plane, load_problem, load_window
 from distill_core.specs import (
+    EnsemblePartSpec,
     EnsembleSpec,
     PictureSpec,
     PlaneSpec,
@@ -41,57 +44,75 @@ _FRAME_RESOLUTION = 60
 Combine = Literal["logits", "probabilities"]
 
 
-class Report(Protocol):
-    """Takes note of progress; may raise to stop the job."""
-
-    def __call__(
-        self, done: int, total: int, arrays: Mapping[str, NDArray[Any]] | None = None
-    ) -> None:
-        """Say that `done` of `total` steps are behind us, with arrays to show if there are any."""
-
-
 def silent(done: int, total: int, arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
     """Report to nobody."""
 
 
-def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
-    """Train an ensemble; put its weights and the logits for training and test data.
+def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent) -> None:
+    """Train some of the teachers; put their weights and their logits on training and test data.
 
-    While it trains, a picture is reported now and then when the models live on a plane:
-    `proba` and `lines` as in `Section`.
+    While they train, what they say on a plane is reported now and then: `logits` of shape
+    (r, r, n_classes) on the plane of the slice view or of class centres, and `weight`, the
+    number of teachers.
     """
-    problem = load_problem(spec.problem)
+    whole = spec.ensemble
+    problem = load_problem(whole.problem)
+    plane = whole.problem.plane or PlaneSpec()
+    points = load_window(plane, whole.problem.dataset).grid(_SNAPSHOT_RESOLUTION)
     due = time.monotonic() + _SNAPSHOT_EVERY
 
     def on_step(done: int, total: int, stack: Stack) -> None:
         nonlocal due
-        arrays = None
-        if spec.problem.plane is not None and time.monotonic() >= due:
-            window = load_window(spec.problem.plane, spec.problem.dataset)
-            model = boundary.combined_model(stack, spec.combine)
-            seen = boundary.section(model, window, _SNAPSHOT_RESOLUTION)
-            arrays = {"proba": seen.proba, "lines": seen.lines}
-            due = time.monotonic() + _SNAPSHOT_EVERY
-        report(done, total, arrays)
+        if time.monotonic() < due:
+            return report(done, total)
+        seen = boundary.combined_model(_on_plane(stack, whole.problem, plane), whole.combine)
+        shape = (_SNAPSHOT_RESOLUTION, _SNAPSHOT_RESOLUTION, -1)
+        logits = seen(points).reshape(shape).astype(np.float32)
+        report(done, total, {"logits": logits, "weight": np.array(stack.k)})
+        due = time.monotonic() + _SNAPSHOT_EVERY
 
-    stack = training.fit_ensemble(spec, problem.X_train, problem.y_train, on_step=on_step)
-    logits = {
-        "train_logits": stack.logits(problem.X_train),
-        "test_logits": stack.logits(problem.X_test),
-    }
-    proba = losses.soft_targets(logits["test_logits"], 1.0, spec.combine).numpy()
-    y = problem.y_test.numpy()
-    members = logits["test_logits"].argmax(-1).numpy()
-    store.put(
-        "ensemble",
-        spec.digest,
-        {**stack.to_arrays(), **{name: value.numpy() for name, value in logits.items()}},
-        {
-            "accuracy": float(metrics.accuracy(proba.argmax(-1), y)),
-            "member_accuracy": metrics.accuracy(members, y).tolist(),
-            "n_parameters": stack.n_parameters,
-        },
+    stack = training.fit_ensemble(
+        whole, problem.X_train, problem.y_train, members=spec.members, on_step=on_step
     )
+    logits = {
+        "train_logits": stack.logits(problem.X_train).numpy(),
+        "test_logits": stack.logits(problem.X_test).numpy(),
+    }
+    store.put("ensemble-part", spec.digest, {**stack.to_arrays(), **logits})
+
+
+def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
+    """Join the parts of an ensemble, trained now where missing; put the whole."""
+    parts = [
+        _found(store, "ensemble-part", part, ensemble_part, report).arrays for part in spec.parts
+    ]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    y = load_problem(spec.problem).y_test.numpy()
+    test_logits = torch.from_numpy(arrays["test_logits"])
+    labels = losses.soft_targets(test_logits, 1.0, spec.combine).numpy().argmax(-1)
+    meta = {
+        "accuracy": float(metrics.accuracy(labels, y)),
+        "member_accuracy": metrics.accuracy(arrays["test_logits"].argmax(-1), y).tolist(),
+        "n_parameters": Stack.from_arrays(parts[0]).n_parameters,
+    }
+    store.put("ensemble", spec.digest, arrays, meta)
+
+
+def read_growth(snapshots: Sequence[Mapping[str, NDArray[Any]]], window: Window) -> Section:
+    """Return the section of an ensemble that is still being trained.
+
+    Parameters
+    ----------
+    snapshots : sequence of mapping
+        What its parts have reported last, at least one.
+    window : Window
+        The window of their plane.
+    """
+    weights = [float(snapshot["weight"]) for snapshot in snapshots]
+    logits = np.average([snapshot["logits"] for snapshot in snapshots], 0, weights)
+    u, v = window.axes(len(logits))
+    interpolated = RegularGridInterpolator((v, u), logits, bounds_error=False, fill_value=None)
+    return boundary.section(lambda uv: interpolated(uv[:, ::-1]), window, len(logits))
 
 
 def section(spec: SectionSpec, store: Store, report: Report = silent) -> None:

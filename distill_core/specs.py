@@ -27,6 +27,8 @@ TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 ALPHAS = tuple(round(0.1 * i, 1) for i in range(11))
 EPOCHS = (1, 2, 4, 8, 12, 16, 24, 32, 48)
 MAX_MEMBERS = 24
+# Two parts of six keep two cores busy, and a stack of six is nearly as efficient as one of twelve.
+MEMBERS_PER_PART = 6
 
 DatasetName = Literal["tutorial", "moons", "rings", "spirals", "checkerboard", "breast cancer"]
 # Literals nest: these are all names and kinds that a spec may have.
@@ -252,7 +254,7 @@ class Schedule(Spec):
 
 
 # Chosen by `python -m benchmarks schedules`, which compares them with the tutorial's.
-Schedule.ENSEMBLE = Schedule(epochs=10, batch_size=64, learning_rate=3e-3, shape="constant")
+Schedule.ENSEMBLE = Schedule(epochs=12, batch_size=64, learning_rate=3e-3, shape="constant")
 Schedule.STUDENT = Schedule(epochs=12, batch_size=128, learning_rate=2e-2)
 Schedule.TUTORIAL_ENSEMBLE = Schedule(
     epochs=30, batch_size=64, learning_rate=1e-3, shape="constant"
@@ -273,12 +275,40 @@ class EnsembleSpec(Spec):
     combine: Literal["logits", "probabilities"] = "logits"
     schedule: Schedule = Schedule.ENSEMBLE
 
+    @property
+    def parts(self) -> list["EnsemblePartSpec"]:
+        """The parts in which the teachers are trained; the whole does not depend on them."""
+        n_parts = -(-self.n_members // MEMBERS_PER_PART)
+        return [EnsemblePartSpec(ensemble=self, part=part) for part in range(n_parts)]
+
     @field_validator("hidden")
     @classmethod
     def _some_layers(cls, hidden: tuple[int, ...]) -> tuple[int, ...]:
         if not 1 <= len(hidden) <= 4:
             raise ValueError(f"Teachers have 1 to 4 hidden layers, got {len(hidden)}.")
         return hidden
+
+
+class EnsemblePartSpec(Spec):
+    """Some of the teachers, so that several workers can train an ensemble."""
+
+    ensemble: EnsembleSpec
+    part: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if self.part * MEMBERS_PER_PART >= self.ensemble.n_members:
+            raise ValueError(
+                f"{self.ensemble.n_members} teachers have parts of {MEMBERS_PER_PART}, counted "
+                f"from 0; got part {self.part}."
+            )
+        return self
+
+    @property
+    def members(self) -> range:
+        """The numbers of the teachers in this part."""
+        first = self.part * MEMBERS_PER_PART
+        return range(first, min(first + MEMBERS_PER_PART, self.ensemble.n_members))
 
 
 class StudentSpec(Spec):

@@ -37,7 +37,7 @@ def python():
 
     def run(code, *arguments):
         done = subprocess.run(
-            [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+            [sys.executable, "-c", code, *map(str, arguments)],
             cwd=PROJECT,
             env={**os.environ, "PYTHONHASHSEED": "random"},
             capture_output=True,

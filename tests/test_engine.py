@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from distill_core.engine import Cancelled, Engine, EngineError
 from distill_core.engine import cluster as cluster_module
+from distill_core.engine.policy import Board
 from distill_core.specs import Schedule, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.training import TrainingDivergedError
@@ -322,7 +324,7 @@ def test_wait_and_wait_change_give_up_in_time(lone):
 
 def test_the_end_of_a_job_wakes_its_visitor_at_once(lone, store):
     delays = []
-    for seed in range(16):
+    for seed in range(24):
         finished(lone.request("a", engine_jobs.note, student(seed), kind="note"))
         delays.append(time.monotonic() - float((store.root / "last").read_text()))
     # The lower quarter, because other work on the machine delays some.
@@ -393,6 +395,20 @@ def test_all_workers_killed_at_once_cost_one_retry(engine):
     assert engine.counts()["loop"]["retried"] == 1
 
 
+def test_a_worker_that_was_dead_before_does_not_count_against_a_job():
+    board = Board()
+    task = board.enlist(("function", "0" * 32, "thing"), ("module", "function", student(0)))
+    board.start(task, None)
+    task.began = True
+    assert board.forgives(task)
+    for _ in range(3):
+        board.again(board.come_off(task.attempt)[0])
+        board.start(task, None)
+        assert board.forgives(task)
+    task.began = True
+    assert not board.forgives(task)
+
+
 def test_a_job_that_was_stopped_is_not_retried_when_its_worker_dies(lone):
     job = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
     pid = started(job)
@@ -425,6 +441,7 @@ def test_close_ends_jobs_and_processes(store):
 
 SERVER = """
 import time
+import types
 from distill_core.engine import Engine
 from distill_core.specs import StudentSpec
 from distill_core.store import Store
@@ -538,6 +555,18 @@ def test_dask_progress_snapshots_and_cancelling(dask_engine, store, noting):
     assert finished(other).state == "cancelled"
 
 
+def test_twenty_moves_leave_no_job_behind_on_dask(dask_engine, cluster):
+    distributed = pytest.importorskip("distributed")
+    for seed in range(20):
+        dask_engine.request("hand", engine_jobs.linger, student(seed), kind="nothing")
+        # From before the job has reached its worker to well after.
+        time.sleep(0.003 * (seed % 8))
+    last = dask_engine.request("hand", engine_jobs.note, student(0), kind="note")
+    assert finished(last).state == "done", last.error
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        until(lambda: not any(client.run(engine_jobs.n_lingering).values()))
+
+
 def test_a_killed_dask_worker_costs_one_retry_and_two_the_job(dask_engine):
     job = dask_engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
     pid = started(job)
@@ -568,3 +597,20 @@ def test_a_scheduler_that_is_not_there_is_said(store, monkeypatch):
     monkeypatch.setenv("DISTILL_SCHEDULER", "tcp://127.0.0.1:9")
     with pytest.raises(EngineError, match=r"tcp://127\.0\.0\.1:9 cannot be reached"):
         Engine(store)
+
+
+def test_a_worker_never_runs_the_servers_main_module(tmp_path):
+    """Streamlit puts the running page in the place of `__main__`; a new worker must not run it."""
+    page = tmp_path / "page.py"
+    witness = tmp_path / "witness"
+    page.write_text(f"open({str(witness)!r}, 'w').close()\n")
+    stand_in = types.ModuleType("__main__")
+    stand_in.__file__ = str(page)
+    before, sys.modules["__main__"] = sys.modules["__main__"], stand_in
+    try:
+        with Engine(Store(tmp_path / "store"), n_workers=1) as engine:
+            assert engine.wait_ready(60)
+            assert sys.modules["__main__"] is stand_in
+    finally:
+        sys.modules["__main__"] = before
+    assert not witness.exists()

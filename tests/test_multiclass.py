@@ -268,12 +268,12 @@ def test_two_classes_equal_the_old_path_bit_by_bit(seed):
 
 
 def test_strips_thinner_than_a_cell_are_shaded():
-    first = waves(5, 4)
-    a, b = (section(model, WINDOW) for model in (first, lambda uv: first(uv + [0.03, 0.01])))
+    first, shift = waves(5, 4), np.array([0.03, 0.01])
+    a, b = (section(model, WINDOW) for model in (first, lambda uv: first(uv + shift)))
     grid = WINDOW.grid(1001)
-    differs = (first(grid).argmax(1) != first(grid + [0.03, 0.01]).argmax(1)).mean()
+    differs = (first(grid).argmax(1) != first(grid + shift).argmax(1)).mean()
     assert 0.005 < differs < 0.05
-    assert area(disagreement(a, b)) / (2 * WINDOW.half) ** 2 == pytest.approx(differs, rel=0.05)
+    assert area(disagreement(a, b)) / (2 * WINDOW.half) ** 2 == pytest.approx(differs, rel=0.1)
 
 
 def area(rings):

@@ -296,9 +296,11 @@ def test_numbers_written_another_way_have_the_same_digest():
 
 
 def test_specs_of_different_kinds_never_share_a_digest():
-    problem = ProblemSpec(plane=PlaneSpec())
-    assert len({spec.digest for spec in (DatasetSpec(), PlaneSpec(), problem)}) == 3
-    assert SectionSpec().digest != PictureSpec().digest
+    class Alike(PlaneSpec):
+        pass
+
+    assert dict(Alike()) == dict(PlaneSpec())
+    assert Alike().digest != PlaneSpec().digest
 
 
 def test_digests_are_32_hexadecimal_digits():

@@ -112,7 +112,7 @@ class ClusterWorkers:
         for topic in ("all", self.topic):
             self._client.unsubscribe_topic(topic)
         self._client.close()
-        self._arrivals.shutdown(wait=threading.current_thread() is threading.main_thread())
+        self._arrivals.shutdown()
 
     def submit(self, *arguments: Any) -> "Future[Answer]":
         """Hand `run` and its arguments to the cluster."""

@@ -1,5 +1,7 @@
 """Beside a job on a Dask worker: a store of its own, its report, how it learns to stop."""
 
+import functools
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +21,14 @@ Name = tuple[str, str]  # kind, digest
 Carried = dict[Name, Artifact | None]  # None: the server has nothing of that name
 Answer = tuple[Name | None, Carried]  # what the job wants and lacks; else what it made
 
-_running: dict[Any, "_Report"] = {}
+
+class _Flag:
+    """Whether a task was cancelled while its thread goes on."""
+
+    stopped = False
+
+
+_executing: dict[Any, _Flag] = {}
 
 
 class Warmth(WorkerPlugin):
@@ -33,24 +42,27 @@ class Warmth(WorkerPlugin):
         warm_up()
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
-        """Stop a job that Dask forgets while it runs: its thread would go on."""
-        report = _running.get(key)
-        if report is not None and start == "executing" and finish == "released":
-            report.stopped = True
+        """Mark a task that Dask releases while it executes: its thread goes on."""
+        if finish == "executing":
+            _executing[key] = _Flag()
+        elif start == "executing" and finish == "released":
+            _executing[key].stopped = True
+        elif start in ("executing", "cancelled"):
+            _executing.pop(key, None)
 
 
 class _Report:
     """See `worker.Report`."""
 
-    def __init__(self, worker: distributed.Worker, topic: str, attempt: int) -> None:
+    def __init__(self, worker: distributed.Worker, flag: _Flag, topic: str, attempt: int) -> None:
         self._worker = worker
+        self._flag = flag
         self._topic = topic
         self._attempt = attempt
         self._due = 0.0
-        self.stopped = False
 
     def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
-        if self.stopped:
+        if self._flag.stopped:
             raise Cancelled("Nobody waits for this any more.")
         now = time.monotonic()
         if now < self._due and arrays is None:
@@ -60,6 +72,7 @@ class _Report:
         self._log(done=done, total=total, arrays=data)
 
     def started(self) -> None:
+        """Tell that the job has begun, for the first time or anew on another worker."""
         self._log()
 
     def _log(self, **message: Any) -> None:
@@ -115,20 +128,21 @@ class _WorkerStore(Store):
 def run(topic: str, attempt: int, call: Call, carried: Carried) -> Answer:
     """Run a job; return what it wants and lacks, or else what it made."""
     worker = distributed.get_worker()
-    key = worker.get_current_task()
-    report = _Report(worker, topic, attempt)
+    report = _Report(worker, _executing[worker.get_current_task()], topic, attempt)
     report.started()
-    _running[key] = report
+    _limit(threading.get_ident())
+    store = _WorkerStore(Path(worker.local_directory) / "store", carried)
     try:
-        # Limits of some libraries hold for one thread only, and this one may be new.
-        threadpoolctl.threadpool_limits(1)
-        store = _WorkerStore(Path(worker.local_directory) / "store", carried)
         execute(call, store, report)
-        return None, {name: Store.get(store, *name) for name in store.made}
     except _MissingError as error:
         return error.wanted, {}
-    finally:
-        del _running[key]
+    return None, {name: Store.get(store, *name) for name in store.made}
+
+
+@functools.cache
+def _limit(thread: int) -> None:
+    """Keep this thread to itself: some libraries hold their limit for each thread apart."""
+    threadpoolctl.threadpool_limits(1)
 
 
 def _in_order(array: NDArray[Any]) -> NDArray[Any]:

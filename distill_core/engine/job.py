@@ -51,7 +51,10 @@ class Job:
 
     @property
     def snapshot(self) -> dict[str, NDArray[Any]] | None:
-        """The latest arrays that the job reported, None before the first."""
+        """The latest arrays that the job reported, None before the first.
+
+        Those of the last moments may never come; the result is in the store.
+        """
         return self._snapshot
 
     @property

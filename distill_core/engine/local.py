@@ -7,15 +7,16 @@ down, and its end tells each side that the other one is gone.
 
 import contextlib
 import multiprocessing
-import multiprocessing.forkserver
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from distill_core.engine.worker import (
@@ -31,6 +32,7 @@ from distill_core.store import Store
 
 _STARTS = 3
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+_hiding = threading.Lock()
 
 
 class LocalWorkers:
@@ -91,7 +93,8 @@ class LocalWorkers:
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Wait until every process is warm; say whether they are."""
         with self._changed:
-            return self._changed.wait_for(lambda: len(self._alive) == len(self._keepers), timeout)
+            self._changed.wait_for(lambda: self._ready() or self._closed or self.failure(), timeout)
+            return self._ready()
 
     def failure(self) -> str | None:
         """Return why no process can be started, or None when there is one or may be soon."""
@@ -114,6 +117,9 @@ class LocalWorkers:
         for keeper in self._keepers:
             if keeper is not threading.current_thread():
                 keeper.join(timeout=30)
+
+    def _ready(self) -> bool:
+        return len(self._alive) == len(self._keepers)
 
     def _keep(self) -> None:
         """Start a process, listen to it until it dies, start the next one."""
@@ -151,6 +157,7 @@ class LocalWorkers:
         """Wait after failed starts until somebody asks again."""
         with self._changed:
             self._n_down += 1
+            self._changed.notify_all()
         self._on_free()
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._n_down == 0)
@@ -166,7 +173,9 @@ class _Process:
             1, mp_context=context, initializer=_initialise, initargs=(theirs, root)
         )
         try:
-            self.pid = self._executor.submit(os.getpid).result()
+            with _no_main_module():
+                pid = self._executor.submit(os.getpid)
+            self.pid = pid.result()
         except BaseException:
             self.discard()
             raise
@@ -208,25 +217,29 @@ class _Process:
         self._executor.shutdown(wait=True)
 
     def _freed(self, future: Future[None]) -> None:
-        self.idle = not isinstance(future.exception(), BrokenExecutor)
+        self.idle = not (future.cancelled() or isinstance(future.exception(), BrokenExecutor))
 
 
 def _context() -> multiprocessing.context.BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["distill_core.engine.preload"])
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
     # A fork does not copy the threads of a thread pool, so there must be no pools.
-    with _environment("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        multiprocessing.forkserver.ensure_running()
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with _environment({"PYTHONPATH": os.pathsep.join(filter(None, paths)), **one_thread}):
+        forkserver.ensure_running()
     return context
 
 
 @contextlib.contextmanager
-def _environment(*names: str) -> Iterator[None]:
-    """Set variables to 1 for the time in which a process is started; it inherits them."""
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for the time in which a process is started; it inherits them."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
@@ -234,6 +247,24 @@ def _environment(*names: str) -> Iterator[None]:
             os.environ.pop(name)
             if value is not None:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Hide the main module while a process starts: it would be imported there.
+
+    That costs half a second with a command line as main module, and Streamlit puts the
+    page that ran last into its place, which would run in the worker as well.
+    """
+    blank = ModuleType("__main__")
+    with _hiding:
+        before, sys.modules["__main__"] = sys.modules["__main__"], blank
+        try:
+            yield
+        finally:
+            # Unless somebody else has put another one there meanwhile.
+            if sys.modules["__main__"] is blank:
+                sys.modules["__main__"] = before
 
 
 # From here on: inside the worker process.

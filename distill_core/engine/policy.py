@@ -68,6 +68,7 @@ class Board:
         task = Task(Job(kind, digest), key, call, next(self._numbers))
         self.live[key] = task
         self._queue.append(task)
+        self.counts.setdefault(kind, collections.Counter())
         return task
 
     def hold(self, holder: Holder, task: Task | None) -> list[Stop]:
@@ -162,7 +163,7 @@ class Board:
 
     def count(self, task: Task, outcome: str) -> None:
         """Count what happened to a job."""
-        self.counts.setdefault(task.job.kind, collections.Counter())[outcome] += 1
+        self.counts[task.job.kind][outcome] += 1
 
     def _stop(self, task: Task, why: Literal["stop", "yield"]) -> list[Stop]:
         already, task.leaving = task.leaving, why

@@ -31,6 +31,8 @@ class EngineError(RuntimeError):
 class Report(Protocol):
     """Called by a job after every step; costs next to nothing when there is nothing to do.
 
+    A job can stop only here, so there should be no more than 0.1 s between two calls.
+
     Parameters
     ----------
     done, total : int

@@ -1,21 +1,40 @@
-"""Arrays to Plotly figures: the plane, the learning curves, the votes; no models, no torch.
+"""Arrays to Plotly figures: the plane, small charts, studies; no models, no torch.
 
 Every figure comes in the colours of a light page on a transparent ground. `DARK` says
 what becomes of each colour on a dark page: `in_dark` applies it here, the live view in
 the browser.
 """
 
+from distill_core.figures.cells import cells_figure, shares_figure
 from distill_core.figures.charts import learning_curves_figure, votes_figure
 from distill_core.figures.palette import DARK, escaped, in_dark
 from distill_core.figures.plane import MAX_SVG_POINTS, Points, boundary_figure
+from distill_core.figures.small import map_figure, small_plane_figure, soft_targets_figure
+from distill_core.figures.studies import (
+    GROUPS,
+    bands_figure,
+    groups_figure,
+    ledger_figure,
+    said,
+)
 
 __all__ = [
     "DARK",
+    "GROUPS",
     "MAX_SVG_POINTS",
     "Points",
+    "bands_figure",
     "boundary_figure",
+    "cells_figure",
     "escaped",
+    "groups_figure",
     "in_dark",
     "learning_curves_figure",
+    "ledger_figure",
+    "map_figure",
+    "said",
+    "shares_figure",
+    "small_plane_figure",
+    "soft_targets_figure",
     "votes_figure",
 ]

@@ -1,12 +1,12 @@
 """Studies: settings times seeds, done in resumable parts, answered with intervals.
 
-`run` knows what all studies have in common. `capacity`, `softness` and `variance` each say
+`running` knows what all studies have in common. `capacity`, `softness` and `variance` each say
 what is trained and what the rows are; the rule for a sufficient width is in `sufficiency`, the
 figures of what changes from repeat to repeat in `stability`, all sentences in `answers`.
 """
 
 from distill_core.studies.capacity import CapacitySpec
-from distill_core.studies.run import (
+from distill_core.studies.running import (
     ASK_ABOVE,
     Progress,
     StudySpec,

@@ -202,27 +202,18 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         f"{points(best['gain']['agreement']['mean'], sign=True)} points against the twin."
     )
     choice = entry["choice"]
-    if not bounded(choice):
-        return (
-            f"{said} With {summary['n_seeds']} seed{'s' * (summary['n_seeds'] > 1)} no interval "
-            "can be given: whether this is more than chance is unknown."
-        )
-    said += (
-        " Judged on seeds that had no part in the choice, choosing T and alpha gains "
-        f"{points(choice['mean'], sign=True)} points {between(choice)}: "
-    )
+    if choice["low"] is None:
+        return f"{said} Fewer than 4 seeds: whether that is more than chance cannot be said."
+    said += f" Allowing for the choice among {len(cells)} settings, that is {between(choice)}: "
     if not choice["beyond_noise"]:
-        said += "within seed noise, so no setting of this grid is shown to beat the twin."
+        said += "within seed noise, so no setting tried is shown to be better than the twin"
     elif choice["mean"] > 0:
-        said += "beyond seed noise."
+        said += f"beyond seed noise, and so is the gain of {choice['above']} settings in all"
     else:
-        said += "beyond seed noise, and below the twin."
-    flagged = [c["gain"]["agreement"] for c in cells if c["gain"]["agreement"]["beyond_noise"]]
-    above = sum(found["mean"] > 0 for found in flagged)
-    return (
-        f"{said} Taken one by one, {above} of {len(cells)} cells lie beyond noise above the twin "
-        f"and {len(flagged) - above} below; chance alone gives about {0.025 * len(cells):.0f} each."
-    )
+        said += "beyond seed noise, but below the twin"
+    if choice["below"]:
+        said += f"; {choice['below']} of them are worse than the twin beyond noise"
+    return said + "."
 
 
 def _kept(to_teacher: int, to_ensemble: int) -> str:

@@ -22,7 +22,7 @@ from distill_core.studies.parts import (
     StudentsSpec,
     blocks,
     boundaries,
-    ensemble_task,
+    ensemble_tasks,
     shape_of,
     students_task,
 )
@@ -95,10 +95,10 @@ class Multiple:
 
 def tasks(spec: CapacitySpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown."""
-    ensemble = ensemble_task(spec.ensemble)
+    listed = ensemble_tasks(spec.ensemble)
+    ensemble = listed[-1]
     section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)
     section = Task(jobs.section, section_spec, "section", 0.5, (ensemble,))
-    listed = [ensemble]
     for seeds in blocks(spec.n_seeds, _BLOCK):
         trained = [students_task(spec.students(width, seeds), ensemble) for width in spec.widths]
         listed += trained

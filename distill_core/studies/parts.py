@@ -201,8 +201,8 @@ def blocks(n_seeds: int, size: int) -> Iterator[tuple[int, ...]]:
         yield tuple(range(first, min(first + size, n_seeds)))
 
 
-def ensemble_task(spec: EnsembleSpec) -> Task:
-    """Return the task that trains an ensemble, shared with the rest of the project."""
+def ensemble_tasks(spec: EnsembleSpec) -> list[Task]:
+    """Return the tasks that make an ensemble: its parts, then the whole, which needs them."""
     n_samples, sizes = shape_of(spec, spec.hidden)
     seconds = training_seconds(
         spec.n_members,
@@ -211,7 +211,11 @@ def ensemble_task(spec: EnsembleSpec) -> Task:
         spec.schedule.epochs,
         spec.schedule.batch_size,
     )
-    return Task(jobs.ensemble, spec, "ensemble", seconds)
+    parts = [
+        Task(jobs.ensemble_part, part, "ensemble-part", seconds / len(spec.parts))
+        for part in spec.parts
+    ]
+    return [*parts, Task(jobs.ensemble, spec, "ensemble", 0.05, tuple(parts))]
 
 
 def students_task(spec: StudentsSpec, ensemble: Task) -> Task:

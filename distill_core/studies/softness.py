@@ -1,10 +1,9 @@
 """What do T and alpha do? Every cell of a grid times seeds, against the hard-label twin.
 
-Each cell is compared with the twin, paired by seed. One cell in forty would look better
-than the twin by chance alone, so the best of many cells proves nothing by its own interval.
-What the choice of a setting is worth is therefore judged on seeds that had no part in it:
-for every seed the best cell of the other seeds is taken, and the gain is the one on that
-seed (leave-one-out cross-validation of the choice).
+Each cell is compared with the twin, paired by seed, and has its own interval. One cell in
+forty would look better than the twin by chance alone, so the best of many cells proves
+nothing by its own interval: what is said about the best holds for all cells at once (see
+`simultaneous`).
 """
 
 import itertools
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator
+from scipy import stats
 
 from distill_core import losses
 from distill_core.jobs import Combine
@@ -25,7 +25,7 @@ from distill_core.studies.parts import (
     SHARES,
     StudentsSpec,
     blocks,
-    ensemble_task,
+    ensemble_tasks,
     students_task,
 )
 from distill_core.studies.study import (
@@ -34,13 +34,14 @@ from distill_core.studies.study import (
     Task,
     band,
     by_seed,
-    difference,
     gain,
     paired,
 )
 
 # A stack of two seeds and ten alphas takes about a second: long enough to be efficient.
 _BLOCK = 2
+# Seeds: at least so many for a claim; up to so many, every choice of signs is tried.
+_FEWEST, _ALL_SIGNS = 4, 13
 
 # Width, temperature, alpha.
 _Cell = tuple[Any, Any, Any]
@@ -96,8 +97,8 @@ class SoftnessSpec(Spec):
 
 def tasks(spec: SoftnessSpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown."""
-    ensemble = ensemble_task(spec.ensemble)
-    listed = [ensemble]
+    listed = ensemble_tasks(spec.ensemble)
+    ensemble = listed[-1]
     for seeds, width in itertools.product(blocks(spec.n_seeds, _BLOCK), spec.widths):
         listed.append(students_task(spec.twins(width, seeds), ensemble))
         for temperature in spec.temperatures:
@@ -153,8 +154,8 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
         `n_seeds`; `cells`: a list, each with `width`, `temperature`, `alpha`, a band per
         figure and share, and `gain`: the bands of the figures minus the twin's; `best`: a
         list with one entry per width whose cells are there: `width`, `temperature`, `alpha`
-        of the cell with the highest agreement, and `choice`: the band of what choosing
-        gains in agreement (see `worth_of_choice`).
+        of the cell with the highest agreement, and `choice`: the band of its
+        gain in agreement, which allows for the choice (see `simultaneous`).
     """
     grouped: dict[_Cell, list[Row]] = {}
     for row in rows:
@@ -181,8 +182,13 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
     return {"n_seeds": spec.n_seeds, "cells": cells, "best": [one for one in best if one]}
 
 
-def worth_of_choice(gains: ArrayLike) -> tuple[int, Band]:
-    """Return the best cell, and what choosing the best cell gains on a seed not looked at.
+def simultaneous(gains: ArrayLike) -> tuple[int, Band]:
+    """Return the best cell and an interval of its gain that allows for having been chosen.
+
+    The margin m is such that with 95% confidence no cell's mean gain is off by more than
+    m: the 95% quantile of the largest |mean| over cells when whole seeds change sign at
+    random (a wild bootstrap, Liu 1988; cells keep what they share, the twin above all),
+    widened by Student's quantile over the normal one, because seeds are few.
 
     Parameters
     ----------
@@ -194,15 +200,29 @@ def worth_of_choice(gains: ArrayLike) -> tuple[int, Band]:
     best : int
         The cell with the highest mean gain.
     choice : dict
-        Band over seeds, with `beyond_noise`: for each seed the gain on it of the cell that
-        is best on all others. From one seed nothing can be said.
+        Its band with `beyond_noise`, and how many cells lie `above` and `below` the twin by
+        more than m. Fewer than four seeds have no interval.
     """
     values = np.asarray(gains, dtype=float)
-    total = values.sum(1)
-    if values.shape[1] < 2:
-        return int(total.argmax()), difference([])
-    chosen = (total[:, None] - values).argmax(0)
-    return int(total.argmax()), difference(values[chosen, range(values.shape[1])].tolist())
+    n = values.shape[1]
+    means = values.mean(1)
+    best = int(means.argmax())
+    choice: Band = {"mean": float(means[best]), "low": None, "high": None, "n": n}
+    if n < _FEWEST:
+        return best, {**choice, "beyond_noise": False, "above": 0, "below": 0}
+    if n <= _ALL_SIGNS:
+        signs = np.array(list(itertools.product((1, -1), repeat=n - 1)))
+        signs = np.c_[np.ones(len(signs)), signs]
+    else:
+        signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(4999, n))
+    rest = (values - means[:, None]) / np.sqrt(n * (n - 1))
+    largest = np.abs(signs @ rest.T).max(1)
+    wider = stats.t.isf(0.025, n - 1) / stats.norm.isf(0.025)
+    margin = float(wider * np.quantile(largest, 0.95))
+    above, below = int((means > margin).sum()), int((means < -margin).sum())
+    low, high = choice["mean"] - margin, choice["mean"] + margin
+    found = {**choice, "low": low, "high": high, "above": above, "below": below}
+    return best, {**found, "beyond_noise": low > 0 or high < 0}
 
 
 def flattened(
@@ -252,6 +272,6 @@ def _best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | None:
     if not seeds:
         return None
     cells = list(gains)
-    best, choice = worth_of_choice([[gains[cell][seed] for seed in seeds] for cell in cells])
+    best, choice = simultaneous([[gains[cell][seed] for seed in seeds] for cell in cells])
     width, temperature, alpha = cells[best]
     return {"width": width, "temperature": temperature, "alpha": alpha, "choice": choice}

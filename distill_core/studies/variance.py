@@ -20,7 +20,7 @@ from distill_core.problems import Problem, load_problem
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import stability
-from distill_core.studies.parts import StudentsSpec, ensemble_task, students_task
+from distill_core.studies.parts import StudentsSpec, ensemble_tasks, students_task
 from distill_core.studies.stability import Repeats
 from distill_core.studies.study import Row, Task
 
@@ -130,14 +130,14 @@ def tasks(spec: VarianceSpec) -> list[Task]:
 def repeat_task(spec: RepeatSpec) -> Task:
     """Return the task of one repeat; it trains the ensemble too, unless the store has it."""
     student = spec.student
-    ensemble = ensemble_task(student.ensemble)
+    ensemble = ensemble_tasks(student.ensemble)
     pair = StudentsSpec(
         ensemble=student.ensemble,
         width=student.width,
         depth=student.depth,
         schedule=student.schedule,
     )
-    cost = ensemble.seconds + students_task(pair, ensemble).seconds
+    cost = sum(t.seconds for t in ensemble) + students_task(pair, ensemble[-1]).seconds
     return Task(repeat, spec, "repeat", cost)
 
 

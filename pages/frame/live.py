@@ -11,7 +11,7 @@ from distill_core import boundary, datasets, figures, jobs, metrics
 from distill_core.boundary import Section
 from distill_core.planes import Window
 from distill_core.problems import load_plane, load_window
-from distill_core.specs import PictureSpec, ReplicatesSpec, Spec
+from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame import controls, service, status
 from pages.frame.boundary_view import boundary_view
@@ -137,32 +137,41 @@ def complete(shown: Shown) -> None:
         if artifact is None
         and not isinstance(job := status.request(kind, function, spec, slot=kind), Artifact)
     ]
-    for job in pending:
-        status.wait(job, "Repeating with other seeds")
+    status.wait(pending, "Repeating with other seeds")
     if any(job.state == "done" for job in pending):
         st.rerun()
 
 
 def _grown(picture: PictureSpec, window: Window) -> Artifact:
-    spec = picture.student.ensemble
-    job = status.request("ensemble", jobs.ensemble, spec, slot="ensemble")
-    if isinstance(job, Artifact):
-        return job
+    """Return the trained ensemble; as long as there is none, draw how far it is and run again."""
+    store, spec = service.store(), picture.student.ensemble
+    whole = store.get("ensemble", spec.digest)
+    if whole is not None:
+        return whole
+    parts = [
+        status.request("ensemble-part", jobs.ensemble_part, part, slot=f"teachers {part.part}")
+        for part in spec.parts
+    ]
+    running = [part for part in parts if not isinstance(part, Artifact)]
+    if not running:
+        return _made("ensemble", jobs.ensemble, spec, "Joining the teachers")
     words = f"Training {spec.n_members} teachers"
     place = st.empty()
-    status.bar(place, job, words)
-    seen = job.snapshot
-    if seen is not None and picture.plane == (spec.problem.plane or picture.plane):
-        growing = Section(window, seen["proba"], seen["lines"])
+    status.bar(place, running, words)
+    snapshots = [job.snapshot for job in running if job.snapshot is not None]
+    if snapshots and picture.plane == (spec.problem.plane or PlaneSpec()):
         boundary_view(
-            figures.boundary_figure(growing, axis_titles=_axis_titles(picture)),
+            figures.boundary_figure(
+                jobs.read_growth(snapshots, window), axis_titles=_axis_titles(picture)
+            ),
             key="boundary",
             student_digest="",
             state="training",
             label="The ensemble is still being trained; its boundary so far is shown.",
         )
-    if status.wait(job, words, at_most=_GROWTH_STEP, place=place):
-        status.result(job, "ensemble")
+    if status.wait(running, words, at_most=_GROWTH_STEP, place=place):
+        for job in running:
+            status.result(job, "ensemble-part")
     st.rerun()
 
 
@@ -170,14 +179,14 @@ def _made(kind: str, function: Any, spec: Spec, words: str) -> Artifact:
     found = status.request(kind, function, spec, slot="student")
     if isinstance(found, Artifact):
         return found
-    status.wait(found, words)
+    status.wait([found], words)
     return status.result(found, kind)
 
 
 def _pinned_lines(pinned: PictureSpec) -> NDArray[np.float32]:
     found = status.request("picture", jobs.picture, pinned, slot="pinned")
     if not isinstance(found, Artifact):
-        status.wait(found, "Training the pinned student")
+        status.wait([found], "Training the pinned student")
         found = status.result(found, "picture")
     lines: NDArray[np.float32] = found.arrays["lines"]
     return lines

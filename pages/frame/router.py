@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.frame import settings
+
 _PAGES = Path(__file__).resolve().parent.parent
 
 st.set_page_config(
@@ -13,14 +15,19 @@ st.set_page_config(
     menu_items={"Get help": None, "Report a bug": None, "About": None},
 )
 st.html(_PAGES / "frame" / "frame.css")
-st.navigation(
+page = st.navigation(
     [
-        st.Page(
-            _PAGES / "playground.py",
-            title="Playground",
-            icon=":material/join_inner:",
-            url_path="playground",
-            default=True,
-        ),
+        st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=default)
+        for name, title, icon, default in (
+            ("playground", "Playground", ":material/join_inner:", True),
+            ("capacity", "How small?", ":material/compress:", False),
+            ("softness", "How soft?", ":material/thermostat:", False),
+            ("variance", "How stable?", ":material/ssid_chart:", False),
+        )
     ]
-).run()
+)
+settings.carry_over(page)
+try:
+    page.run()
+finally:
+    settings.remember()

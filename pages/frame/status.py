@@ -1,6 +1,7 @@
 """Wait for a job where the visitor can see it, and never longer than they want."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -14,6 +15,8 @@ from pages.frame import service
 
 # A bar that flashes for a moment is noise: it appears only after this many seconds.
 _SHOW_AFTER = 0.4
+# How often a run looks whether its visitor wants something else by now.
+_LISTEN_EVERY = 0.03
 
 
 def request(kind: str, function: Any, spec: Spec, *, slot: str) -> Artifact | Job:
@@ -28,9 +31,13 @@ def request(kind: str, function: Any, spec: Spec, *, slot: str) -> Artifact | Jo
 
 
 def wait(
-    job: Job, words: str, *, at_most: float | None = None, place: DeltaGenerator | None = None
+    jobs: Sequence[Job],
+    words: str,
+    *,
+    at_most: float | None = None,
+    place: DeltaGenerator | None = None,
 ) -> bool:
-    """Wait until a job has finished; return False when `at_most` seconds are over first.
+    """Wait until all jobs have finished; return False when `at_most` seconds are over first.
 
     A progress bar appears when it takes long. Every Streamlit call below is also the point
     at which a newer setting of the same visitor interrupts this run.
@@ -38,26 +45,31 @@ def wait(
     at_once = place is not None
     place = place or st.empty()
     began = time.monotonic()
-    while not job.wait(0.03):
-        elapsed = time.monotonic() - began
-        if at_most is not None and elapsed > at_most:
-            return False
-        if at_once or elapsed > _SHOW_AFTER:
-            bar(place, job, words)
-        else:
-            place.empty()
+    for job in jobs:
+        while not job.wait(_LISTEN_EVERY):
+            elapsed = time.monotonic() - began
+            if at_most is not None and elapsed > at_most:
+                return False
+            if at_once or elapsed > _SHOW_AFTER:
+                bar(place, jobs, words)
+            else:
+                place.empty()
     place.empty()
     return True
 
 
-def bar(place: DeltaGenerator, job: Job, words: str) -> None:
-    """Show how far a job is."""
-    done, total = job.progress
-    if job.state == "queued":
+def bar(place: DeltaGenerator, jobs: Sequence[Job], words: str) -> None:
+    """Show how far jobs are together."""
+    if all(job.state == "queued" for job in jobs):
         place.progress(0.0, f"{words}: waiting for a free worker")
-    else:
-        share = min(done / total, 1.0) if total else 0.0
-        place.progress(share, f"{words}: {share:.0%}")
+        return
+    shares = [1.0 if job.finished else _share(*job.progress) for job in jobs]
+    share = sum(shares) / len(shares)
+    place.progress(share, f"{words}: {share:.0%}")
+
+
+def _share(done: int, total: int) -> float:
+    return min(done / total, 1.0) if total else 0.0
 
 
 class Unavailable(Exception):

@@ -1,0 +1,301 @@
+"""Charts of the studies: bands over widths, groups of models, a ledger; cells are in `cells`.
+
+A band is a mapping with `mean`, `low`, `high` and `n`, as `studies` returns it. A mean that
+is None is left out; an interval that is None is not drawn, and the hover text says so.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from distill_core.figures.palette import COLOURS, axis, escaped, ground
+
+Band = Mapping[str, Any]
+
+GROUPS = {
+    "teacher": "single teacher",
+    "ensemble": "ensemble",
+    "student": "student",
+    "twin": "twin (hard labels)",
+}
+"""The groups of models that these figures tell apart, with their names."""
+
+LINE_COLOURS = {
+    "teacher": COLOURS["muted"][0],
+    **{model: COLOURS[model][0] for model in ("ensemble", "student", "twin")},
+}
+"""The colour of each group on a light page."""
+
+_DASHES = {"twin": "8px,5px"}
+# The ledger's steps: from which level to which, and how to call what lies between.
+_STEPS = {
+    "diversity": ("teacher", "ensemble", "diversity"),
+    "student_gap": ("ensemble", "student", "student minus<br>ensemble"),
+    "gain": ("student", "twin", "twin minus<br>student"),
+}
+
+
+def bands_figure(
+    widths: Sequence[int],
+    bands: Mapping[str, Sequence[Band]],
+    *,
+    value_name: str,
+    value_format: str = ".1%",
+    marked: int | None = None,
+    height: int = 260,
+) -> go.Figure:
+    """Draw a figure against the student's width, each model with its 95% band.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        The stops; they become the ticks of a log2 axis.
+    bands : mapping of str to sequence of band
+        By model ("student", "twin") one band per width.
+    value_name : str
+        What it is, for the title.
+    value_format : str
+        How to write it (a format of Python and of d3).
+    marked : int, optional
+        A width to mark as sufficient.
+    height : int
+        In pixels.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        The `uid` of a model's line is its name, that of its band "<name>-band".
+    """
+    figure = go.Figure()
+    for name, of_width in bands.items():
+        at = [(w, b) for w, b in zip(widths, of_width, strict=True) if b["mean"] is not None]
+        around = [(w, b["low"], b["high"]) for w, b in at if b["low"] is not None]
+        figure.add_scatter(
+            uid=f"{name}-band",
+            x=[w for w, _, _ in around] + [w for w, _, _ in around[::-1]],
+            y=[high for _, _, high in around] + [low for _, low, _ in around[::-1]],
+            mode="lines",
+            line={"width": 0, "color": COLOURS[name][0]},
+            fill="toself",
+            fillcolor=COLOURS[name][0],
+            opacity=0.17,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        figure.add_scatter(
+            uid=name,
+            name=GROUPS[name],
+            x=[w for w, _ in at],
+            y=[b["mean"] for _, b in at],
+            customdata=[said(b, value_format) for _, b in at],
+            mode="lines+markers",
+            line={"color": COLOURS[name][0], "width": 2.4, "dash": _DASHES.get(name, "solid")},
+            marker={"size": 5.5, "symbol": "diamond" if name == "twin" else "circle"},
+            hovertemplate="%{customdata}",
+            # The student in front of the twin, but named first.
+            zorder=1 if name == "student" else 0,
+        )
+    # Every stop has a tick; the numbers between the powers of two would touch.
+    named = [f"{w}" if w & (w - 1) == 0 else "" for w in widths]
+    log2 = {"type": "log", "tickvals": list(widths), "ticktext": named}
+    figure.update_layout(
+        layout(value_name, height, bottom=80),
+        hovermode="x unified",
+        xaxis=axis("student width (log₂)") | log2 | {"unifiedhovertitle": {"text": "width %{x}"}},
+        yaxis=axis("") | {"tickformat": value_format, "nticks": 6, "showgrid": True},
+    )
+    if marked is not None:
+        _mark_width(figure, marked, right=marked > widths[-1] / 2)
+    return figure
+
+
+def groups_figure(
+    bands: Mapping[str, Mapping[str, Band]], *, value_name: str, value_format: str = ".1%"
+) -> go.Figure:
+    """Draw a figure of the four groups as dots with 95% intervals.
+
+    Parameters
+    ----------
+    bands : mapping of str to mapping of str to band
+        By what changed ("seeds", "resamples"), then by group.
+    value_name, value_format : str
+        What it is, and how to write it.
+    """
+    figure = go.Figure()
+    for i, (source, of_group) in enumerate(bands.items()):
+        symbol, shift = ("circle", "diamond-open")[i], 0.15 * (len(bands) - 1) * (2 * i - 1)
+        marker = {"symbol": symbol, "size": 9, "line": {"width": 2}}
+        legend = marker | {"color": COLOURS["muted"][0]}
+        figure.add_scatter(
+            uid=source, name=f"over {source}", x=[None], y=[None], mode="markers", marker=legend
+        )
+        for row, group in enumerate(GROUPS):
+            found, colour = of_group[group], LINE_COLOURS[group]
+            if found["mean"] is None:
+                continue
+            figure.add_scatter(
+                uid=f"{source}-{group}",
+                x=[found["mean"]],
+                y=[row + shift],
+                mode="markers",
+                marker=marker | {"color": colour},
+                error_x=_whiskers(found, colour),
+                hovertemplate=f"{GROUPS[group]}, over {source}<br>{said(found, value_format)}"
+                "<extra></extra>",
+                showlegend=False,
+            )
+    figure.update_layout(
+        layout(value_name, 226, bottom=58),
+        xaxis=axis("") | {"tickformat": value_format, "nticks": 6, "showgrid": True},
+        yaxis=category("", list(GROUPS.values()))
+        | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
+    )
+    return figure
+
+
+def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
+    """Draw where cross-entropy goes: teacher, minus diversity, ensemble, student, twin.
+
+    Levels have their 95% interval; the steps between them are bars, hatched where a
+    difference is within noise. The axis need not begin at 0.
+
+    Parameters
+    ----------
+    ledger : mapping
+        Bands in nats: the levels `teacher`, `ensemble`, `student`, `twin`, the steps
+        `diversity`, `student_gap`, `gain` (student minus twin).
+    """
+    names = {model: name.replace(" (", "<br>(") for model, name in GROUPS.items()}
+    order = [names["teacher"]]
+    figure = go.Figure()
+    for key, (start, end, label) in _STEPS.items():
+        order += [label, names[end]]
+        before, after = ledger[start]["mean"], ledger[end]["mean"]
+        noise = not ledger[key].get("beyond_noise", True)
+        about = "student minus twin" if key == "gain" else label.replace("<br>", " ")
+        add_path(
+            figure,
+            f"{key}-line",
+            "",
+            [
+                (names[start], before),
+                (label, before),
+                (None, None),
+                (label, after),
+                (names[end], after),
+            ],
+            "muted",
+            1,
+            dash="dot",
+        )
+        figure.add_bar(
+            uid=key,
+            x=[label],
+            base=[min(before, after)],
+            y=[abs(after - before)],
+            width=0.6,
+            marker={
+                "color": COLOURS["field 1" if after > before else "field 0"][0],
+                "line": {"width": 1, "color": COLOURS["muted"][0]},
+                "pattern": {"shape": "/" if noise else "", "size": 7, "solidity": 0.15}
+                | {"fgcolor": COLOURS["muted"][0]},
+            },
+            text=[f"{after - before:+.4f}" + ("<br>within noise" if noise else "")],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"{about}: {said(ledger[key], '+.4f')} nats<extra></extra>",
+        )
+    for model, name in names.items():
+        found, colour = ledger[model], LINE_COLOURS[model]
+        figure.add_scatter(
+            uid=model,
+            x=[name],
+            y=[found["mean"]],
+            mode="markers",
+            marker={"symbol": "line-ew-open", "size": 30, "line": {"width": 4, "color": colour}},
+            error_y=_whiskers(found, colour),
+            hovertemplate=f"{GROUPS[model]}: {said(found, '.4f')} nats<extra></extra>",
+        )
+    ends = [ledger[model][end] for model in names for end in ("mean", "low", "high")]
+    known = [end for end in ends if end is not None]
+    pad = 0.15 * (max(known) - min(known)) or 0.01
+    figure.update_layout(
+        layout("cross-entropy on test data, nats", 370, bottom=46),
+        barmode="overlay",
+        showlegend=False,
+        xaxis=axis("") | {"categoryorder": "array", "categoryarray": order, "ticks": ""},
+        yaxis=axis("") | {"range": [min(known) - pad, max(known) + pad], "showgrid": True},
+    )
+    return figure
+
+
+def said(band: Band, form: str) -> str:
+    """Return a band in words: the mean with its interval, or that there is none."""
+    if band["mean"] is None:
+        return "not known"
+    if band["low"] is None:
+        return f"{band['mean']:{form}}, no interval"
+    return f"{band['mean']:{form}} [{band['low']:{form}}, {band['high']:{form}}], n = {band['n']}"
+
+
+def layout(title: str, height: int, *, bottom: int) -> dict[str, Any]:
+    """Return a layout with a title in the corner and the legend along the lower edge."""
+    top, words = 32, {"text": escaped(title), "font": {"size": 13}, "x": 0, "y": 1}
+    return {
+        **ground(),
+        "title": words | {"xref": "paper", "yref": "container", "yanchor": "top", "pad": {"t": 8}},
+        "height": height,
+        "margin": {"l": 52, "r": 12, "t": top, "b": bottom},
+        "legend": {"orientation": "h", "x": 0, "yanchor": "bottom"}
+        | {"y": -bottom / (height - top - bottom)},
+    }
+
+
+def _mark_width(figure: go.Figure, width: int, *, right: bool) -> None:
+    """Mark a width; `right` when the words have to stand on the left of it."""
+    line = {"color": COLOURS["text"][0], "width": 1.3, "dash": "dot"}
+    figure.add_shape(type="line", x0=width, x1=width, y0=0, y1=1, yref="paper", line=line)
+    figure.add_annotation(
+        text=f"sufficient: {width}",
+        # Annotations, unlike shapes, count in decades on such an axis.
+        x=float(np.log10(width)),
+        xanchor="right" if right else "left",
+        xshift=-4 if right else 4,
+        y=0,
+        yref="paper",
+        yanchor="bottom",
+        showarrow=False,
+        font={"size": 11},
+    )
+
+
+def add_path(
+    figure: go.Figure,
+    uid: str,
+    name: str,
+    places: Iterable[tuple[Any, Any]],
+    colour: str,
+    width: float,
+    dash: str = "solid",
+) -> None:
+    """Add a line that carries no numbers of its own; a place of None interrupts it."""
+    x, y = zip(*places, strict=True) if (places := list(places)) else ((), ())
+    line = {"color": COLOURS[colour][0], "width": width, "dash": dash}
+    look = {"mode": "lines", "line": line, "hoverinfo": "skip", "showlegend": bool(name)}
+    figure.add_scatter(uid=uid, name=name, x=list(x), y=list(y), **look)
+
+
+def category(title: str, values: Sequence[Any]) -> dict[str, Any]:
+    """Return an axis with one place per value."""
+    names = [value if isinstance(value, str) else f"{value:g}" for value in values]
+    places = {"tickvals": list(range(len(names))), "ticktext": names}
+    return axis(title) | places | {"ticks": "", "ticklabelstandoff": 4}
+
+
+def _whiskers(found: Band, colour: str) -> dict[str, Any]:
+    if found["low"] is None:
+        return {"visible": False}
+    ends = {"array": [found["high"] - found["mean"]], "arrayminus": [found["mean"] - found["low"]]}
+    return ends | {"color": colour, "thickness": 1.8, "width": 5}

@@ -1,0 +1,148 @@
+"""How small can the student be?"""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from distill_core import datasets, figures, jobs
+from distill_core.problems import load_window
+from distill_core.specs import SectionSpec, SpecError
+from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
+from pages.frame import controls, service, study
+
+# Figure, what it is, how to write it.
+MEASURES = [
+    ("agreement", "agreement with the ensemble", ".1%"),
+    ("accuracy", "accuracy", ".1%"),
+    ("kl", "KL from the ensemble, nats", ".3f"),
+    ("ece", "calibration error (ECE, 10 bins)", ".1%"),
+    ("distance", "mean distance to the ensemble’s boundary, slice units", ".2f"),
+]
+RULE = """
+The widest student is the best that this loss can do here. Every narrower one is compared with
+it, **paired by seed**: the same start, the same batches. From the widest down, a width passes as
+long as the whole 95% interval of the agreement that it loses lies within the tolerance. The first
+that does not pass ends the search, and the last that passed is the answer. As the order is fixed
+in advance and the first failure ends the search, trying many widths does not raise the chance of
+naming one that is too narrow: it stays below 5% (fixed-sequence testing, Maurer, Hothorn,
+Lehmacher 1995). The price is caution: a width that fails by bad luck hides those below it, and
+more seeds find smaller students.
+
+From which width on distillation beats the twin is decided in the same way, with the gain over
+the twin in place of the loss against the widest.
+"""
+
+st.title("How small can the student be?")
+st.markdown(
+    "Students of growing width learn from one ensemble, each from several random starts, and each "
+    "beside a twin that learns from the labels alone."
+)
+try:
+    with st.sidebar:
+        problem, plane = controls.problem()
+        ensemble = controls.ensemble(problem)
+    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+    with left:
+        n_seeds = study.count(
+            "Seeds", "seeds", 1, 64, 16, "Students per width. More seeds, narrower bands."
+        )
+    with middle:
+        tolerance = study.number(
+            "Tolerance (points)",
+            "tolerance",
+            0.1,
+            20.0,
+            1.0,
+            "How much less than the widest student's agreement is good enough, in percentage "
+            "points. It changes the answer and trains nothing.",
+        )
+    with right.popover("Depth and loss", icon=":material/tune:"):
+        setting = study.setting("depth", "temperature", "alpha", "epochs")
+    spec = CapacitySpec(ensemble=ensemble, plane=plane, n_seeds=n_seeds, **setting)
+    found = study.follow(spec)
+except SpecError as error:
+    st.error(controls.plain(str(error)), icon=":material/error:")
+    st.stop()
+
+if found.summary["beats_twin"]:
+    # The tolerance trains nothing: what is known is decided anew.
+    summary = sufficiency.decided(found.summary, tolerance)
+    asked = spec.replace(tolerance=tolerance)
+    found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
+study.answer(found)
+entries, enough = found.summary["widths"], found.summary["sufficient"]
+for entry in entries:
+    if entry["width"] == enough:
+        study.metrics(
+            {
+                "Sufficient width": f"{enough}",
+                "Its parameters": f"{entry['parameters']:,}",
+                "Compression": f"{entry['compression']:,.0f} ×",
+                "Its agreement": figures.said(entry["student"]["agreement"], ".1%"),
+            }
+        )
+
+study.charts(
+    [3, 2],
+    [
+        (
+            figures.bands_figure(
+                [entry["width"] for entry in entries],
+                {m: [entry[m][name] for entry in entries] for m in ("student", "twin")},
+                value_name=title,
+                value_format=form,
+                marked=enough,
+            ),
+            f"capacity-{name}",
+            f"{title}, against the student's width, for student and twin, with 95% bands.",
+        )
+        for name, title, form in MEASURES
+    ],
+)
+st.caption(
+    f"Test data. Bands: 95% intervals of the mean over {n_seeds} student seeds, one ensemble of "
+    f"{ensemble.n_members}. A network without a boundary in the window has no distance."
+)
+
+section = service.store().get("section", SectionSpec(ensemble=ensemble, plane=plane).digest)
+if section is not None:
+    st.subheader("The boundary at a few widths")
+    who = study.choice("Whose boundaries", "who", ["student", "twin"])
+    whole = jobs.read_section(section, load_window(plane, problem.dataset))
+    found_lines = capacity.multiples(spec, service.store(), study.few(spec.widths, enough))
+    study.charts(
+        4,
+        [
+            (
+                figures.small_plane_figure(
+                    whole.window,
+                    {"ensemble": [whole.lines], who: getattr(one, who)},
+                    title=f"width {one.width}" + " (sufficient)" * (one.width == enough),
+                    field_of=whole,
+                    class_names=datasets.load(problem.dataset).class_names,
+                ),
+                f"capacity-width-{one.width}",
+                f"Boundaries of {who}s of width {one.width} over the ensemble's.",
+            )
+            for one in found_lines
+        ],
+    )
+    st.caption("The thick dark line is the ensemble's boundary; each thin line is one seed's.")
+
+with st.expander("How the rule works", icon=":material/rule:"):
+    st.markdown(RULE)
+    st.dataframe(
+        [
+            {
+                "width": entry["width"],
+                "parameters": entry["parameters"],
+                "loses against the widest": figures.said(entry["loss"], "+.2%"),
+                "within the tolerance": sufficiency.within(entry["loss"], tolerance),
+                "gains over the twin": figures.said(entry["gain"]["agreement"], "+.2%"),
+                "beyond noise": entry["gain"]["agreement"]["beyond_noise"],
+            }
+            for entry in entries
+        ],
+        hide_index=True,
+    )
+study.exports(found)

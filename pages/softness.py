@@ -1,0 +1,120 @@
+"""What do T and alpha do?"""
+
+import streamlit as st
+
+from distill_core import datasets, figures
+from distill_core.problems import load_problem
+from distill_core.specs import TEMPERATURES, WIDTHS, SpecError
+from distill_core.studies import SoftnessSpec, softness
+from pages.frame import controls, service, study
+
+# Figure, what it is, how to write it; its differences times what in which unit; less is better.
+MEASURES = [
+    ("agreement", "agreement with the ensemble", ".1%", 100, "points", False),
+    ("accuracy", "accuracy", ".1%", 100, "points", False),
+    ("kl", "KL from the ensemble", ".4f", 1000, "thousandths of a nat", True),
+    ("ece", "calibration error (ECE)", ".1%", 100, "points", True),
+]
+SHARES = {"at the end of training": "", "after the first step": "first_"}
+
+st.title("What do T and alpha do?")
+st.markdown(
+    "T softens what the ensemble says, alpha weighs it against the labels. Every cell of the grid "
+    "is trained from several random starts and compared with its hard-label twin (alpha = 0)."
+)
+try:
+    with st.sidebar:
+        problem, _ = controls.problem()
+        ensemble = controls.ensemble(problem)
+    left, middle, right = st.columns([2, 6, 2], vertical_alignment="bottom")
+    with left:
+        n_seeds = study.count(
+            "Seeds", "cellseeds", 1, 32, 8, "Students per cell. More seeds, narrower intervals."
+        )
+    with middle:
+        widths = study.several("Student widths", "widths", WIDTHS, [64])
+    with right.popover("Depth and epochs", icon=":material/tune:"):
+        setting = study.setting("depth", "epochs")
+    spec = SoftnessSpec(ensemble=ensemble, widths=widths, n_seeds=n_seeds, **setting)
+    found = study.follow(spec)
+except SpecError as error:
+    st.error(controls.plain(str(error)), icon=":material/error:")
+    st.stop()
+
+study.answer(found)
+best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
+for width in spec.widths:
+    cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
+    st.subheader(f"Every T and alpha against the twin, width {width}")
+    study.charts(
+        2,
+        [
+            (
+                figures.cells_figure(
+                    cells,
+                    name,
+                    value_name=title,
+                    value_format=form,
+                    factor=factor,
+                    unit=unit,
+                    lower_is_better=lower_is_better,
+                    best=best.get(width) if name == "agreement" else None,
+                ),
+                f"softness-{width}-{name}",
+                f"{title} at every T and alpha, minus the twin's, width {width}.",
+            )
+            for name, title, form, factor, unit, lower_is_better in MEASURES
+        ],
+    )
+st.caption(
+    f"Test data, {n_seeds} seeds. Blue: better than the twin, orange: worse; the fullest colour "
+    "is the largest difference in its figure. Hatched: within noise of the twin. One cell in "
+    "twenty lies beyond noise by chance alone, so the sentence above judges the choice by seeds "
+    "that had no part in it."
+)
+
+teachers = service.store().get("ensemble", ensemble.digest)
+if teachers is not None:
+    st.subheader("What the students are shown: soft targets")
+    chosen = softness.telling_samples(teachers.arrays["test_logits"])
+    names, y = datasets.load(problem.dataset).class_names, load_problem(problem).y_test
+    targets = softness.flattened(
+        teachers.arrays["test_logits"][:, chosen], TEMPERATURES, ensemble.combine
+    )
+    figure = figures.soft_targets_figure(
+        targets,
+        TEMPERATURES,
+        titles=[f"test sample {i}, labelled {names[int(y[i])]}" for i in chosen],
+        class_names=names,
+    )
+    study.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
+    st.caption(
+        "Six test samples, from the one that the ensemble is surest of to the one that it doubts "
+        "most. As T grows, every answer tends to even odds."
+    )
+
+width = spec.widths[-1]
+cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
+st.subheader("How much of the training comes from the ensemble")
+when = study.choice("When", "when", list(SHARES))
+study.charts(
+    2,
+    [
+        (
+            figures.shares_figure(
+                cells, SHARES[when] + name, value_name=f"{title} from the ensemble, {when}"
+            ),
+            f"softness-{name}",
+            f"The {title} that comes from the ensemble, against alpha, a line per temperature.",
+        )
+        for name, title in (
+            ("loss_share", "share of the loss"),
+            ("gradient_share", "share of the gradient"),
+        )
+    ],
+)
+st.caption(
+    f"Width {width}, training data, mean over seeds. alpha is a weight, not a share: how much the "
+    "ensemble drives the training also depends on T and on how far the student is."
+)
+study.exports(found)

@@ -1,0 +1,137 @@
+"""Does one student keep the ensemble's stability?"""
+
+import streamlit as st
+
+from distill_core import figures
+from distill_core.specs import SpecError, StudentSpec
+from distill_core.studies import VarianceSpec, answers, maps
+from pages.frame import controls, service, study
+
+# Figure, what it is, how to write it.
+MEASURES = [
+    ("churn", "churn: predictions that flip", ".1%"),
+    ("seed_variance", "variance: KL to the group’s mean, nats", ".3f"),
+    ("accuracy", "accuracy", ".1%"),
+    ("squared_loss", "squared loss (Brier)", ".3f"),
+    ("squared_bias", "of it squared bias", ".3f"),
+    ("squared_variance", "of it variance", ".3f"),
+]
+
+st.title("Does one student keep the ensemble's stability?")
+st.markdown(
+    "Train everything again, with other seeds or on a resample of the data: what changes its mind "
+    "less, a single network, the ensemble, or the one student that learned from it?"
+)
+try:
+    with st.sidebar:
+        problem, plane = controls.problem()
+        ensemble = controls.ensemble(problem)
+    left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
+    with left:
+        n_repeats = study.count(
+            "Repeats over seeds", "repeats", 1, 32, 8, "All seeds anew, the same training data."
+        )
+    with middle:
+        n_resamples = study.count(
+            "Repeats over resamples",
+            "resamples",
+            0,
+            32,
+            8,
+            "The same seeds, the training data drawn anew from itself (bootstrap).",
+        )
+    with right.popover("Student and loss", icon=":material/tune:"):
+        setting = study.setting("width", "depth", "temperature", "alpha", "epochs")
+    student = StudentSpec(ensemble=ensemble, **setting)
+    spec = VarianceSpec(student=student, n_repeats=n_repeats, n_resamples=n_resamples)
+    seen = maps.MapsSpec(study=spec, plane=plane)
+    found = study.follow(spec, [maps.task(seen)])
+except SpecError as error:
+    st.error(controls.plain(str(error)), icon=":material/error:")
+    st.stop()
+
+study.answer(found)
+study.charts(
+    3,
+    [
+        (
+            figures.groups_figure(
+                {
+                    source: {group: of_group[name] for group, of_group in part["groups"].items()}
+                    for source, part in found.summary.items()
+                },
+                value_name=title,
+                value_format=form,
+            ),
+            f"variance-{name}",
+            f"{title}: single teacher, ensemble, student and twin, with 95% intervals.",
+        )
+        for name, title, form in MEASURES
+    ],
+)
+st.caption(
+    "Test data; a teacher's figures are the mean over its ensemble. Intervals of churn, variance "
+    "and bias come from the jackknife over repeats, which needs at least three."
+)
+with st.expander("All figures as a table", icon=":material/table:"):
+    st.dataframe(study.group_table(found.summary), hide_index=True)
+
+st.subheader("Where the cross-entropy goes")
+source = study.choice("Repeats", "over", list(found.summary))
+ledger = found.summary[source]["ledger"]
+st.markdown(controls.plain(answers.ledger(ledger)))
+study.chart(
+    figures.ledger_figure(ledger),
+    "variance-ledger",
+    "Cross-entropy: mean teacher, minus diversity, is the ensemble's; then student and twin.",
+)
+st.caption(
+    "Exactly, for every repeat: mean teacher = ensemble + diversity (Wood et al. 2023). Largest "
+    f"residual: {ledger['residual']:.1e} nats. The axis does not begin at 0."
+)
+
+artifact = service.store().get("maps", seen.digest)
+if artifact is not None:
+    view = maps.read(seen, artifact)
+    st.subheader("What the student cannot express")
+    st.markdown(controls.plain(answers.uncertainty(found.summary["seeds"]["uncertainty"])))
+    top = float((view.data + view.knowledge).max())
+    parts = [
+        (view.data, "ensemble", "data uncertainty: classes overlap"),
+        (view.knowledge, "ensemble", "knowledge uncertainty: teachers disagree"),
+        (view.entropy, "student", "student: entropy, nothing more"),
+    ]
+    study.charts(
+        3,
+        [
+            (
+                figures.map_figure(
+                    view.window,
+                    values,
+                    title=title,
+                    top=max(top, float(view.entropy.max())),
+                    lines={model: view.lines[model][:1]},
+                ),
+                f"variance-map-{i}",
+                f"A map of the plane: {title}, in nats.",
+            )
+            for i, (values, model, title) in enumerate(parts)
+        ],
+    )
+    st.caption("The first repeat, nats, one scale (Depeweg et al. 2018; Malinin et al. 2020).")
+    st.subheader("The boundary of every repeat")
+    study.charts(
+        4,
+        [
+            (
+                figures.small_plane_figure(
+                    view.window, {model: lines}, title=figures.GROUPS[model]
+                ),
+                f"variance-lines-{model}",
+                f"The boundary of the {figures.GROUPS[model]} in each of {len(lines)} repeats.",
+            )
+            for model, lines in view.lines.items()
+        ],
+    )
+    st.caption("Repeats over seeds; of each ensemble the first teacher stands for single ones.")
+study.exports(found)

@@ -33,7 +33,7 @@ def vmap_teachers(problem: Problem, schedule: Schedule, n_members: int, seed: in
     torch.manual_seed(seed)
     X, y = problem.X_train, problem.y_train
     networks = [teacher_network(X.shape[1], 2) for _ in range(n_members)]
-    parameters, buffers = stack_module_state(networks)  # type: ignore[arg-type]
+    parameters, buffers = stack_module_state(networks)
     base = networks[0]
 
     def loss(p: dict[str, Tensor], b: dict[str, Tensor], x: Tensor, t: Tensor) -> Tensor:
@@ -143,12 +143,11 @@ def _jax_training(
             count = count + 1
             mean = jax.tree.map(lambda m, d: 0.9 * m + 0.1 * d, mean, g)
             square = jax.tree.map(lambda s, d: 0.999 * s + 0.001 * d * d, square, g)
-            if schedule.shape == "constant":
-                rate = schedule.learning_rate
-            else:
+            rate: Any = schedule.learning_rate
+            if schedule.shape == "one-cycle":
                 share = count / n_steps
                 fall = 0.5 * (1 + jnp.cos(jnp.pi * (share - 0.3) / 0.7))
-                rate = schedule.learning_rate * jnp.where(share < 0.3, share / 0.3, fall)
+                rate = rate * jnp.where(share < 0.3, share / 0.3, fall)
             c1, c2 = 1 - 0.9**count, 1 - 0.999**count
             parameters = jax.tree.map(
                 lambda p, m, s: p - rate * (m / c1) / (jnp.sqrt(s / c2) + 1e-8),

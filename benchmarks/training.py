@@ -86,8 +86,8 @@ def ensemble(say: Say) -> Outcome:
         )
     return Outcome(
         f"12 teachers on the tutorial's data, {N_SEEDS} seeds: median seconds, times as fast as "
-        "the notebook loop, mean test accuracy in percent.\nThe loop has the tutorial's schedule, all "
-        "others the project's. Sgemm on this machine: "
+        "the notebook loop, mean test accuracy in percent.\nThe loop has the tutorial's schedule, "
+        "all others the project's. Sgemm on this machine: "
         f"{sgemm_rate(1):.0f} GFLOP/s with one thread, {sgemm_rate(2):.0f} with two.",
         rows,
         claims,

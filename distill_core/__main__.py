@@ -9,6 +9,7 @@ from typing import NoReturn
 from distill_core.intervals import Interval
 from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, reproduce
 from distill_core.specs import SpecError
+from distill_core.studies import command as study_command
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _Parser(prog="python -m distill_core", description="Distillation, measured.")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _add_reproduce(commands)
+    study_command.add(commands)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)

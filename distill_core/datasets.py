@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.datasets import (
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from distill_core.specs import DatasetSpec
+from distill_core.specs import DatasetSpec, SpecError
 
 N_SAMPLES = 5000
 N_FEATURES = 20
@@ -64,6 +64,39 @@ class Dataset:
         return int(np.linalg.matrix_rank(self.X_train, tol=1e-6 * math.sqrt(len(self.X_train))))
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Data that somebody uploaded, not yet split.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d), float32
+        Features, each with mean 0 and standard deviation 1.
+    y : ndarray of shape (n,), int64
+        Labels counted from 0.
+    feature_names, class_names : tuple of str
+        As in the file: plain text, to be shown as such.
+    """
+
+    X: NDArray[np.float32]
+    y: NDArray[np.int64]
+    feature_names: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+
+def tables_from(find: Callable[[str], Table]) -> None:
+    """Let this process find uploaded tables by their digest; see `uploads.use`."""
+    global _find_table
+    _find_table = find
+
+
+def _no_table(digest: str) -> Table:
+    raise SpecError(f"This process does not know where uploaded tables are, got table {digest}.")
+
+
+_find_table: Callable[[str], Table] = _no_table
+
+
 @functools.lru_cache(maxsize=16)
 def load(spec: DatasetSpec) -> Dataset:
     """Make or read the data of a spec, split it 80/20 and standardise it on the training part.
@@ -80,6 +113,10 @@ def load(spec: DatasetSpec) -> Dataset:
     """
     if spec.name in _REAL:
         return _real(spec)
+    if spec.name == "upload":
+        table = _find_table(spec.table or "")
+        X, y = table.X.astype(float), table.y
+        return _split(X, y, spec.seed, table.feature_names, table.class_names, stratified=True)
     if spec.name == "tutorial":
         X, y = make_classification(
             n_samples=N_SAMPLES,

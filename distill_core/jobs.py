@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
-from distill_core import boundary, losses, metrics, training
+from distill_core import boundary, losses, metrics, training, uploads
 from distill_core.boundary import Section
 from distill_core.engine.worker import Report
 from distill_core.networks import Stack
@@ -55,6 +55,7 @@ def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent)
     (r, r, n_classes) on the plane of the slice view or of class centres, and `weight`, the
     number of teachers.
     """
+    uploads.use(store)
     whole = spec.ensemble
     problem = load_problem(whole.problem)
     plane = whole.problem.plane or PlaneSpec()
@@ -285,6 +286,7 @@ _ensembles: dict[tuple[str, str], tuple[Stack, Mapping[str, Tensor]]] = {}
 
 def _found(store: Store, kind: str, spec: Any, make: Any, report: Report) -> Artifact:
     """Return an artifact, made now if the store does not have it or had to set it aside."""
+    uploads.use(store)
     artifact = store.get(kind, spec.digest)
     if artifact is None:
         make(spec, store, report)

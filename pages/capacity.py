@@ -8,7 +8,7 @@ from distill_core import datasets, figures, jobs
 from distill_core.problems import load_window
 from distill_core.specs import SectionSpec, SpecError
 from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
-from pages.frame import controls, service, study
+from pages.frame import asking, controls, drawing, service, study
 
 # Figure, what it is, how to write it.
 MEASURES = [
@@ -43,11 +43,11 @@ try:
         ensemble = controls.ensemble(problem)
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
-        n_seeds = study.count(
+        n_seeds = asking.count(
             "Seeds", "seeds", 1, 64, 16, "Students per width. More seeds, narrower bands."
         )
     with middle:
-        tolerance = study.number(
+        tolerance = asking.number(
             "Tolerance (points)",
             "tolerance",
             0.1,
@@ -57,7 +57,7 @@ try:
             "points. It changes the answer and trains nothing.",
         )
     with right.popover("Depth and loss", icon=":material/tune:"):
-        setting = study.setting("depth", "temperature", "alpha", "epochs")
+        setting = asking.setting("depth", "temperature", "alpha", "epochs")
     spec = CapacitySpec(ensemble=ensemble, plane=plane, n_seeds=n_seeds, **setting)
     found = study.follow(spec)
 except SpecError as error:
@@ -69,36 +69,37 @@ if found.summary["beats_twin"]:
     summary = sufficiency.decided(found.summary, tolerance)
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
-study.answer(found)
+drawing.answer(found)
 entries, enough = found.summary["widths"], found.summary["sufficient"]
 for entry in entries:
     if entry["width"] == enough:
-        study.metrics(
+        drawing.metrics(
             {
-                "Sufficient width": f"{enough}",
-                "Its parameters": f"{entry['parameters']:,}",
-                "Compression": f"{entry['compression']:,.0f} ×",
-                "Its agreement": figures.said(entry["student"]["agreement"], ".1%"),
+                "Sufficient width": (f"{enough}", ""),
+                "Its parameters": (f"{entry['parameters']:,}", ""),
+                "Compression": (f"{entry['compression']:,.0f} ×", ""),
+                "Its agreement": drawing.value(entry["student"]["agreement"], ".1%"),
+                "Its accuracy": drawing.value(entry["student"]["accuracy"], ".1%"),
             }
         )
 
-study.charts(
-    [3, 2],
-    [
-        (
+left, right = st.columns([3, 2], gap="medium")
+for place, (name, title, form) in zip(
+    (left, right, right, *st.columns(2, gap="medium")), MEASURES, strict=True
+):
+    with place:
+        drawing.chart(
             figures.bands_figure(
-                [entry["width"] for entry in entries],
-                {m: [entry[m][name] for entry in entries] for m in ("student", "twin")},
+                spec.widths,
+                {m: {e["width"]: e[m][name] for e in entries} for m in ("student", "twin")},
                 value_name=title,
                 value_format=form,
                 marked=enough,
+                height=536 if place is left else 260,
             ),
             f"capacity-{name}",
             f"{title}, against the student's width, for student and twin, with 95% bands.",
         )
-        for name, title, form in MEASURES
-    ],
-)
 st.caption(
     f"Test data. Bands: 95% intervals of the mean over {n_seeds} student seeds, one ensemble of "
     f"{ensemble.n_members}. A network without a boundary in the window has no distance."
@@ -107,10 +108,10 @@ st.caption(
 section = service.store().get("section", SectionSpec(ensemble=ensemble, plane=plane).digest)
 if section is not None:
     st.subheader("The boundary at a few widths")
-    who = study.choice("Whose boundaries", "who", ["student", "twin"])
+    who = asking.choice("Whose boundaries", "who", ["student", "twin"])
     whole = jobs.read_section(section, load_window(plane, problem.dataset))
-    found_lines = capacity.multiples(spec, service.store(), study.few(spec.widths, enough))
-    study.charts(
+    found_lines = capacity.multiples(spec, service.store(), drawing.few(spec.widths, enough))
+    drawing.charts(
         4,
         [
             (
@@ -145,4 +146,4 @@ with st.expander("How the rule works", icon=":material/rule:"):
         ],
         hide_index=True,
     )
-study.exports(found)
+drawing.exports(found)

@@ -6,7 +6,7 @@ from distill_core import datasets, figures
 from distill_core.problems import load_problem
 from distill_core.specs import TEMPERATURES, WIDTHS, SpecError
 from distill_core.studies import SoftnessSpec, softness
-from pages.frame import controls, service, study
+from pages.frame import asking, controls, drawing, service, study
 
 # Figure, what it is, how to write it; its differences times what in which unit; less is better.
 MEASURES = [
@@ -26,27 +26,27 @@ try:
     with st.sidebar:
         problem, _ = controls.problem()
         ensemble = controls.ensemble(problem)
-    left, middle, right = st.columns([2, 6, 2], vertical_alignment="bottom")
+    left, middle, right = st.columns([3, 9, 4], vertical_alignment="bottom")
     with left:
-        n_seeds = study.count(
+        n_seeds = asking.count(
             "Seeds", "cellseeds", 1, 32, 8, "Students per cell. More seeds, narrower intervals."
         )
     with middle:
-        widths = study.several("Student widths", "widths", WIDTHS, [64])
+        widths = asking.several("Student widths", "widths", WIDTHS, [64])
     with right.popover("Depth and epochs", icon=":material/tune:"):
-        setting = study.setting("depth", "epochs")
+        setting = asking.setting("depth", "epochs")
     spec = SoftnessSpec(ensemble=ensemble, widths=widths, n_seeds=n_seeds, **setting)
     found = study.follow(spec)
 except SpecError as error:
     st.error(controls.plain(str(error)), icon=":material/error:")
     st.stop()
 
-study.answer(found)
+drawing.answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
 for width in spec.widths:
     cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
-    study.charts(
+    drawing.charts(
         2,
         [
             (
@@ -87,7 +87,7 @@ if teachers is not None:
         titles=[f"test sample {i}, labelled {names[int(y[i])]}" for i in chosen],
         class_names=names,
     )
-    study.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
+    drawing.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
     st.caption(
         "Six test samples, from the one that the ensemble is surest of to the one that it doubts "
         "most. As T grows, every answer tends to even odds."
@@ -96,14 +96,12 @@ if teachers is not None:
 width = spec.widths[-1]
 cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
 st.subheader("How much of the training comes from the ensemble")
-when = study.choice("When", "when", list(SHARES))
-study.charts(
+when = asking.choice("When", "when", list(SHARES))
+drawing.charts(
     2,
     [
         (
-            figures.shares_figure(
-                cells, SHARES[when] + name, value_name=f"{title} from the ensemble, {when}"
-            ),
+            figures.shares_figure(cells, SHARES[when] + name, value_name=f"{title}, {when}"),
             f"softness-{name}",
             f"The {title} that comes from the ensemble, against alpha, a line per temperature.",
         )
@@ -117,4 +115,4 @@ st.caption(
     f"Width {width}, training data, mean over seeds. alpha is a weight, not a share: how much the "
     "ensemble drives the training also depends on T and on how far the student is."
 )
-study.exports(found)
+drawing.exports(found)

@@ -5,12 +5,12 @@ import streamlit as st
 from distill_core import figures
 from distill_core.specs import SpecError, StudentSpec
 from distill_core.studies import VarianceSpec, answers, maps
-from pages.frame import controls, service, study
+from pages.frame import asking, controls, drawing, service, study
 
 # Figure, what it is, how to write it.
 MEASURES = [
     ("churn", "churn: predictions that flip", ".1%"),
-    ("seed_variance", "variance: KL to the group’s mean, nats", ".3f"),
+    ("seed_variance", "variance: KL to the mean, nats", ".3f"),
     ("accuracy", "accuracy", ".1%"),
     ("squared_loss", "squared loss (Brier)", ".3f"),
     ("squared_bias", "of it squared bias", ".3f"),
@@ -28,11 +28,11 @@ try:
         ensemble = controls.ensemble(problem)
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
-        n_repeats = study.count(
+        n_repeats = asking.count(
             "Repeats over seeds", "repeats", 1, 32, 8, "All seeds anew, the same training data."
         )
     with middle:
-        n_resamples = study.count(
+        n_resamples = asking.count(
             "Repeats over resamples",
             "resamples",
             0,
@@ -41,7 +41,7 @@ try:
             "The same seeds, the training data drawn anew from itself (bootstrap).",
         )
     with right.popover("Student and loss", icon=":material/tune:"):
-        setting = study.setting("width", "depth", "temperature", "alpha", "epochs")
+        setting = asking.setting("width", "depth", "temperature", "alpha", "epochs")
     student = StudentSpec(ensemble=ensemble, **setting)
     spec = VarianceSpec(student=student, n_repeats=n_repeats, n_resamples=n_resamples)
     seen = maps.MapsSpec(study=spec, plane=plane)
@@ -50,15 +50,17 @@ except SpecError as error:
     st.error(controls.plain(str(error)), icon=":material/error:")
     st.stop()
 
-study.answer(found)
-study.charts(
+drawing.answer(found)
+# What comes from the store has its names in alphabetical order.
+summary = dict(sorted(found.summary.items(), reverse=True))
+drawing.charts(
     3,
     [
         (
             figures.groups_figure(
                 {
                     source: {group: of_group[name] for group, of_group in part["groups"].items()}
-                    for source, part in found.summary.items()
+                    for source, part in summary.items()
                 },
                 value_name=title,
                 value_format=form,
@@ -70,17 +72,19 @@ study.charts(
     ],
 )
 st.caption(
-    "Test data; a teacher's figures are the mean over its ensemble. Intervals of churn, variance "
-    "and bias come from the jackknife over repeats, which needs at least three."
+    "● seeds, ◇ resamples. Test data; a teacher's figures are the mean over its ensemble. "
+    "Intervals of churn, variance and bias come from the jackknife over repeats, which needs at "
+    "least three."
 )
 with st.expander("All figures as a table", icon=":material/table:"):
-    st.dataframe(study.group_table(found.summary), hide_index=True)
+    st.dataframe(drawing.group_table(summary), hide_index=True)
 
 st.subheader("Where the cross-entropy goes")
-source = study.choice("Repeats", "over", list(found.summary))
-ledger = found.summary[source]["ledger"]
-st.markdown(controls.plain(answers.ledger(ledger)))
-study.chart(
+source = asking.choice("Repeats", "over", list(summary))
+ledger = summary[source]["ledger"]
+if summary[source]["n"] > 1:
+    st.markdown(controls.plain(answers.ledger(ledger)))
+drawing.chart(
     figures.ledger_figure(ledger),
     "variance-ledger",
     "Cross-entropy: mean teacher, minus diversity, is the ensemble's; then student and twin.",
@@ -94,14 +98,14 @@ artifact = service.store().get("maps", seen.digest)
 if artifact is not None:
     view = maps.read(seen, artifact)
     st.subheader("What the student cannot express")
-    st.markdown(controls.plain(answers.uncertainty(found.summary["seeds"]["uncertainty"])))
+    st.markdown(controls.plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
     top = float((view.data + view.knowledge).max())
     parts = [
         (view.data, "ensemble", "data uncertainty: classes overlap"),
         (view.knowledge, "ensemble", "knowledge uncertainty: teachers disagree"),
         (view.entropy, "student", "student: entropy, nothing more"),
     ]
-    study.charts(
+    drawing.charts(
         3,
         [
             (
@@ -120,7 +124,7 @@ if artifact is not None:
     )
     st.caption("The first repeat, nats, one scale (Depeweg et al. 2018; Malinin et al. 2020).")
     st.subheader("The boundary of every repeat")
-    study.charts(
+    drawing.charts(
         4,
         [
             (
@@ -134,4 +138,4 @@ if artifact is not None:
         ],
     )
     st.caption("Repeats over seeds; of each ensemble the first teacher stands for single ones.")
-study.exports(found)
+drawing.exports(found)

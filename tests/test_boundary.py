@@ -372,7 +372,7 @@ def test_area_of_disagreement_is_the_share_of_disagreeing_points(trained, as_seq
     share = np.mean((margins[0](grid) > 0) != (margins[1](grid) > 0))
     assert share > 0.02
     # Where two boundaries run within one cell of the grid, the sliver between them is missed.
-    assert area == pytest.approx(share, abs=0.004)
+    assert area == pytest.approx(share, abs=0.001)
 
 
 def test_disagreement_of_three_class_models_follows_their_labels():

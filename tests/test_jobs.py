@@ -4,12 +4,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from scipy.spatial import KDTree
 from torch.nn import functional as F
 
 from distill_core import boundary, jobs, training
 from distill_core.networks import Stack
 from distill_core.problems import load_plane, load_problem, load_window
 from distill_core.specs import (
+    MEMBERS_PER_PART,
     DatasetSpec,
     EnsembleSpec,
     PictureSpec,
@@ -109,6 +111,20 @@ def test_ensemble_artifact_holds_weights_logits_and_accuracies(filled):
     assert artifact.meta["accuracy"] > 0.85
     fitted = training.fit_ensemble(ENSEMBLE, problem.X_train, problem.y_train)
     assert torch.equal(fitted.flat, stack.flat)
+
+
+def test_an_ensemble_of_several_parts_is_the_whole_bit_by_bit(store):
+    spec = ENSEMBLE.replace(n_members=2 * MEMBERS_PER_PART + 1)
+    assert [list(part.members) for part in spec.parts][-1] == [2 * MEMBERS_PER_PART]
+    # A worker has trained one part before.
+    jobs.ensemble_part(spec.parts[1], store)
+    jobs.ensemble(spec, store)
+    problem = load_problem(spec.problem)
+    whole = training.fit_ensemble(spec, problem.X_train, problem.y_train)
+    put = store.get("ensemble", spec.digest).arrays
+    assert Stack.from_arrays(put).flat.numpy().tobytes() == whole.flat.numpy().tobytes()
+    np.testing.assert_allclose(put["test_logits"], whole.logits(problem.X_test), atol=1e-5)
+    assert len(store.get("ensemble", spec.digest).meta["member_accuracy"]) == spec.n_members
 
 
 def test_section_artifact_holds_field_and_lines_of_all_and_of_each(filled):
@@ -342,7 +358,7 @@ def test_a_damaged_student_is_trained_anew(store, caplog):
 
 def test_a_store_that_keeps_nothing_is_said_in_a_sentence(store, monkeypatch):
     monkeypatch.setattr(Store, "put", lambda *_, **__: None)
-    with pytest.raises(RuntimeError, match=r"did not keep a new ensemble; is its disk full\?"):
+    with pytest.raises(RuntimeError, match=r"did not keep a new ensemble.*; is its disk full\?"):
         jobs.student(STUDENT, store)
 
 
@@ -362,25 +378,43 @@ def test_every_step_of_training_is_reported(store):
     assert all(done <= total for done, total in notes.calls)
 
 
-def test_a_growing_ensemble_shows_its_picture(store, monkeypatch):
+@pytest.mark.parametrize("spec", [ENSEMBLE, FREE_ENSEMBLE], ids=["slice", "all features"])
+def test_a_growing_ensemble_shows_its_picture(store, monkeypatch, spec):
     monkeypatch.setattr(jobs, "_SNAPSHOT_EVERY", 0)
     notes = Notes()
-    jobs.ensemble(ENSEMBLE, store, notes)
+    jobs.ensemble(spec, store, notes)
     assert len(notes.arrays) == STEPS
-    for arrays in notes.arrays:
-        assert set(arrays) == {"proba", "lines"}
-        assert arrays["proba"].shape == (2, jobs._SNAPSHOT_RESOLUTION, jobs._SNAPSHOT_RESOLUTION)
-        np.testing.assert_allclose(arrays["proba"].sum(0), 1, atol=1e-5)
-        assert_lines(arrays["lines"])
+    resolution = jobs._SNAPSHOT_RESOLUTION
+    for snapshot in notes.arrays:
+        assert set(snapshot) == {"logits", "weight"}
+        assert snapshot["logits"].shape == (resolution, resolution, 2)
+        assert snapshot["logits"].dtype == np.float32
+        assert snapshot["weight"] == 2
     for one, two in itertools.pairwise(notes.arrays[:-1]):
-        assert not np.array_equal(one["proba"], two["proba"])
+        assert not np.array_equal(one["logits"], two["logits"])
+    # The last picture is the one of the ensemble as it is put.
+    stack = Stack.from_arrays(store.get("ensemble", spec.digest).arrays)
+    if spec.problem.plane is None:
+        stack = stack.on_plane(load_plane(PlaneSpec(), REAL))
+    expected = boundary.section(boundary.combined_model(stack), WINDOW, resolution)
+    grown = jobs.read_growth(notes.arrays[-1:], WINDOW)
+    np.testing.assert_allclose(grown.proba, expected.proba, atol=1e-5)
+    near = KDTree(expected.lines[~np.isnan(expected.lines[:, 0])])
+    found = grown.lines[~np.isnan(grown.lines[:, 0])]
+    assert len(found) > 20
+    assert near.query(found)[0].max() < 2 * WINDOW.half / (resolution - 1)
 
 
-def test_models_of_all_features_have_no_growing_picture(store, monkeypatch):
-    monkeypatch.setattr(jobs, "_SNAPSHOT_EVERY", 0)
-    notes = Notes()
-    jobs.ensemble(FREE_ENSEMBLE, store, notes)
-    assert notes.arrays == []
+def test_parts_of_a_growing_ensemble_count_by_their_teachers():
+    many, few = np.zeros((48, 48, 2), np.float32), np.zeros((48, 48, 2), np.float32)
+    many[..., 1], few[..., 1] = 1, -5
+    snapshots = [
+        {"logits": many, "weight": np.array(3)}, {"logits": few, "weight": np.array(1)}
+    ]  # fmt: skip
+    grown = jobs.read_growth(snapshots, WINDOW)
+    # (3 * 1 - 5) / 4
+    np.testing.assert_allclose(grown.proba[1], 1 / (1 + np.exp(0.5)), atol=1e-6)
+    assert grown.lines.shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -428,7 +462,8 @@ from distill_core.store import Store
 def picture(**data):
     schedule = Schedule(epochs=3, batch_size=64, learning_rate=1e-2)
     problem = ProblemSpec(dataset=DatasetSpec(name="breast cancer"), **data)
-    ensemble = EnsembleSpec(problem=problem, n_members=2, hidden=(12, 5), schedule=schedule)
+    sizes = dict(n_members=MEMBERS_PER_PART + 1, hidden=(12, 5))
+    ensemble = EnsembleSpec(problem=problem, schedule=schedule, **sizes)
     return PictureSpec(student=StudentSpec(ensemble=ensemble, width=6, schedule=schedule))
 
 root, other = sys.argv[1:]
@@ -457,7 +492,7 @@ def test_same_spec_gives_same_bytes_in_two_processes(python, tmp_path):
         }
         for root in (tmp_path / "one", tmp_path / "two")
     )
-    kinds = {path.parts[0] for path in one}
-    assert kinds == {"blobs", "ensemble", "student", "section", "picture", "history", "replicates"}
-    assert sum(path.suffix == ".safetensors" for path in one) == 6
+    kinds = {"ensemble-part", "ensemble", "student", "section", "picture", "history", "replicates"}
+    assert {path.parts[0] for path in one} == kinds | {"blobs"}
+    assert sum(path.suffix == ".safetensors" for path in one) >= len(kinds)
     assert one == two

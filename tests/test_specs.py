@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from distill_core import specs
 from distill_core.specs import (
     DatasetSpec,
+    EnsemblePartSpec,
     EnsembleSpec,
     PictureSpec,
     PlaneSpec,
@@ -166,6 +167,15 @@ def test_every_stop_of_every_slider_is_allowed():
 
 
 # Meaning of the values
+
+
+def test_the_parts_of_an_ensemble_hold_each_teacher_once():
+    for n_members in range(1, specs.MAX_MEMBERS + 1):
+        parts = EnsembleSpec(n_members=n_members).parts
+        assert [m for part in parts for m in part.members] == list(range(n_members))
+        assert len({part.digest for part in parts}) == len(parts)
+    with pytest.raises(SpecError, match="got part 12"):
+        EnsemblePartSpec(ensemble=EnsembleSpec(n_members=12), part=12)
 
 
 @pytest.mark.parametrize(

@@ -176,13 +176,13 @@ def soft_targets_figure(
                 showlegend=sample == 0,
                 **place,
             )
-    height = 60 + 190 * rows
     figure.update_annotations(font={"size": 12, "color": COLOURS["text"][0]})
     figure.update_layout(
         ground(),
-        height=height,
+        height=60 + 190 * rows,
         margin={"l": 46, "r": 10, "t": 26, "b": 84},
-        legend={"orientation": "h", "x": 0, "yanchor": "bottom", "y": -84 / (height - 110)},
+        legend={"orientation": "h", "xref": "container", "yref": "container", "x": 0, "y": 0}
+        | {"yanchor": "bottom"},
     )
     stops = {"type": "log", "tickvals": list(temperatures)}
     stops["ticktext"] = [f"{t:g}" for t in temperatures]

@@ -39,7 +39,7 @@ _STEPS = {
 
 def bands_figure(
     widths: Sequence[int],
-    bands: Mapping[str, Sequence[Band]],
+    bands: Mapping[str, Mapping[int, Band]],
     *,
     value_name: str,
     value_format: str = ".1%",
@@ -51,15 +51,15 @@ def bands_figure(
     Parameters
     ----------
     widths : sequence of int
-        The stops; they become the ticks of a log2 axis.
-    bands : mapping of str to sequence of band
-        By model ("student", "twin") one band per width.
+        All stops in order; they become the ticks of a log2 axis.
+    bands : mapping of str to mapping of int to band
+        By model ("student", "twin") the bands of those widths that are known.
     value_name : str
         What it is, for the title.
     value_format : str
         How to write it (a format of Python and of d3).
     marked : int, optional
-        A width to mark as sufficient.
+        A width to mark as sufficient, with words where there is room.
     height : int
         In pixels.
 
@@ -70,7 +70,7 @@ def bands_figure(
     """
     figure = go.Figure()
     for name, of_width in bands.items():
-        at = [(w, b) for w, b in zip(widths, of_width, strict=True) if b["mean"] is not None]
+        at = [(w, b) for w, b in sorted(of_width.items()) if b["mean"] is not None]
         around = [(w, b["low"], b["high"]) for w, b in at if b["low"] is not None]
         figure.add_scatter(
             uid=f"{name}-band",
@@ -99,15 +99,16 @@ def bands_figure(
         )
     # Every stop has a tick; the numbers between the powers of two would touch.
     named = [f"{w}" if w & (w - 1) == 0 else "" for w in widths]
-    log2 = {"type": "log", "tickvals": list(widths), "ticktext": named}
+    ends = [float(np.log10(w)) for w in (widths[0] / 1.12, widths[-1] * 1.12)]
+    log2 = {"type": "log", "tickvals": list(widths), "ticktext": named, "range": ends}
     figure.update_layout(
         layout(value_name, height, bottom=80),
         hovermode="x unified",
         xaxis=axis("student width (log₂)") | log2 | {"unifiedhovertitle": {"text": "width %{x}"}},
-        yaxis=axis("") | {"tickformat": value_format, "nticks": 6, "showgrid": True},
+        yaxis=axis("") | _values(value_format),
     )
     if marked is not None:
-        _mark_width(figure, marked, right=marked > widths[-1] / 2)
+        _mark_width(figure, marked, named=height > 300, right=marked > widths[-1] / 2)
     return figure
 
 
@@ -129,7 +130,7 @@ def groups_figure(
         marker = {"symbol": symbol, "size": 9, "line": {"width": 2}}
         legend = marker | {"color": COLOURS["muted"][0]}
         figure.add_scatter(
-            uid=source, name=f"over {source}", x=[None], y=[None], mode="markers", marker=legend
+            uid=source, name=source, x=[None], y=[None], mode="markers", marker=legend
         )
         for row, group in enumerate(GROUPS):
             found, colour = of_group[group], LINE_COLOURS[group]
@@ -148,8 +149,8 @@ def groups_figure(
             )
     figure.update_layout(
         layout(value_name, 226, bottom=58),
-        xaxis=axis("") | {"tickformat": value_format, "nticks": 6, "showgrid": True},
-        yaxis=category("", list(GROUPS.values()))
+        xaxis=axis("") | _values(value_format) | {"nticks": 4, "tickangle": 0},
+        yaxis=category("", [name.partition(" (")[0] for name in GROUPS.values()])
         | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
     )
     return figure
@@ -214,7 +215,7 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
             x=[name],
             y=[found["mean"]],
             mode="markers",
-            marker={"symbol": "line-ew-open", "size": 30, "line": {"width": 4, "color": colour}},
+            marker={"symbol": "line-ew-open", "size": 30, "color": colour, "line": {"width": 4}},
             error_y=_whiskers(found, colour),
             hovertemplate=f"{GROUPS[model]}: {said(found, '.4f')} nats<extra></extra>",
         )
@@ -242,21 +243,32 @@ def said(band: Band, form: str) -> str:
 
 def layout(title: str, height: int, *, bottom: int) -> dict[str, Any]:
     """Return a layout with a title in the corner and the legend along the lower edge."""
-    top, words = 32, {"text": escaped(title), "font": {"size": 13}, "x": 0, "y": 1}
+    words = {"text": escaped(title), "font": {"size": 13}, "x": 0, "y": 1, "pad": {"l": 8, "t": 8}}
     return {
         **ground(),
-        "title": words | {"xref": "paper", "yref": "container", "yanchor": "top", "pad": {"t": 8}},
+        "title": words | {"xref": "container", "yref": "container", "yanchor": "top"},
         "height": height,
-        "margin": {"l": 52, "r": 12, "t": top, "b": bottom},
-        "legend": {"orientation": "h", "x": 0, "yanchor": "bottom"}
-        | {"y": -bottom / (height - top - bottom)},
+        "margin": {"l": 52, "r": 12, "t": 32, "b": bottom},
+        # From the figure's own corner: beside long names there is little room for it.
+        "legend": {"orientation": "h", "xref": "container", "yref": "container"}
+        | {"x": 0, "y": 0, "yanchor": "bottom"},
     }
 
 
-def _mark_width(figure: go.Figure, width: int, *, right: bool) -> None:
+def _values(form: str) -> dict[str, Any]:
+    """Return the look of an axis of values in this format, without zeros at their end."""
+    # Intervals of few seeds reach beyond what a share can be; the figure does not.
+    allowed = {"clipmin": 0, "clipmax": 1.005} if form.endswith("%") else {"clipmin": 0}
+    form = f"{form[:-1]}~{form[-1]}"
+    return {"tickformat": form, "nticks": 6, "showgrid": True, "autorangeoptions": allowed}
+
+
+def _mark_width(figure: go.Figure, width: int, *, named: bool, right: bool) -> None:
     """Mark a width; `right` when the words have to stand on the left of it."""
     line = {"color": COLOURS["text"][0], "width": 1.3, "dash": "dot"}
     figure.add_shape(type="line", x0=width, x1=width, y0=0, y1=1, yref="paper", line=line)
+    if not named:
+        return
     figure.add_annotation(
         text=f"sufficient: {width}",
         # Annotations, unlike shapes, count in decades on such an axis.
@@ -267,7 +279,6 @@ def _mark_width(figure: go.Figure, width: int, *, right: bool) -> None:
         yref="paper",
         yanchor="bottom",
         showarrow=False,
-        font={"size": 11},
     )
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from distill_core.engine import Engine, EngineError
 from distill_core.specs import (
@@ -35,7 +36,7 @@ _VIEWS = {"slice": True, "all features": False, "features": False}
 _SAY_EVERY = 2.0
 
 
-def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add `study` and its three studies to a command line."""
     parser = commands.add_parser("study", help="repeat over seeds and answer with intervals")
     kinds = parser.add_subparsers(dest="study", metavar="study", required=True)

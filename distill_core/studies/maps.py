@@ -9,7 +9,8 @@ from pydantic import model_validator
 from scipy.special import entr
 
 from distill_core import boundary, jobs, spread
-from distill_core.jobs import Report, silent
+from distill_core.engine.worker import Report
+from distill_core.jobs import silent
 from distill_core.networks import Stack
 from distill_core.planes import Window
 from distill_core.problems import load_window
@@ -94,7 +95,7 @@ def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
     fields = {
         "data": split.data,
         "knowledge": split.knowledge,
-        "entropy": entr(student).sum(-1),
+        "entropy": 2 * entr(student).sum(-1),
     }
     shape = (_RESOLUTION, _RESOLUTION)
     arrays = {name: values.reshape(shape).astype(np.float32) for name, values in fields.items()}

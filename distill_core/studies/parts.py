@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from distill_core import boundary, distances, jobs, losses, metrics, training
-from distill_core.jobs import Report, silent
+from distill_core.engine.worker import Report
+from distill_core.jobs import silent
 from distill_core.networks import Stack, n_parameters
 from distill_core.problems import load_problem, load_window
 from distill_core.specs import (
@@ -211,9 +212,9 @@ def ensemble_tasks(spec: EnsembleSpec) -> list[Task]:
         spec.schedule.epochs,
         spec.schedule.batch_size,
     )
+    cost, whole = seconds / len(spec.parts), ("ensemble", spec.digest)
     parts = [
-        Task(jobs.ensemble_part, part, "ensemble-part", seconds / len(spec.parts))
-        for part in spec.parts
+        Task(jobs.ensemble_part, part, "ensemble-part", cost, step_to=whole) for part in spec.parts
     ]
     return [*parts, Task(jobs.ensemble, spec, "ensemble", 0.05, tuple(parts))]
 

@@ -40,6 +40,8 @@ class Task:
         Roughly how long it takes on one core.
     needs : tuple of Task
         What it reads; it would make these itself, but several tasks would do so at once.
+    step_to : (kind, digest), optional
+        The artifact that it is only a step to: not needed where the store has that.
     """
 
     function: Callable[..., None]
@@ -47,6 +49,7 @@ class Task:
     kind: str
     seconds: float
     needs: tuple["Task", ...] = ()
+    step_to: tuple[str, str] | None = None
 
     @functools.cached_property
     def digest(self) -> str:
@@ -54,8 +57,10 @@ class Task:
         return self.spec.digest
 
     def done(self, store: Store) -> bool:
-        """Say whether the store has its artifact."""
-        return store.has(self.kind, self.digest)
+        """Say whether the store has its artifact, or what it is a step to."""
+        return store.has(self.kind, self.digest) or (
+            self.step_to is not None and store.has(*self.step_to)
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from distill_core import jobs, training
-from distill_core.jobs import Report, silent
+from distill_core.engine.worker import Report
+from distill_core.jobs import silent
 from distill_core.problems import Problem, load_problem
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store

@@ -20,7 +20,10 @@ LAYERS = ["test points", "training points", "student's levels", "each teacher"]
 # More points than this hide the boundary that they are to explain.
 _MAX_POINTS = 400
 # How long one run shows the same picture of a growing ensemble.
-_GROWTH_STEP = 0.4
+_GROWTH_STEP = 0.7
+# How long the sliders must rest before what a picture can do without is computed: the browser
+# needs the processor to paint first.
+_REST = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +134,9 @@ def complete(shown: Shown) -> None:
         ("history", jobs.history, shown.picture, shown.history),
         ("replicates", jobs.replicates, replicates_of(shown.picture), shown.replicates),
     ]
+    if all(artifact is not None for _, _, _, artifact in wanted):
+        return
+    status.rest(_REST)
     pending = [
         job
         for kind, function, spec, artifact in wanted

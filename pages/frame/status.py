@@ -58,6 +58,15 @@ def wait(
     return True
 
 
+def rest(seconds: float) -> None:
+    """Do nothing for a while, unless the visitor wants something else by then."""
+    place = st.empty()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(_LISTEN_EVERY)
+        place.empty()
+
+
 def bar(place: DeltaGenerator, jobs: Sequence[Job], words: str) -> None:
     """Show how far jobs are together."""
     if all(job.state == "queued" for job in jobs):

@@ -66,7 +66,7 @@ figure = figures.boundary_figure(
     student_levels=not more,
     class_names=("<img src=x onerror='document.title=1'>", "b & %{{x}} </span>"),
 )
-frames = [(f"epoch {{i + 1}} of 4", circle(radius * (i + 1) / 4)) for i in range(4)]
+frames = [(f"epoch {{i + 1}} of 12", circle(radius * (i + 1) / 12)) for i in range(12)]
 view = boundary_view(
     figure,
     key="view",
@@ -296,32 +296,43 @@ def test_playback_draws_the_way_and_ends_at_the_boundary(opened):
     view = drawn(opened, 2.0)
     final = student_path(opened)
     scrub = opened.get_by_role("slider", name="Moment in the student's training")
-    expect(view).to_have_attribute("data-frame", "3")
+    play = opened.get_by_role("button", name="Play the training")
+    disagreement = opened.locator(".scatterlayer .tracedisagreement")
+    expect(view).to_have_attribute("data-frame", "11")
+    expect(disagreement).to_have_css("opacity", "1")
     scrub.press("Home")
     expect(view).to_have_attribute("data-frame", "0")
-    expect(opened.get_by_text("epoch 1 of 4")).to_be_visible()
-    low, high = drawn_radii(opened)
-    assert (low, high) == (pytest.approx(0.5, abs=0.02), pytest.approx(0.5, abs=0.02))
+    expect(opened.get_by_text("epoch 1 of 12")).to_be_visible()
+    assert drawn_radii(opened) == pytest.approx((2 / 12, 2 / 12), abs=0.02)
+    # Must not: shade what only the final student gets wrong.
+    expect(disagreement).to_have_css("opacity", "0")
     scrub.press("ArrowRight")
     expect(view).to_have_attribute("data-frame", "1")
-    assert drawn_radii(opened)[1] == pytest.approx(1, abs=0.02)
+    assert drawn_radii(opened) == pytest.approx((2 / 6, 2 / 6), abs=0.02)
     # The page runs again, with the same picture: the frame stays.
     opened.mouse.click(*pixel(opened, 3, 3))
     expect(opened.get_by_text(re.compile(r"clicks: \[\{"))).to_be_visible()
     expect(view).to_have_attribute("data-frame", "1")
-    opened.get_by_role("button", name="Play the training").click()
+    play.click()
     expect(opened.get_by_role("button", name="Pause")).to_be_visible()
-    expect(view).to_have_attribute("data-frame", "3")
-    expect(opened.get_by_role("button", name="Play the training")).to_be_visible()
+    expect(view).to_have_attribute("data-frame", "11")
+    expect(play).to_be_visible()
     assert student_path(opened) == final
-    # From the end it starts again.
+    expect(disagreement).to_have_css("opacity", "1")
+
+
+def test_playback_starts_again_and_gives_way_to_an_update(opened):
+    view = drawn(opened, 2.0)
     opened.get_by_role("button", name="Play the training").click()
-    expect(view).to_have_attribute("data-frame", "0")
+    expect(view).not_to_have_attribute("data-frame", "11")
     opened.get_by_role("button", name="Pause").click()
+    frame = view.get_attribute("data-frame")
+    opened.wait_for_timeout(700)
+    assert view.get_attribute("data-frame") == frame != "11"
     # Must not: an update leaves the new student at an old frame.
     move_slider(opened, 3)
-    expect(drawn(opened, 2.3)).to_have_attribute("data-frame", "3")
-    assert drawn_radii(opened)[1] == pytest.approx(2.3, abs=0.02)
+    expect(drawn(opened, 2.3)).to_have_attribute("data-frame", "11")
+    assert drawn_radii(opened) == pytest.approx((2.3, 2.3), abs=0.02)
 
 
 def test_of_many_moves_the_last_is_shown(opened, watch):

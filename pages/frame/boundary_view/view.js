@@ -170,6 +170,7 @@ class View {
     // On touch screens a finger on the picture must be able to scroll the page.
     if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
     this.traces = traces;
+    this.isFinal = true;
     const before = this.studentPath();
     await this.Plotly.react(this.plot, traces, layout, CONFIG);
     this.fadeOut(before);
@@ -278,13 +279,17 @@ class View {
       const last = index === frames.length - 1;
       const { x, y } = last ? figure.data[line] : frames[index];
       await this.Plotly.restyle(this.plot, { x: [x], y: [y] }, [line]);
-      // What belongs to the final student would be wrong beside an earlier one.
-      this.root.classList.toggle("bv-earlier", !last);
-      const final = ["levels", "disagreement"].map((uid) => this.indexOf(uid)).filter((i) => i >= 0);
-      if (final.length) await this.Plotly.restyle(this.plot, { opacity: last ? 1 : 0 }, final);
+      if (last !== this.isFinal) await this.showFinalLayers(last);
       this.root.dataset.frame = index;
     });
     return this.drawing;
+  }
+
+  // What belongs to the final student would be wrong beside an earlier one.
+  async showFinalLayers(show) {
+    this.isFinal = show;
+    const layers = ["levels", "disagreement"].map((uid) => this.indexOf(uid)).filter((i) => i >= 0);
+    if (layers.length) await this.Plotly.restyle(this.plot, { opacity: show ? 1 : 0 }, layers);
   }
 
   // --------------------------------------------------------------------- transition
@@ -327,7 +332,7 @@ class View {
 
   // Plotly reports clicks on drawn points only, and snapped to them.
   watchClicks() {
-    let previous = 0;
+    let previous;
     let waiting;
     this.plot.addEventListener(
       "pointerdown",
@@ -336,12 +341,12 @@ class View {
         const release = (up) => {
           window.removeEventListener("pointerup", release, true);
           window.removeEventListener("pointercancel", release, true);
-          const way = Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY);
           const place = this.placeAt(down);
-          if (up.type !== "pointerup" || way > CLICK_PIXELS || !place) return;
+          if (up.type !== "pointerup" || way(up, down) > CLICK_PIXELS || !place) return;
           clearTimeout(waiting);
-          const second = up.timeStamp - previous < DOUBLE_CLICK_MS;
-          previous = up.timeStamp;
+          const soon = previous && up.timeStamp - previous.timeStamp < DOUBLE_CLICK_MS;
+          const second = soon && way(up, previous) <= CLICK_PIXELS;
+          previous = up;
           if (second) return;
           // Zoomed in, a second click may follow that means "back to the whole".
           waiting = setTimeout(() => this.report.clicked(place), this.isZoomed() ? DOUBLE_CLICK_MS : 0);
@@ -465,6 +470,11 @@ function element(tag, className = "", attributes = {}, text = "") {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   if (text) node.textContent = text;
   return node;
+}
+
+// How many pixels lie between two pointer events.
+function way(a, b) {
+  return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
 }
 
 // Undoes `figures.escaped`, for places that show text as it is.

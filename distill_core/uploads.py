@@ -1,0 +1,146 @@
+"""A visitor's own table in the store: put, found again, and deleted with all it led to.
+
+A table is stored under a digest of its content and its owner; all that is computed from it
+has the table's first 16 digits in front of its own name (see `Spec.digest`). How a file
+becomes a table is in `sheets` and `tables`.
+"""
+
+import contextlib
+import hashlib
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+
+from distill_core import datasets, problems
+from distill_core.datasets import Table
+from distill_core.sheets import UploadError
+from distill_core.specs import DatasetSpec, canonical_json
+from distill_core.store import Store
+from distill_core.tables import Prepared
+
+# Made-up measurements of three kinds of birds, to try the upload with.
+SAMPLE = Path(__file__).parent / "data" / "birds.csv"
+
+_BLOB = re.compile(rb'"blob":"([0-9a-f]{64})"')
+
+
+def keep(store: Store, prepared: Prepared, owner: str = "") -> DatasetSpec:
+    """Store a table and return the dataset that it is.
+
+    Parameters
+    ----------
+    store : Store
+        Where the table and all that is computed from it will be.
+    prepared : Prepared
+        From `prepare`.
+    owner : str
+        A secret of the visitor's session: another visitor who uploads the same file gets an
+        entry of another name, and none of them can delete or guess the other's.
+    """
+    table = prepared.table
+    names = {"features": table.feature_names, "classes": table.class_names}
+    content = hashlib.sha256(canonical_json({"format": 1, "owner": owner, **names}))
+    for array in (table.X, table.y):
+        content.update(np.ascontiguousarray(array).data)
+    digest = content.hexdigest()[:32]
+    # The digest among the arrays: no two entries share a blob, which one would miss later.
+    own = np.frombuffer(digest.encode(), dtype=np.uint8)
+    meta = {**names, "decisions": prepared.decisions}
+    store.put("table", digest, {"X": table.X, "y": table.y, "own": own}, meta)
+    store.delete("deleted-table", digest)
+    use(store)
+    return DatasetSpec(name="upload", table=digest)
+
+
+def use(store: Store) -> None:
+    """Let `datasets.load` of this process find its tables in a store."""
+
+    def find(digest: str) -> Table:
+        artifact = store.get("table", digest)
+        if artifact is None:
+            raise UploadError(
+                "The uploaded data is no longer here: it was deleted, or it was uploaded to "
+                "another server. Upload the file again."
+            )
+        features, classes = (tuple(artifact.meta[name]) for name in ("features", "classes"))
+        return Table(artifact.arrays["X"], artifact.arrays["y"], features, classes)
+
+    datasets.tables_from(find)
+
+
+def decisions(store: Store, spec: DatasetSpec) -> tuple[str, ...]:
+    """Return the sentences of `prepare` about a stored table; none if it is gone."""
+    artifact = store.get("table", spec.table or "")
+    return () if artifact is None else tuple(artifact.meta["decisions"])
+
+
+def delete(store: Store, spec: DatasetSpec) -> None:
+    """Delete a table and everything that was computed from it.
+
+    A job that is running on it may still put its result: stop it first, or leave that
+    result to `expire`. Worker processes forget what they have in memory when other data
+    takes its place.
+    """
+    if spec.table is None:
+        raise UploadError(f"Only uploaded data can be deleted, got dataset {spec.name!r}.")
+    _delete(store, spec.table)
+
+
+def expire(store: Store, max_age: float = 86400.0) -> int:
+    """Delete tables of sessions that ended without a word, and return how many.
+
+    Parameters
+    ----------
+    store : Store
+        The store.
+    max_age : float
+        Seconds since a table was uploaded last.
+    """
+    old = time.time() - max_age
+    for record in _older(store, "deleted-table", np.inf):
+        # What a job put after its table was deleted.
+        _forget(store, record)
+    for record in _older(store, "deleted-table", old):
+        store.delete("deleted-table", record)
+    expired = _older(store, "table", old)
+    for table in expired:
+        _delete(store, table)
+    return len(expired)
+
+
+def _older(store: Store, kind: str, time_limit: float) -> list[str]:
+    """Return the digests of a kind that were put before a time."""
+    digests = []
+    for index in (store.root / kind).glob("*/*.json"):
+        with contextlib.suppress(OSError):
+            if index.stat().st_mtime < time_limit:
+                digests.append(index.stem)
+    return digests
+
+
+def _delete(store: Store, table: str) -> None:
+    store.put("deleted-table", table, {})
+    _forget(store, table)
+    for load in (datasets.load, problems.load_problem, problems.load_plane, problems.load_window):
+        load.cache_clear()
+
+
+def _forget(store: Store, table: str) -> None:
+    """Delete all names that begin like a table's, and the arrays that only they had."""
+    blobs = set()
+    for index in store.root.glob(f"*/{table[:2]}/{table[:16]}*.json"):
+        if index.parent.parent.name == "deleted-table":
+            continue
+        with contextlib.suppress(OSError):
+            blobs.update(_BLOB.findall(index.read_bytes()))
+        store.delete(index.parent.parent.name, index.stem)
+    if not blobs:
+        return
+    for index in store.root.glob("*/*/*.json"):
+        with contextlib.suppress(OSError):
+            blobs.difference_update(_BLOB.findall(index.read_bytes()))
+    for blob in (sha.decode() for sha in blobs):
+        with contextlib.suppress(OSError):
+            (store.root / "blobs" / blob[:2] / f"{blob}.safetensors").unlink()

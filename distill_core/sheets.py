@@ -333,8 +333,8 @@ def _rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
         if "field limit" in str(error):
             raise UploadError(
                 f"A cell around line {reader.line_num:,} has more than "
-                f"{csv.field_size_limit():,} characters. Is this a CSV file, and is a closing "
-                "quotation mark missing?"
+                f"{csv.field_size_limit():,} characters: this is not a CSV file, or a "
+                "closing quotation mark is missing."
             ) from None
         raise UploadError(
             f"The quotation marks around line {reader.line_num:,} cannot be understood "
@@ -351,7 +351,7 @@ def _too_many_columns(found: int) -> None:
 
 def _row_without_end(n_lines: int) -> None:
     raise UploadError(
-        f"A row goes on for {n_lines:,} lines and more. Is a closing quotation mark missing?"
+        f"A row goes on for {n_lines:,} lines and more: a closing quotation mark is missing."
     )
 
 

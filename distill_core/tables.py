@@ -20,6 +20,8 @@ from distill_core.sheets import (
 
 MAX_CLASSES = 10
 MIN_PER_CLASS = 20
+# Rows times features: a small file of categories can become a large table.
+MAX_NUMBERS = 5_000_000
 
 # A largest class this many times the smallest is worth a word.
 _UNEVEN = 3
@@ -62,10 +64,12 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
     else:
         columns, decisions = _chosen_features(sheet, label_column, features)
     n_features = sum(_n_made(column) for column in columns)
-    if n_features > MAX_COLUMNS:
+    allowed = min(MAX_COLUMNS, MAX_NUMBERS // sheet.n_rows)
+    if n_features > allowed:
         raise UploadError(
             f"The chosen columns make {n_features:,} features, because every category becomes "
-            f"one; at most {MAX_COLUMNS} are allowed. Leave out columns with many categories."
+            f"one; with {sheet.n_rows:,} rows at most {allowed} are allowed. Leave out columns "
+            "with many categories."
         )
     kept, dropped = _complete_rows(label_column, columns, codes)
     decisions += dropped
@@ -267,7 +271,7 @@ def _features(
                 names.append(name)
     if constant:
         said.append(
-            f"Left out, with the same value in every row: "
+            "Left out, with the same value in every row: "
             + ", ".join(map(repr, constant[:8]))
             + (", ..." if len(constant) > 8 else ".")
         )

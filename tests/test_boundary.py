@@ -150,21 +150,29 @@ def sectors(uv):
     return 4 * uv @ np.stack([np.cos(angles), np.sin(angles)]) + 0.3 * np.sin(3 * uv[:, :1])
 
 
-def test_with_three_classes_lines_lie_where_the_answer_changes():
-    lines = boundary_lines(sectors, WINDOW, 80)
+def corner(uv):
+    """Three classes that meet in a corner: one boundary is straight, two are bent a lot."""
+    x, y = uv.T
+    return np.stack([0 * x, 3 * (x - 0.1), np.sinh(40 * (y - 0.4))], axis=1)
+
+
+@pytest.mark.parametrize("model", [sectors, corner])
+def test_with_three_classes_lines_lie_where_the_answer_changes(model):
+    lines = boundary_lines(model, WINDOW, 80)
     found = vertices(lines)
     # Away from the point where all three meet, both answers are found a hair from the line.
     angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
     around = 1e-4 * SIDE * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    answers = sectors((found[:, None] + around).reshape(-1, 2)).argmax(1).reshape(len(found), 16)
+    answers = model((found[:, None] + around).reshape(-1, 2)).argmax(1).reshape(len(found), 16)
     assert (answers.min(1) != answers.max(1)).all()
     # And wherever the answer changes on a fine grid, a line is near.
-    assert gap_to_changes(sectors, lines, 300).max() < SIDE / 79
+    assert gap_to_changes(model, lines, 300).max() < SIDE / 79
 
 
-def test_with_three_classes_all_three_pairs_have_a_boundary():
-    found = vertices(boundary_lines(sectors, WINDOW, 80))
-    order = np.argsort(sectors(found), axis=1)[:, 1:]
+@pytest.mark.parametrize("model", [sectors, corner])
+def test_with_three_classes_all_three_pairs_have_a_boundary(model):
+    found = vertices(boundary_lines(model, WINDOW, 80))
+    order = np.argsort(model(found), axis=1)[:, 1:]
     assert {tuple(sorted(pair)) for pair in order} == {(0, 1), (0, 2), (1, 2)}
 
 

@@ -313,6 +313,28 @@ def test_a_page_needs_the_first_ready_tasks_only(store):
     assert "boundaries" not in kinds
 
 
+def test_a_task_is_submitted_once_and_after_what_it_needs(store):
+    submitted = []
+
+    class Later:
+        """A job that runs when somebody waits for it."""
+
+        finished = False
+        error = None
+
+        def __init__(self, task):
+            assert all(other.done(store) for other in task.needs)
+            submitted.append((task.kind, task.digest))
+            self.task = task
+
+        def wait(self, timeout=None):
+            self.task.function(self.task.spec, store)
+            self.finished = True
+
+    studies.run(CAPACITY, store, Later)
+    assert len(set(submitted)) == len(submitted) == len(running.tasks(CAPACITY))
+
+
 def test_parts_of_an_ensemble_that_is_there_are_not_wanted(store, done):
     artifact = done[0].get("ensemble", ENSEMBLE.digest)
     store.put("ensemble", ENSEMBLE.digest, artifact.arrays, artifact.meta)
@@ -337,6 +359,17 @@ def test_a_complete_study_comes_out_of_its_parts_again_byte_by_byte(done, spec):
     store.delete("study", spec.digest)
     assert not studies.look(spec, store).partial
     assert stored(store) == before
+
+
+def test_a_look_at_an_unfinished_study_costs_little_until_something_is_new(store, monkeypatch):
+    first, second = studies.ready(VARIANCE, store)[:2]
+    first.function(first.spec, store)
+    before = studies.look(VARIANCE, store)
+    monkeypatch.setattr(variance, "result", None)
+    assert studies.look(VARIANCE, store).rows is before.rows
+    monkeypatch.undo()
+    second.function(second.spec, store)
+    assert len(studies.look(VARIANCE, store).rows) == 2 * len(before.rows)
 
 
 def test_more_seeds_train_only_the_new_ones(done):

@@ -160,7 +160,7 @@ def grid(mean, margin, above=0, below=0, n=8):
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [
-        ((0.008, 0.005, 2), "[+0.3, +1.3]: beyond seed noise, and so is the gain of 2 settings"),
+        ((0.008, 0.005, 2), "[+0.30, +1.30]: beyond seed noise, and so is the gain of 2 settings"),
         ((0.008, 0.009), "within seed noise, so no setting tried is shown to be better"),
         ((-0.008, 0.005, 0, 2), "beyond seed noise, but below the twin; 2 of them are worse"),
         ((0.008, None), "Fewer than 4 seeds: whether that is more than chance cannot be said."),

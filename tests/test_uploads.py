@@ -81,7 +81,7 @@ HOSTILE = {
     "pickle": (lambda: b"\x80\x04\x95\x1c\0\0\0cos\nsystem\n(S'ls'\ntR.", "not a CSV file"),
     "text pickle": (lambda: b"cos\nsystem\n(S'touch /tmp/x'\ntR.\n", "was found"),
     "five MB of noise": (lambda: random_bytes(MAX_BYTES), "not a CSV file"),
-    "high bytes": (lambda: bytes(range(0xA0, 0x100)) * 20000, "Is this a CSV file"),
+    "high bytes": (lambda: bytes(range(0xA0, 0x100)) * 20000, "this is not a CSV file"),
     "no text in any encoding": (
         lambda: b"a,b\n\x81\x8d,1\n",
         "not text in UTF-8 (first in line 2)",
@@ -107,13 +107,13 @@ HOSTILE = {
     ),
     "a wide row of fewer lines": (
         lambda: b"x,y\n" + (b'"\n",' + b"1," * 20) * 100_000,
-        "Is a closing quotation mark missing",
+        "a closing quotation mark is missing",
     ),
     "open quotation mark": (lambda: b'x,z,y\n"' + b"1,2,a\n" * 99, "quotation marks"),
     "open for five MB": (lambda: b'x,z,y\n"' + b"1,2,a\n" * 83_000, "goes on for 1,0"),
-    "quotation marks only": (lambda: b'"' * 5_000_000, "characters. Is this"),
+    "quotation marks only": (lambda: b'"' * 5_000_000, "characters: this is not"),
     "stray quotation marks": (lambda: b'x,z,y\n"1"2,"3" ,a\n', "quotation marks"),
-    "a cell of five MB": (lambda: b"x,y\n1," + b"a" * 5_000_000, "characters. Is this"),
+    "a cell of five MB": (lambda: b"x,y\n1," + b"a" * 5_000_000, "characters: this is not"),
     "six MB": (lambda: b"x,y\n" + b"1,a\n" * 1_572_864, "6.0 MB; at most 5 MB"),
     "fifty MB": (lambda: bytes(50 * 1024**2), "50.0 MB; at most 5 MB"),
     "50,001 rows": (lambda: csv("x,z,y", X, Z, two, n=50_001), "50,001 rows; at most 50,000"),
@@ -195,7 +195,7 @@ HOSTILE = {
                 b",".join(b"%d" % (i * j % 14) for j in range(199)) + b",%d\n" % (i % 2)
                 for i in range(14)
             )
-            * 870
+            * 780
         ),
         GOOD,
     ),
@@ -418,6 +418,12 @@ def test_too_many_categories_together_are_refused():
     sheet = read(csv(header + ",y", *columns, two))
     with pytest.raises(UploadError, match=r"make 220 features.* at most 200"):
         prepare(sheet, "y", header.split(","))
+    large = read(csv(header + ",y", *columns, two, n=25_000))
+    with pytest.raises(UploadError, match=r"make 220 features.* 25,000 rows at most 200"):
+        prepare(large, "y", header.split(","))
+    larger = read(csv("x,c0,c1,c2,c3,c4,c5,y", X, *columns[:6], two, n=49_999))
+    with pytest.raises(UploadError, match=r"make 121 features.* 49,999 rows at most 100"):
+        prepare(larger, "y", ["x", "c0", "c1", "c2", "c3", "c4", "c5"])
 
 
 def test_columns_that_only_count_or_lack_most_values_are_not_used_unless_chosen():

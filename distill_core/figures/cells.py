@@ -80,6 +80,7 @@ def cells_figure(
     figure = go.Figure()
     figure.add_heatmap(
         uid="cells",
+        name="cells",
         z=z.astype(np.float32),
         zmin=-top or -1,
         zmax=top or 1,

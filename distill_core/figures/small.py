@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from distill_core.figures.fields import field, regions
 from distill_core.figures.palette import CLASSES, COLOURS, REGIONS, axis, escaped, ground
-from distill_core.figures.studies import LINE_COLOURS
+from distill_core.figures.studies import GROUPS, LINE_COLOURS
 
 if TYPE_CHECKING:
     from distill_core.boundary import Section
@@ -87,6 +87,7 @@ def map_figure(
     figure = go.Figure()
     figure.add_heatmap(
         uid="map",
+        name="map",
         x0=u[0],
         dx=u[1] - u[0],
         y0=v[0],
@@ -200,6 +201,7 @@ def _add_lines(figure: go.Figure, model: str, pieces: Sequence[NDArray[np.float3
     many = len(pieces) > 1
     figure.add_scatter(
         uid=model,
+        name=GROUPS[model],
         x=joined[:, 0],
         y=joined[:, 1],
         mode="lines",

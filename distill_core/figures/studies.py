@@ -138,6 +138,7 @@ def groups_figure(
                 continue
             figure.add_scatter(
                 uid=f"{source}-{group}",
+                name=GROUPS[group],
                 x=[found["mean"]],
                 y=[row + shift],
                 mode="markers",
@@ -193,6 +194,7 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
         )
         figure.add_bar(
             uid=key,
+            name=about,
             x=[label],
             base=[min(before, after)],
             y=[abs(after - before)],

@@ -95,7 +95,7 @@ def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
     fields = {
         "data": split.data,
         "knowledge": split.knowledge,
-        "entropy": 2 * entr(student).sum(-1),
+        "entropy": entr(student).sum(-1),
     }
     shape = (_RESOLUTION, _RESOLUTION)
     arrays = {name: values.reshape(shape).astype(np.float32) for name, values in fields.items()}

@@ -1,5 +1,6 @@
 """What all three studies have in common: their tasks, the result so far, and how to run one."""
 
+import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from distill_core.store import Store
 from distill_core.studies import answers, capacity, softness, variance
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.softness import SoftnessSpec
-from distill_core.studies.study import Study, Task
+from distill_core.studies.study import Row, Study, Task
 from distill_core.studies.variance import VarianceSpec
 
 StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
@@ -97,10 +98,10 @@ def look(spec: StudySpec, store: Store) -> Study:
         n_tasks = meta["n_tasks"]
         return Study(name, spec, meta["rows"], meta["summary"], meta["answer"], n_tasks, n_tasks)
     listed = tasks(spec)
-    n_before = sum(task.done(store) for task in listed)
-    rows, summary = room.result(spec, store)
+    done = tuple(task.done(store) for task in listed)
+    rows, summary = room.result(spec, store) if all(done) else _so_far(spec, store, done)
     # Something may have arrived meanwhile, or have been found damaged and set aside.
-    n_done = min(n_before, sum(task.done(store) for task in listed))
+    n_done = min(sum(done), sum(task.done(store) for task in listed))
     study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
     if not study.partial:
         meta = {"n_tasks": len(listed), "rows": rows, "summary": summary, "answer": study.answer}
@@ -200,6 +201,14 @@ def on_engine(engine: Engine, visitor: str) -> Submit:
         return engine.request(visitor, task.function, task.spec, kind=task.kind, slot=slot)
 
     return submit
+
+
+@functools.lru_cache(maxsize=16)
+def _so_far(
+    spec: StudySpec, store: Store, done: tuple[bool, ...]
+) -> tuple[list[Row], dict[str, Any]]:
+    """Return rows and summary of a study that grows, once for every task that is done."""
+    return _ROOMS[type(spec)][0].result(spec, store)
 
 
 class _Done:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distill_core.intervals import Interval, paired_interval
-from distill_core.specs import EnsembleSpec, Spec
+from distill_core.specs import Spec
 from distill_core.store import Store
 
 Row = dict[str, str | int | float | None]
@@ -210,19 +210,15 @@ def training_seconds(
     return n_steps * _PER_STEP + n_networks * epochs * n_samples * per_sample
 
 
-def points(share: float, sign: bool = False) -> str:
+def points(share: float, *, sign: bool = False, digits: int = 1) -> str:
     """Return a share or a difference of shares in percentage points, such as `1.3`."""
-    return f"{100 * share:{'+' if sign else ''}.1f}"
+    return f"{100 * share:{'+' if sign else ''}.{digits}f}"
 
 
 def between(found: Band) -> str:
-    """Return a band's interval in points, such as `[-0.4, +1.2]`."""
-    return f"[{points(found['low'], sign=True)}, {points(found['high'], sign=True)}]"
-
-
-def of_ensemble(spec: EnsembleSpec, n_seeds: int) -> str:
-    """Say in words over what an interval is taken."""
-    return f"{n_seeds} student seeds, one ensemble of {spec.n_members}"
+    """Return a band's interval in points, such as `[-0.42, +1.17]`."""
+    low, high = (points(found[end], sign=True, digits=2) for end in ("low", "high"))
+    return f"[{low}, {high}]"
 
 
 @functools.lru_cache(maxsize=8192)

@@ -137,6 +137,8 @@ class View {
     Object.assign(this, { look, data });
     const mine = ++this.latest;
     if (!data?.length) return this.sayFailed();
+    // Already now, beside the decoding; whether it worked is asked below.
+    load().catch(() => {});
     try {
       const content = await decode(data);
       if (mine !== this.latest) return;

@@ -165,7 +165,8 @@ def _chosen_features(
 
 
 def _counts_rows(column: Column) -> bool:
-    return len(column.numbers) > 1 and bool((np.diff(column.numbers) == 1).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return len(column.numbers) > 1 and bool((np.diff(column.numbers) == 1).all())
 
 
 def _n_made(column: Column) -> int:

@@ -25,8 +25,9 @@ except SpecError as error:
 
 left, right = st.columns([3, 2], gap="large")
 with left:
+    layers = live.choose_layers()
     try:
-        shown = live.show(picture, pinned)
+        shown = live.show(picture, pinned, layers)
         st.session_state["last good"] = picture
     except status.Unavailable as reason:
         st.error(str(reason), icon=":material/error:")
@@ -34,7 +35,7 @@ with left:
         if last is None or last == picture:
             st.stop()
         st.info(f"The last good picture is shown: {controls.describe(last)}.")
-        shown = live.show(last, None)
+        shown = live.show(last, None, layers)
 with right:
     evidence.answer(shown)
     evidence.measures(shown)

@@ -15,7 +15,7 @@ MEASURES = [
     ("kl", "KL from the ensemble", ".4f", 1000, "thousandths of a nat", True),
     ("ece", "calibration error (ECE)", ".1%", 100, "points", True),
 ]
-SHARES = {"at the end of training": "", "after the first step": "first_"}
+SHARES = {"after the first step": "first_", "at the end of training": ""}
 
 st.title("What do T and alpha do?")
 st.markdown(
@@ -26,7 +26,7 @@ try:
     with st.sidebar:
         problem, _ = controls.problem()
         ensemble = controls.ensemble(problem)
-    left, middle, right = st.columns([3, 9, 4], vertical_alignment="bottom")
+    left, middle, right = st.columns([5, 22, 8], vertical_alignment="bottom")
     with left:
         n_seeds = asking.count(
             "Seeds", "cellseeds", 1, 32, 8, "Students per cell. More seeds, narrower intervals."
@@ -68,9 +68,9 @@ for width in spec.widths:
     )
 st.caption(
     f"Test data, {n_seeds} seeds. Blue: better than the twin, orange: worse; the fullest colour "
-    "is the largest difference in its figure. Hatched: within noise of the twin. One cell in "
-    "twenty lies beyond noise by chance alone, so the sentence above judges the choice by seeds "
-    "that had no part in it."
+    "is the largest difference in its figure. Hatched: within noise of the twin. Every cell is "
+    "judged by its own interval, so that one in twenty lies beyond noise by chance alone; the "
+    "sentence above allows for having looked at all of them."
 )
 
 teachers = service.store().get("ensemble", ensemble.digest)

@@ -99,12 +99,13 @@ if artifact is not None:
     view = maps.read(seen, artifact)
     st.subheader("What the student cannot express")
     st.markdown(controls.plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
-    top = float((view.data + view.knowledge).max())
     parts = [
         (view.data, "ensemble", "data uncertainty: classes overlap"),
         (view.knowledge, "ensemble", "knowledge uncertainty: teachers disagree"),
-        (view.entropy, "student", "student: entropy, nothing more"),
+        (view.entropy, "student", "the student's entropy, nothing more"),
     ]
+    scale = asking.choice("Scale", "scale", ["of each map", "one for all maps"])
+    top = max(float(values.max()) for values, _, _ in parts)
     drawing.charts(
         3,
         [
@@ -113,7 +114,7 @@ if artifact is not None:
                     view.window,
                     values,
                     title=title,
-                    top=max(top, float(view.entropy.max())),
+                    top=top if scale == "one for all maps" else float(values.max()),
                     lines={model: view.lines[model][:1]},
                 ),
                 f"variance-map-{i}",
@@ -122,7 +123,7 @@ if artifact is not None:
             for i, (values, model, title) in enumerate(parts)
         ],
     )
-    st.caption("The first repeat, nats, one scale (Depeweg et al. 2018; Malinin et al. 2020).")
+    st.caption("The first repeat, in nats (Depeweg et al. 2018; Malinin et al. 2020).")
     st.subheader("The boundary of every repeat")
     drawing.charts(
         4,

@@ -124,6 +124,10 @@ HOSTILE = {
         lambda: csv("x,z,y", lambda i: (1e308, 1e-308)[i % 3 > 0], Z, two),
         GOOD,
     ),
+    "1e308 beside -1e308": (
+        lambda: csv("x,z,y", lambda i: f"{'-' * (i % 3 > 0)}1e308", Z, two),
+        GOOD,
+    ),
     "numbers next to zero": (lambda: csv("x,z,y", lambda i: f"{i % 7}e-320", Z, two), GOOD),
     "numbers of one size": (lambda: csv("x,z,y", lambda i: 1e15 + i % 2, Z, two), GOOD),
     "one class": (lambda: csv("x,z,y", X, Z, lambda i: "a"), "has only one value"),

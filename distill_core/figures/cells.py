@@ -95,7 +95,7 @@ def cells_figure(
         xgap=1.5,
         ygap=1.5,
     )
-    add_path(figure, "noise", "hatched: within noise of the twin", _hatches(noise), "frame", 1)
+    add_path(figure, "noise", "hatched: within noise of the twin", _hatches(noise), "frame", 1.4)
     if best is not None and best[0] in temperatures and best[1] in alphas:
         i, j = temperatures.index(best[0]), alphas.index(best[1])
         corners = [(j + s, i + t) for s, t in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]

@@ -127,8 +127,8 @@ def groups_figure(
     figure = go.Figure()
     for i, (source, of_group) in enumerate(bands.items()):
         symbol, shift = ("circle", "diamond-open")[i], 0.15 * (len(bands) - 1) * (2 * i - 1)
-        marker = {"symbol": symbol, "size": 9, "line": {"width": 2}}
-        legend = marker | {"color": COLOURS["muted"][0]}
+        marker = {"symbol": symbol, "size": 9}
+        legend = marker | _dot(COLOURS["muted"][0])
         figure.add_scatter(
             uid=source, name=source, x=[None], y=[None], mode="markers", marker=legend
         )
@@ -142,7 +142,7 @@ def groups_figure(
                 x=[found["mean"]],
                 y=[row + shift],
                 mode="markers",
-                marker=marker | {"color": colour},
+                marker=marker | _dot(colour),
                 error_x=_whiskers(found, colour),
                 hovertemplate=f"{GROUPS[group]}, over {source}<br>{said(found, value_format)}"
                 "<extra></extra>",
@@ -151,8 +151,7 @@ def groups_figure(
     figure.update_layout(
         layout(value_name, 226, bottom=58),
         xaxis=axis("") | _values(value_format) | {"nticks": 4, "tickangle": 0},
-        yaxis=category("", [name.partition(" (")[0] for name in GROUPS.values()])
-        | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
+        yaxis=category("", list(GROUPS)) | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
     )
     return figure
 
@@ -305,6 +304,10 @@ def category(title: str, values: Sequence[Any]) -> dict[str, Any]:
     names = [value if isinstance(value, str) else f"{value:g}" for value in values]
     places = {"tickvals": list(range(len(names))), "ticktext": names}
     return axis(title) | places | {"ticks": "", "ticklabelstandoff": 4}
+
+
+def _dot(colour: str) -> dict[str, Any]:
+    return {"color": colour, "line": {"width": 2, "color": colour}}
 
 
 def _whiskers(found: Band, colour: str) -> dict[str, Any]:

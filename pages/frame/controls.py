@@ -6,6 +6,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from distill_core import specs
+from distill_core.problems import load_plane
 from distill_core.specs import (
     DatasetSpec,
     EnsembleSpec,
@@ -58,7 +59,13 @@ DEFAULTS: dict[str, Any] = {
 
 
 def problem() -> tuple[ProblemSpec, PlaneSpec]:
-    """Ask which data, plane and view; return what the models see and what is shown."""
+    """Ask which data, plane and view; return what the models see and what is shown.
+
+    Raises
+    ------
+    SpecError
+        When the data does not have what the plane needs.
+    """
     name = _choice(
         "Dataset",
         "data",
@@ -96,6 +103,7 @@ def problem() -> tuple[ProblemSpec, PlaneSpec]:
         seed = _number(st, "Plane seed", "pseed", 0, 9999, "Another seed is another random plane.")
     plane = PlaneSpec(kind=kind, features=features, seed=seed)
     dataset = DatasetSpec(name=name)
+    load_plane(plane, dataset)  # Says so if the data does not have these features.
     return ProblemSpec(dataset=dataset, plane=plane if view == SLICE else None), plane
 
 

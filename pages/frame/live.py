@@ -65,10 +65,9 @@ def replicates_of(picture: PictureSpec) -> ReplicatesSpec:
     return ReplicatesSpec(student=picture.student.replace(seed=0))
 
 
-def show(picture: PictureSpec, pinned: PictureSpec | None) -> Shown:
-    """Draw a setting. While the ensemble grows, draw what there is and run the page again."""
-    store = service.store()
-    layers = st.pills(
+def choose_layers() -> list[str]:
+    """Ask what to draw besides the boundaries."""
+    return st.pills(
         "Layers",
         LAYERS,
         selection_mode="multi",
@@ -77,6 +76,17 @@ def show(picture: PictureSpec, pinned: PictureSpec | None) -> Shown:
         bind="query-params",
         label_visibility="collapsed",
     )
+
+
+def show(picture: PictureSpec, pinned: PictureSpec | None, layers: list[str]) -> Shown:
+    """Draw a setting. While the ensemble grows, draw what there is and run the page again.
+
+    Raises
+    ------
+    Unavailable
+        When something that belongs to the picture could not be computed.
+    """
+    store = service.store()
     window = load_window(picture.plane, picture.student.ensemble.problem.dataset)
     ensemble = _grown(picture, window)
     section = _made("section", jobs.section, picture.section, "Looking at the plane")

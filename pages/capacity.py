@@ -128,7 +128,8 @@ if section is not None:
             for one in found_lines
         ],
     )
-    st.caption("The thick dark line is the ensemble's boundary; each thin line is one seed's.")
+    cut = " The models see all features: this is a cut." * (problem.plane is None)
+    st.caption(f"The thick dark line is the ensemble's boundary, each thin one a seed's.{cut}")
 
 with st.expander("How the rule works", icon=":material/rule:"):
     st.markdown(RULE)

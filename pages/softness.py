@@ -10,9 +10,9 @@ from pages.frame import asking, controls, drawing, service, study
 
 # Figure, what it is, how to write it; its differences times what in which unit; less is better.
 MEASURES = [
-    ("agreement", "agreement with the ensemble", ".1%", 100, "points", False),
+    ("agreement", "agreement", ".1%", 100, "points", False),
     ("accuracy", "accuracy", ".1%", 100, "points", False),
-    ("kl", "KL from the ensemble", ".4f", 1000, "thousandths of a nat", True),
+    ("kl", "KL from the ensemble", ".4f", 1000, "0.001 nats", True),
     ("ece", "calibration error (ECE)", ".1%", 100, "points", True),
 ]
 SHARES = {"after the first step": "first_", "at the end of training": ""}
@@ -84,13 +84,13 @@ if teachers is not None:
     figure = figures.soft_targets_figure(
         targets,
         TEMPERATURES,
-        titles=[f"test sample {i}, labelled {names[int(y[i])]}" for i in chosen],
+        titles=[(f"test sample {i}:", names[int(y[i])]) for i in chosen],
         class_names=names,
     )
     drawing.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
     st.caption(
-        "Six test samples, from the one that the ensemble is surest of to the one that it doubts "
-        "most. As T grows, every answer tends to even odds."
+        "Six test samples with their labels, from the one that the ensemble is surest of to the "
+        "one that it doubts most. As T grows, every answer tends to even odds."
     )
 
 width = spec.widths[-1]

@@ -123,7 +123,8 @@ if artifact is not None:
             for i, (values, model, title) in enumerate(parts)
         ],
     )
-    st.caption("The first repeat, in nats (Depeweg et al. 2018; Malinin et al. 2020).")
+    cut = " The models see all features: this is a cut." * (problem.plane is None)
+    st.caption(f"The first repeat, in nats (Depeweg et al. 2018; Malinin et al. 2020).{cut}")
     st.subheader("The boundary of every repeat")
     drawing.charts(
         4,

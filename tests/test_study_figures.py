@@ -100,7 +100,7 @@ def all_figures(name="a name"):
         ),
         figures.map_figure(WINDOW, square, title=name, top=0.7, lines={"ensemble": [line]}),
         figures.soft_targets_figure(
-            targets, [1.0, 3.0, 20.0], titles=[name] * 4, class_names=[name, name]
+            targets, [1.0, 3.0, 20.0], titles=[(name, name)] * 4, class_names=[name, name]
         ),
     ]
 
@@ -157,7 +157,7 @@ def test_cells_show_differences_and_hatch_what_is_within_noise():
     # Rows: T = 1 and 3; columns: alpha = 0, .5 and 1.
     assert_allclose(cells.z, [[0, -20, 10], [0, 40, np.nan]], atol=1e-4)
     assert (cells.zmin, cells.zmax) == pytest.approx((-40, 40))
-    assert cells.text.tolist() == [["twin", "-20.0", "+10.0"], ["twin", "+40.0", ""]]
+    assert cells.text.tolist() == [["twin", "-20.0", "10.0"], ["twin", "40.0", ""]]
     assert "beyond seed noise" in cells.hovertext[0][1]
     assert "-20.00 [-30.00, -10.00]" in cells.hovertext[0][1]
     assert "within seed noise" in cells.hovertext[0][2]
@@ -225,23 +225,23 @@ def test_groups_have_dots_with_intervals():
 def test_the_ledger_steps_from_level_to_level():
     figure = figures.ledger_figure(ledger())
     shown = layers(figure)
-    assert [shown[m].y[0] for m in studies.GROUPS] == pytest.approx([0.5, 0.4, 0.42, 0.43])
+    assert [shown[m].x[0] for m in studies.GROUPS] == pytest.approx([0.5, 0.4, 0.42, 0.43])
     for step, low, high in (
         ("diversity", 0.4, 0.5),
         ("student_gap", 0.4, 0.42),
         ("gain", 0.42, 0.43),
     ):
         assert shown[step].base[0] == pytest.approx(low)
-        assert shown[step].base[0] + shown[step].y[0] == pytest.approx(high)
+        assert shown[step].base[0] + shown[step].x[0] == pytest.approx(high)
     assert shown["diversity"].text[0] == "-0.1000"
-    assert shown["student_gap"].text[0] == "+0.0200<br>within noise"
+    assert shown["student_gap"].text[0] == "+0.0200, within noise"
     assert shown["student_gap"].marker.pattern.shape == "/"
     assert shown["gain"].text[0] == "+0.0100"
     assert shown["gain"].marker.pattern.shape == ""
-    low, high = figure.layout.yaxis.range
+    low, high = figure.layout.xaxis.range
     assert low < 0.39
     assert high > 0.52
-    order = figure.layout.xaxis.categoryarray
+    order = figure.layout.yaxis.categoryarray[::-1]
     assert [name for name in order if "minus" not in name][:3] == [
         "single teacher",
         "diversity",
@@ -301,7 +301,7 @@ def test_soft_targets_are_drawn_for_each_sample_and_class(n_classes):
     targets = generator.dirichlet(np.ones(n_classes), size=(3, 4))
     names = [f"class {i}" for i in range(n_classes)]
     figure = figures.soft_targets_figure(
-        targets, [1.0, 3.0, 20.0], titles=[f"sample {i}" for i in range(4)], class_names=names
+        targets, [1.0, 3.0, 20.0], titles=[(f"sample {i}",) for i in range(4)], class_names=names
     )
     shown = layers(figure)
     for sample in range(4):

@@ -7,16 +7,11 @@ the browser.
 
 from distill_core.figures.cells import cells_figure, shares_figure
 from distill_core.figures.charts import learning_curves_figure, votes_figure
+from distill_core.figures.groups import groups_figure, ledger_figure
 from distill_core.figures.palette import DARK, escaped, in_dark
 from distill_core.figures.plane import MAX_SVG_POINTS, Points, boundary_figure
 from distill_core.figures.small import map_figure, small_plane_figure, soft_targets_figure
-from distill_core.figures.studies import (
-    GROUPS,
-    bands_figure,
-    groups_figure,
-    ledger_figure,
-    said,
-)
+from distill_core.figures.studies import GROUPS, bands_figure, said
 
 __all__ = [
     "DARK",

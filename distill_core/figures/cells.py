@@ -63,7 +63,7 @@ def cells_figure(
             continue
         z[i, j] = factor * gain["mean"]
         is_twin, beyond = cell["alpha"] == 0, gain["beyond_noise"]
-        texts[i, j] = "twin" if is_twin else _signed(z[i, j])
+        texts[i, j] = "twin" if is_twin else _short(z[i, j])
         hovers[i, j] = (
             f"T = {cell['temperature']:g}, alpha = {cell['alpha']:g}<br>"
             f"{escaped(value_name)}: {said(cell[name], value_format)}<br>"
@@ -88,7 +88,7 @@ def cells_figure(
         showscale=False,
         text=texts,
         texttemplate="%{text}",
-        textfont={"size": 11, "color": COLOURS["text"][0]},
+        textfont={"size": 10, "color": COLOURS["text"][0]},
         hovertext=hovers,
         hovertemplate="%{hovertext}<extra></extra>",
         hoverongaps=False,
@@ -102,7 +102,7 @@ def cells_figure(
         frame = [(j + (x - j) * 0.48, i + (y - i) * 0.47) for x, y in corners]
         add_path(figure, "best", "highest agreement", frame, "ensemble", 2.6)
     figure.update_layout(
-        layout(f"{value_name}: against the twin, {unit}", 130 + 27 * len(temperatures), bottom=84),
+        layout(f"{value_name} minus twin, {unit}", 130 + 27 * len(temperatures), bottom=84),
         xaxis=category("alpha (weight on the ensemble)", alphas),
         yaxis=category("T", temperatures),
     )
@@ -123,7 +123,7 @@ def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: 
     """
     temperatures = sorted({cell["temperature"] for cell in cells})
     figure = go.Figure()
-    add_path(figure, "alpha", "alpha itself", [(0, 0), (1, 1)], "muted", 1.4, dash="dot")
+    add_path(figure, "alpha", "alpha", [(0, 0), (1, 1)], "muted", 1.4, dash="dot")
     for i, t in enumerate(temperatures):
         mine = [c for c in cells if c["temperature"] == t and c[name]["mean"] is not None]
         figure.add_scatter(
@@ -141,6 +141,7 @@ def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: 
         )
     figure.update_layout(
         layout(value_name, 350, bottom=118),
+        legend_entrywidth=44,
         xaxis=axis("alpha (weight on the ensemble)") | {"range": [-0.03, 1.03], "dtick": 0.2},
         yaxis=axis("") | {"range": [-0.03, 1.03], "tickformat": ".0%", "showgrid": True},
     )
@@ -159,9 +160,9 @@ def _hatches(cells: Sequence[tuple[int, int]]) -> list[tuple[float | None, float
     )
 
 
-def _signed(value: float) -> str:
-    """Return a difference with its sign; none where it rounds to nothing."""
-    return "0" if f"{abs(value):.1f}" == "0.0" else f"{value:+.1f}"
+def _short(value: float) -> str:
+    """Return a difference as short as a cell is narrow; its colour and hover text say more."""
+    return "0" if f"{abs(value):.1f}" == "0.0" else f"{value:.1f}"
 
 
 def _scaled(gain: Band, factor: float) -> str:

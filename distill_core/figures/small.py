@@ -117,7 +117,7 @@ def soft_targets_figure(
     targets: NDArray[np.floating[Any]],
     temperatures: Sequence[float],
     *,
-    titles: Sequence[str],
+    titles: Sequence[tuple[str, ...]],
     class_names: Sequence[str] = ("class 0", "class 1"),
     columns: int = 3,
 ) -> go.Figure:
@@ -129,8 +129,8 @@ def soft_targets_figure(
         The soft targets.
     temperatures : sequence of float
         The temperatures; the axis is logarithmic.
-    titles : sequence of str
-        What each sample is.
+    titles : sequence of tuple of str
+        What each sample is, in lines.
     class_names : sequence of str
         Shown letter by letter.
     columns : int
@@ -144,8 +144,8 @@ def soft_targets_figure(
         shared_xaxes=True,
         shared_yaxes=True,
         horizontal_spacing=0.03,
-        vertical_spacing=0.2 / rows,
-        subplot_titles=[escaped(title) for title in titles],
+        vertical_spacing=0.3 / rows,
+        subplot_titles=["<br>".join(map(escaped, lines)) for lines in titles],
     )
     for sample in range(n):
         place = {"row": 1 + sample // columns, "col": 1 + sample % columns}
@@ -180,13 +180,14 @@ def soft_targets_figure(
     figure.update_annotations(font={"size": 12, "color": COLOURS["text"][0]})
     figure.update_layout(
         ground(),
-        height=60 + 190 * rows,
-        margin={"l": 46, "r": 10, "t": 26, "b": 84},
+        height=70 + 200 * rows,
+        margin={"l": 46, "r": 10, "t": 38, "b": 84},
         legend={"orientation": "h", "xref": "container", "yref": "container", "x": 0, "y": 0}
         | {"yanchor": "bottom"},
     )
     stops = {"type": "log", "tickvals": list(temperatures)}
-    stops["ticktext"] = [f"{t:g}" for t in temperatures]
+    # Every other stop has room for its number.
+    stops["ticktext"] = [f"{t:g}" if i % 2 == 0 else "" for i, t in enumerate(temperatures)]
     figure.update_xaxes(axis("") | stops)
     figure.update_xaxes(title={"text": "T", "font": {"size": 13}}, row=rows)
     figure.update_yaxes(axis("") | {"range": [-0.04, 1.04], "tickformat": ".0%", "showgrid": True})

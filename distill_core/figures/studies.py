@@ -1,4 +1,4 @@
-"""Charts of the studies: bands over widths, groups of models, a ledger; cells are in `cells`.
+"""Charts of the studies: bands over widths, and what all of these charts have in common.
 
 A band is a mapping with `mean`, `low`, `high` and `n`, as `studies` returns it. A mean that
 is None is left out; an interval that is None is not drawn, and the hover text says so.
@@ -29,12 +29,6 @@ LINE_COLOURS = {
 """The colour of each group on a light page."""
 
 _DASHES = {"twin": "8px,5px"}
-# The ledger's steps: from which level to which, and how to call what lies between.
-_STEPS = {
-    "diversity": ("teacher", "ensemble", "diversity"),
-    "student_gap": ("ensemble", "student", "student minus<br>ensemble"),
-    "gain": ("student", "twin", "twin minus<br>student"),
-}
 
 
 def bands_figure(
@@ -105,131 +99,10 @@ def bands_figure(
         layout(value_name, height, bottom=80),
         hovermode="x unified",
         xaxis=axis("student width (log₂)") | log2 | {"unifiedhovertitle": {"text": "width %{x}"}},
-        yaxis=axis("") | _values(value_format),
+        yaxis=axis("") | values(value_format),
     )
     if marked is not None:
         _mark_width(figure, marked, named=height > 300, right=marked > widths[-1] / 2)
-    return figure
-
-
-def groups_figure(
-    bands: Mapping[str, Mapping[str, Band]], *, value_name: str, value_format: str = ".1%"
-) -> go.Figure:
-    """Draw a figure of the four groups as dots with 95% intervals.
-
-    Parameters
-    ----------
-    bands : mapping of str to mapping of str to band
-        By what changed ("seeds", "resamples"), then by group.
-    value_name, value_format : str
-        What it is, and how to write it.
-    """
-    figure = go.Figure()
-    for i, (source, of_group) in enumerate(bands.items()):
-        symbol, shift = ("circle", "diamond-open")[i], 0.15 * (len(bands) - 1) * (2 * i - 1)
-        marker = {"symbol": symbol, "size": 9}
-        legend = marker | _dot(COLOURS["muted"][0])
-        figure.add_scatter(
-            uid=source, name=source, x=[None], y=[None], mode="markers", marker=legend
-        )
-        for row, group in enumerate(GROUPS):
-            found, colour = of_group[group], LINE_COLOURS[group]
-            if found["mean"] is None:
-                continue
-            figure.add_scatter(
-                uid=f"{source}-{group}",
-                name=GROUPS[group],
-                x=[found["mean"]],
-                y=[row + shift],
-                mode="markers",
-                marker=marker | _dot(colour),
-                error_x=_whiskers(found, colour),
-                hovertemplate=f"{GROUPS[group]}, over {source}<br>{said(found, value_format)}"
-                "<extra></extra>",
-                showlegend=False,
-            )
-    figure.update_layout(
-        layout(value_name, 226, bottom=58),
-        xaxis=axis("") | _values(value_format) | {"nticks": 4, "tickangle": 0},
-        yaxis=category("", list(GROUPS)) | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
-    )
-    return figure
-
-
-def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
-    """Draw where cross-entropy goes: teacher, minus diversity, ensemble, student, twin.
-
-    Levels have their 95% interval; the steps between them are bars, hatched where a
-    difference is within noise. The axis need not begin at 0.
-
-    Parameters
-    ----------
-    ledger : mapping
-        Bands in nats: the levels `teacher`, `ensemble`, `student`, `twin`, the steps
-        `diversity`, `student_gap`, `gain` (student minus twin).
-    """
-    names = {model: name.replace(" (", "<br>(") for model, name in GROUPS.items()}
-    order = [names["teacher"]]
-    figure = go.Figure()
-    for key, (start, end, label) in _STEPS.items():
-        order += [label, names[end]]
-        before, after = ledger[start]["mean"], ledger[end]["mean"]
-        noise = not ledger[key].get("beyond_noise", True)
-        about = "student minus twin" if key == "gain" else label.replace("<br>", " ")
-        add_path(
-            figure,
-            f"{key}-line",
-            "",
-            [
-                (names[start], before),
-                (label, before),
-                (None, None),
-                (label, after),
-                (names[end], after),
-            ],
-            "muted",
-            1,
-            dash="dot",
-        )
-        figure.add_bar(
-            uid=key,
-            name=about,
-            x=[label],
-            base=[min(before, after)],
-            y=[abs(after - before)],
-            width=0.6,
-            marker={
-                "color": COLOURS["field 1" if after > before else "field 0"][0],
-                "line": {"width": 1, "color": COLOURS["muted"][0]},
-                "pattern": {"shape": "/" if noise else "", "size": 7, "solidity": 0.15}
-                | {"fgcolor": COLOURS["muted"][0]},
-            },
-            text=[f"{after - before:+.4f}" + ("<br>within noise" if noise else "")],
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate=f"{about}: {said(ledger[key], '+.4f')} nats<extra></extra>",
-        )
-    for model, name in names.items():
-        found, colour = ledger[model], LINE_COLOURS[model]
-        figure.add_scatter(
-            uid=model,
-            x=[name],
-            y=[found["mean"]],
-            mode="markers",
-            marker={"symbol": "line-ew-open", "size": 30, "color": colour, "line": {"width": 4}},
-            error_y=_whiskers(found, colour),
-            hovertemplate=f"{GROUPS[model]}: {said(found, '.4f')} nats<extra></extra>",
-        )
-    ends = [ledger[model][end] for model in names for end in ("mean", "low", "high")]
-    known = [end for end in ends if end is not None]
-    pad = 0.15 * (max(known) - min(known)) or 0.01
-    figure.update_layout(
-        layout("cross-entropy on test data, nats", 370, bottom=46),
-        barmode="overlay",
-        showlegend=False,
-        xaxis=axis("") | {"categoryorder": "array", "categoryarray": order, "ticks": ""},
-        yaxis=axis("") | {"range": [min(known) - pad, max(known) + pad], "showgrid": True},
-    )
     return figure
 
 
@@ -256,7 +129,7 @@ def layout(title: str, height: int, *, bottom: int) -> dict[str, Any]:
     }
 
 
-def _values(form: str) -> dict[str, Any]:
+def values(form: str) -> dict[str, Any]:
     """Return the look of an axis of values in this format, without zeros at their end."""
     # Intervals of few seeds reach beyond what a share can be; the figure does not.
     allowed = {"clipmin": 0, "clipmax": 1.005} if form.endswith("%") else {"clipmin": 0}
@@ -304,14 +177,3 @@ def category(title: str, values: Sequence[Any]) -> dict[str, Any]:
     names = [value if isinstance(value, str) else f"{value:g}" for value in values]
     places = {"tickvals": list(range(len(names))), "ticktext": names}
     return axis(title) | places | {"ticks": "", "ticklabelstandoff": 4}
-
-
-def _dot(colour: str) -> dict[str, Any]:
-    return {"color": colour, "line": {"width": 2, "color": colour}}
-
-
-def _whiskers(found: Band, colour: str) -> dict[str, Any]:
-    if found["low"] is None:
-        return {"visible": False}
-    ends = {"array": [found["high"] - found["mean"]], "arrayminus": [found["mean"] - found["low"]]}
-    return ends | {"color": colour, "thickness": 1.8, "width": 5}

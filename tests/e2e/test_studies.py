@@ -154,7 +154,7 @@ def test_softness_shows_the_grid_and_what_is_within_noise(page, app):
     run_button(page).click()
     done(page)
     expect(page.get_by_text("At width 8 agreement with the ensemble is highest")).to_be_visible()
-    shown(page, cells=4, highest_agreement=1, class_0=6, alpha_itself=2)
+    shown(page, cells=4, highest_agreement=1, class_0=6, alpha=2)
     rows = table(page)
     assert len(rows) == 8 * 11 * 2
     # Two seeds cannot show much: some cells are hatched, and say so on hover.

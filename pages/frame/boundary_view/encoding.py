@@ -50,7 +50,7 @@ def encode(
     shown += [{"label": label} for label, _ in frames[-1:]]
     content = {**header, "frames": shown, "figure": _packed(figure.to_dict(), body)}
     text = json.dumps(content, separators=(",", ":")).encode()
-    return zlib.compress(len(text).to_bytes(4, "little") + text + body, 9)
+    return zlib.compress(len(text).to_bytes(4, "little") + text + body, 6)
 
 
 def _packed(value: Any, body: bytearray) -> Any:

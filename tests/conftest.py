@@ -18,6 +18,26 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
 
+# What everything else rests on: said by name at the end of a run.
+FOUNDATIONS = (
+    "test_stacked_training_equals_separate_networks",
+    "test_hand_written_gradient_equals_autograd",
+    "test_planes_equal_scikit_learn",
+    "test_core_imports_no_streamlit",
+    "test_same_spec_gives_same_bytes_in_two_processes",
+)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for outcome in ("passed", "failed", "error"):
+        names = [report.nodeid for report in terminalreporter.getreports(outcome)]
+        for test in FOUNDATIONS:
+            count = sum(f"::{test}" in name for name in names)
+            if count:
+                words = test.removeprefix("test_").replace("_", " ")
+                terminalreporter.write_line(f"{outcome}: {words} ({count} tests)")
+
+
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "store")

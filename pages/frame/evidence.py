@@ -19,6 +19,8 @@ def answer(shown: Shown) -> None:
         f"and **{shown.area_agreement:.1%}** of the shown area. Its twin, taught by labels alone, "
         f"reaches {twin['agreement']:.1%} of the test data. These are numbers of one seed."
     )
+    if not len(shown.ours.lines):
+        st.markdown("It gives **one answer on the whole shown area**: it has no boundary here.")
     if shown.replicates is None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return

@@ -1,5 +1,7 @@
 """The playground page without a browser: what it says when something cannot be drawn."""
 
+import sys
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -30,6 +32,8 @@ class InlineEngine:
 def open_page(store, monkeypatch):
     def start(failing=(), **state):
         engine = InlineEngine(store, failing)
+        # Streamlit puts the page in the place of the main module and leaves it there.
+        monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
         monkeypatch.setattr(service, "store", lambda: store)
         monkeypatch.setattr(service, "engine", lambda: engine)
         app = AppTest.from_file(str(PROJECT / "pages" / "playground.py"), default_timeout=60)

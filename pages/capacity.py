@@ -70,12 +70,14 @@ if found.summary["beats_twin"]:
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
 drawing.answer(found)
-entries, enough = found.summary["widths"], found.summary["sufficient"]
+entries, sufficient = found.summary["widths"], found.summary["sufficient"]
+# The widest is no answer: it only says that no narrower one was shown to be enough.
+enough = sufficient if sufficient != spec.widths[-1] else None
 for entry in entries:
-    if entry["width"] == enough:
+    if entry["width"] == sufficient:
         drawing.metrics(
             {
-                "Sufficient width": (f"{enough}", ""),
+                "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
                 "Its parameters": (f"{entry['parameters']:,}", ""),
                 "Compression": (f"{entry['compression']:,.0f} ×", ""),
                 "Its agreement": drawing.value(entry["student"]["agreement"], ".1%"),

@@ -302,6 +302,15 @@ def test_bands_leave_out_what_does_not_exist_and_say_how_much_remains():
     assert found["mean"] == pytest.approx(0.55)
 
 
+def test_the_interval_of_a_share_stays_between_0_and_1():
+    assert band([0.4, 1.0, 0.9], "agreement")["high"] == 1
+    assert band([0.0, 0.0, 0.01], "ece")["low"] == 0
+    assert band([0.4, 1.0, 0.9], "kl")["high"] > 1
+    assert difference([0.0, 0.0, 0.01])["low"] < 0
+    corrected = band([-0.01, -0.03, 0.01], "squared_bias")
+    assert corrected["low"] <= corrected["mean"] <= corrected["high"]
+
+
 def test_equal_differences_of_few_seeds_are_not_beyond_noise():
     assert not difference([0.001] * 3)["beyond_noise"]
     assert difference([0.001] * 4)["beyond_noise"]

@@ -184,7 +184,7 @@ def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
                 "parameters": n_parameters(sizes),
                 "compression": whole / n_parameters(sizes),
                 **{
-                    model: {name: band(values.values()) for name, values in figures.items()}
+                    model: {name: band(values.values(), name) for name, values in figures.items()}
                     for model, figures in by_model.items()
                 },
                 "gain": {

@@ -169,7 +169,10 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
                 "width": width,
                 "temperature": temperature,
                 "alpha": alpha,
-                **{name: band(by_seed(of_cell, name).values()) for name in (*FIGURES, *SHARES)},
+                **{
+                    name: band(by_seed(of_cell, name).values(), name)
+                    for name in (*FIGURES, *SHARES)
+                },
                 "gain": {
                     name: gain(by_seed(of_cell, name), by_seed(twin, name)) for name in FIGURES
                 },

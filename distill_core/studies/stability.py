@@ -11,7 +11,7 @@ repeat. At least three repeats are needed.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,8 +129,8 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
     pseudo = {model: _pseudo_values(repeats, model) for model in GROUPS}
     groups = {
         model: {
-            **{name: band(single[model][name].tolist()) for name in _REPEAT_FIGURES},
-            **{name: _group_band(pseudo[model][name]) for name in _GROUP_FIGURES},
+            **{name: band(single[model][name].tolist(), name) for name in _REPEAT_FIGURES},
+            **{name: _group_band(pseudo[model][name], name) for name in _GROUP_FIGURES},
             **_zero_one(repeats, model),
         }
         for model in GROUPS
@@ -140,7 +140,7 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
             "model": a,
             "minus": b,
             **{n: difference((single[a][n] - single[b][n]).tolist()) for n in _REPEAT_FIGURES},
-            **{n: _group_band(pseudo[a][n] - pseudo[b][n], difference) for n in _GROUP_FIGURES},
+            **{n: _group_difference(pseudo[a][n] - pseudo[b][n]) for n in _GROUP_FIGURES},
         }
         for a, b in PAIRS
     ]
@@ -270,14 +270,20 @@ def _of_pairs(matrix: Numbers) -> Numbers:
     return n * whole - (total - 2 * own) / (n - 2)
 
 
-def _group_band(pseudo: Numbers, make: Callable[[list[float]], Band] = band) -> Band:
+def _group_band(pseudo: Numbers, figure: str) -> Band:
     """Return the band of pseudo-values; two repeats have no interval, one has no figure."""
-    found = make(pseudo.tolist())
-    if len(pseudo) > 2:
+    return _known(band(pseudo.tolist(), figure))
+
+
+def _group_difference(pseudo: Numbers) -> Band:
+    return _known(difference(pseudo.tolist()))
+
+
+def _known(found: Band) -> Band:
+    if found["n"] > 2:
         return found
-    return {name: None if name in ("low", "high") else v for name, v in found.items()} | (
-        {"beyond_noise": False} if make is difference else {}
-    )
+    unknown = {"low": None, "high": None, "beyond_noise": False}
+    return {name: unknown.get(name, value) for name, value in found.items()}
 
 
 def _zero_one(repeats: Repeats, model: str) -> dict[str, float | None]:

@@ -20,6 +20,18 @@ Band = dict[str, Any]
 # Measured on one core; other machines differ by a factor of two or so.
 _PER_STEP, _PER_SAMPLE, _PER_PARAMETER = 2e-4, 2.7e-7, 1.3e-10
 
+_SHARES = {
+    "agreement",
+    "accuracy",
+    "ece",
+    "loss_share",
+    "gradient_share",
+    "first_loss_share",
+    "first_gradient_share",
+    "zero_one_loss",
+    "churn",
+}
+
 # With fewer seeds, equal differences are chance: test data is finite, so figures are coarse.
 _FEW_EQUAL = 4
 
@@ -130,30 +142,29 @@ def to_csv(rows: Sequence[Row]) -> str:
     return text.getvalue()
 
 
-def band(values: Iterable[float | None]) -> Band:
+def band(values: Iterable[float | None], figure: str = "") -> Band:
     """Return the mean of one figure per seed with its 95% interval.
 
     Parameters
     ----------
     values : iterable of float or None
-        Seeds whose figure does not exist are left out; `n` says how many remain.
+        Not negative. Seeds whose figure does not exist are left out; `n` says how many
+        remain.
+    figure : str
+        Its name: the interval ends at 0, and at 1 if it is a share.
 
     Returns
     -------
     dict
         `mean`, `low`, `high` (None where they cannot be given) and `n`.
     """
-    kept = tuple(value for value in values if value is not None and math.isfinite(value))
-    if not kept:
-        return {"mean": None, "low": None, "high": None, "n": 0}
-    found = _interval(kept)
-    known = found.n > 1
-    return {
-        "mean": found.mean,
-        "low": found.low if known else None,
-        "high": found.high if known else None,
-        "n": found.n,
-    }
+    found = _band(values)
+    if found["low"] is None:
+        return found
+    # A mean corrected for the smallness of a group may itself lie just outside.
+    low = max(found["low"], min(0.0, found["mean"]))
+    high = min(found["high"], max(1.0, found["mean"])) if figure in _SHARES else found["high"]
+    return {**found, "low": low, "high": high}
 
 
 def gain(ours: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> Band:
@@ -185,7 +196,7 @@ def paired(
 
 def difference(values: Iterable[float | None]) -> Band:
     """Return the band of paired differences, with `beyond_noise`: whether it excludes 0."""
-    found = band(values)
+    found = _band(values)
     return {**found, "beyond_noise": bounded(found) and (found["low"] > 0 or found["high"] < 0)}
 
 
@@ -219,6 +230,20 @@ def between(found: Band) -> str:
     """Return a band's interval in points, such as `[-0.42, +1.17]`."""
     low, high = (points(found[end], sign=True, digits=2) for end in ("low", "high"))
     return f"[{low}, {high}]"
+
+
+def _band(values: Iterable[float | None]) -> Band:
+    kept = tuple(value for value in values if value is not None and math.isfinite(value))
+    if not kept:
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    found = _interval(kept)
+    known = found.n > 1
+    return {
+        "mean": found.mean,
+        "low": found.low if known else None,
+        "high": found.high if known else None,
+        "n": found.n,
+    }
 
 
 @functools.lru_cache(maxsize=8192)

@@ -106,6 +106,9 @@ def test_the_tolerance_changes_the_answer_and_trains_nothing(page, app, store_fo
     run_button(page).click()
     done(page)
     kept, strict = stored(store_folder), answer(page).last.inner_text()
+    # Must not: call a width sufficient that the sentence does not call so.
+    assert strict.startswith("No narrower student is shown to be sufficient")
+    expect(page.get_by_test_id("stMetric").first).to_contain_text("Widest tried")
     page.goto(app + f"/capacity?{SMALL}&seeds=4&tolerance=20")
     done(page)
     assert answer(page).last.inner_text() != strict

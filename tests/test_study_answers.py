@@ -452,3 +452,11 @@ def test_intervals_of_churn_cover_the_truth():
         found = stability.summarise(few)["groups"]["student"]["churn"]
         covered += found["low"] <= truth <= found["high"]
     assert n - covered <= at_most(0.08, n)
+
+
+def test_ledger_of_one_repeat_claims_nothing():
+    one = {"mean": 0.5, "low": None, "high": None, "n": 1, "beyond_noise": False}
+    names = ("teacher", "ensemble", "diversity", "student", "twin", "student_gap", "gain")
+    said = answers.ledger({**{name: one for name in names}, "residual": 1e-16})
+    assert "cannot be told from the ensemble's" in said
+    assert "cannot be told from the student's" in said

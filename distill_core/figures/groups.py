@@ -63,7 +63,7 @@ def groups_figure(
             )
     figure.update_layout(
         layout(value_name, 226, bottom=58),
-        xaxis=axis("") | values(value_format) | {"nticks": 4, "tickangle": 0},
+        xaxis=axis("") | values(value_format) | {"nticks": 5, "tickangle": 0},
         yaxis=category("", list(GROUPS)) | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
     )
     return figure

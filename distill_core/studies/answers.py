@@ -82,11 +82,13 @@ def ledger(found: Mapping[str, Any]) -> str:
         f"{mean['ensemble']}, plus the teachers' diversity, {mean['diversity']} (residual "
         f"{found['residual']:.0e}). The student's is {found['student']['mean']:.4f}, "
     )
-    said += {
-        0: "which cannot be told from the ensemble's",
-        1: f"{_nats(found['student_gap'])} above the ensemble's",
-        -1: f"{_nats(found['student_gap'])} against the ensemble's",
-    }[_sign(found["student_gap"])]
+    # With one repeat there is no interval to write, and no sign to claim.
+    sign = _sign(found["student_gap"])
+    if sign == 0:
+        said += "which cannot be told from the ensemble's"
+    else:
+        word = "above" if sign > 0 else "against"
+        said += f"{_nats(found['student_gap'])} {word} the ensemble's"
     said += f"; its twin's is {found['twin']['mean']:.4f}, "
     return (
         said

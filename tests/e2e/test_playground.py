@@ -45,7 +45,7 @@ def ready(page, app, watch):
     def open_path(path="/", **options):
         seen = watch(page)
         page.goto(app + path)
-        page.wait_for_function(PAINTED, arg="", timeout=60_000)
+        page.wait_for_function(PAINTED, arg="", timeout=90_000)
         return seen
 
     return open_path
@@ -64,15 +64,15 @@ def press(page, slider, key, times=1):
         handle.press(key)
     began = time.monotonic()
     handle.press(key)
-    page.wait_for_function(PAINTED, arg=before, polling="raf", timeout=60_000)
+    page.wait_for_function(PAINTED, arg=before, polling="raf", timeout=90_000)
     return time.monotonic() - began
 
 
 def rest(page):
     """Wait until the page has drawn everything and nothing is computed any more."""
-    expect(page.get_by_text(re.compile(r"^Over \d+ student seeds"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile(r"^Over \d+ student seeds"))).to_be_visible(timeout=90_000)
     expect(page.get_by_test_id("stApp")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=60_000
+        "data-test-script-state", "notRunning", timeout=90_000
     )
 
 
@@ -92,7 +92,7 @@ def test_default_page_on_a_cold_store(page, app):
         f"() => document.querySelector('.js-plotly-plot') && ({LINES})().ensemble"
     )
     first = time.monotonic() - began
-    page.wait_for_function(PAINTED, arg="", timeout=60_000)
+    page.wait_for_function(PAINTED, arg="", timeout=90_000)
     print(
         f"first ensemble boundary {first:.1f} s after opening, the student's "
         f"{time.monotonic() - began:.1f} s"
@@ -102,12 +102,12 @@ def test_default_page_on_a_cold_store(page, app):
 def test_first_visit_shows_a_growing_ensemble(page, app):
     # More teachers than by default: the server trains those as soon as it is up.
     page.goto(app + "/?teachers=24")
-    expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=60_000)
+    expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=90_000)
     view = page.get_by_test_id("boundary-view")
-    expect(view).to_have_attribute("data-state", "training", timeout=60_000)
+    expect(view).to_have_attribute("data-state", "training", timeout=90_000)
     page.wait_for_function(f"() => ({LINES})().ensemble?.[0].length > 10")
     assert "student" not in page.evaluate(LINES)
-    page.wait_for_function(PAINTED, arg="", timeout=60_000)
+    page.wait_for_function(PAINTED, arg="", timeout=90_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -226,7 +226,7 @@ def test_phone(new_page, app, scheme):
         viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, bypass_csp=True
     )
     page.goto(app + "/?data=moons&teachers=2")
-    page.wait_for_function(PAINTED, arg="", timeout=60_000)
+    page.wait_for_function(PAINTED, arg="", timeout=90_000)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, "the page must not scroll sideways"
     box = page.get_by_test_id("boundary-view").bounding_box()
@@ -241,7 +241,7 @@ def test_all_features_changes_the_plane_without_training(page, ready, store_fold
     before = digest(page)
     page.get_by_role("combobox", name="Plane").click()
     page.get_by_role("option", name="principal components").click()
-    page.wait_for_function(PAINTED, arg=before, timeout=60_000)
+    page.wait_for_function(PAINTED, arg=before, timeout=90_000)
     rest(page)
     assert (stored(store_folder, "ensemble"), stored(store_folder, "student")) == trained
     expect(page.get_by_text("The models see all features; this is a cut.")).to_be_visible()
@@ -268,7 +268,7 @@ def test_security_headers_hold_in_the_browser(new_page, app, watch):
     seen = watch(page)
     answer = page.goto(app + "/?data=moons&teachers=2")
     expect(page.get_by_test_id("boundary-view")).to_have_attribute(
-        "data-state", "ready", timeout=60_000
+        "data-state", "ready", timeout=90_000
     )
     rest(page)
     assert answer.headers["x-content-type-options"] == "nosniff"

@@ -51,8 +51,8 @@ def answer(page):
 def done(page):
     """Wait until the study on the page is complete."""
     # First that there is a result at all: before it, nothing is partial either.
-    expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=60_000)
+    expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=90_000)
     expect(page.get_by_text("Partial:")).to_have_count(0)
     expect(run_button(page)).to_have_count(0)
     expect(page.get_by_test_id("stException")).to_have_count(0)
@@ -130,7 +130,7 @@ def test_the_tolerance_changes_the_answer_and_trains_nothing(page, app, store_fo
 def test_a_cancelled_study_keeps_what_is_done(page, app):
     page.goto(app + "/capacity?data=moons&teachers=2&seeds=16")
     run_button(page).click()
-    expect(page.get_by_text("Partial:")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Partial:")).to_be_visible(timeout=90_000)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="Continue the study")).to_be_visible()
     expect(page.get_by_text("Partial:")).to_be_visible()

@@ -145,7 +145,8 @@ def test_slider_to_paint(page, ready):
     took = []
     for _ in range(9):
         took.append(press(page, TEMPERATURE, "ArrowRight" if len(took) < 4 else "ArrowLeft"))
-        page.wait_for_timeout(1500)
+        rest(page)
+        page.wait_for_timeout(500)
     median = statistics.median(took[:4])
     print(
         f"slider to painted boundary, keys never trained: median {median:.3f} s; "

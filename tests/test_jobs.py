@@ -45,7 +45,7 @@ WINDOW = load_window(PlaneSpec(), REAL)
 @pytest.fixture(autouse=True)
 def _nothing_in_memory():
     """Every test starts like a new worker process."""
-    jobs._ensembles.clear()
+    jobs.teachers._ensembles.clear()
 
 
 @pytest.fixture(scope="module")
@@ -225,7 +225,7 @@ def test_history_ends_at_the_student_of_the_picture(filled, picture):
     last = jobs.read_lines(artifact, "frame")[-1]
     model = boundary.member_model(seen)
     np.testing.assert_array_equal(
-        last, boundary.boundary_lines(model, WINDOW, jobs._FRAME_RESOLUTION)
+        last, boundary.boundary_lines(model, WINDOW, jobs.students.FRAME_RESOLUTION)
     )
     shown = jobs.read_section(filled.get("picture", picture.digest), WINDOW)
     found = last[~np.isnan(last[:, 0])]
@@ -297,7 +297,7 @@ def test_a_picture_makes_what_it_builds_on_and_keeps_it(store):
 
 def test_what_the_store_has_is_not_trained_again(store, monkeypatch):
     jobs.student(STUDENT, store)
-    jobs._ensembles.clear()
+    jobs.teachers._ensembles.clear()
     monkeypatch.setattr(training, "fit_ensemble", refuse)
     jobs.section(PICTURE.section, store)
     jobs.replicates(SEEDS, store)
@@ -311,7 +311,7 @@ def refuse(*_, **__):
 
 def test_a_picture_of_an_all_features_student_on_another_plane_does_not_train(store, monkeypatch):
     jobs.picture(FREE, store)
-    jobs._ensembles.clear()
+    jobs.teachers._ensembles.clear()
     monkeypatch.setattr(training, "fit_students", refuse)
     monkeypatch.setattr(training, "fit_ensemble", refuse)
     other = FREE.replace(plane=OTHER_PLANE)
@@ -380,11 +380,11 @@ def test_every_step_of_training_is_reported(store):
 
 @pytest.mark.parametrize("spec", [ENSEMBLE, FREE_ENSEMBLE], ids=["slice", "all features"])
 def test_a_growing_ensemble_shows_its_picture(store, monkeypatch, spec):
-    monkeypatch.setattr(jobs, "_SNAPSHOT_EVERY", 0)
+    monkeypatch.setattr(jobs.teachers, "_SNAPSHOT_EVERY", 0)
     notes = Notes()
     jobs.ensemble(spec, store, notes)
     assert len(notes.arrays) == STEPS
-    resolution = jobs._SNAPSHOT_RESOLUTION
+    resolution = jobs.teachers.SNAPSHOT_RESOLUTION
     for snapshot in notes.arrays:
         assert set(snapshot) == {"logits", "weight"}
         assert snapshot["logits"].shape == (resolution, resolution, 2)

@@ -74,10 +74,10 @@ def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
     repeats = spec.study.repeats("seeds")
     models = []
     for one in repeats:
-        artifact = jobs._found(store, "repeat", one, repeat, report)
-        teachers, _ = jobs._ensemble(one.student.ensemble, store, report)
+        artifact = jobs.found(store, "repeat", one, repeat, report)
+        teachers, _ = jobs.trained_ensemble(one.student.ensemble, store, report)
         stacks = (teachers, Stack.from_arrays(artifact.arrays))
-        models.append([jobs._on_plane(s, ensemble.problem, spec.plane) for s in stacks])
+        models.append([jobs.on_plane(s, ensemble.problem, spec.plane) for s in stacks])
     lines: dict[str, list[NDArray[np.float32]]] = {model: [] for model in GROUPS}
     for done, (teachers, pair) in enumerate(models):
         report(done, len(models))
@@ -100,7 +100,7 @@ def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
     shape = (_RESOLUTION, _RESOLUTION)
     arrays = {name: values.reshape(shape).astype(np.float32) for name, values in fields.items()}
     for model, pieces in lines.items():
-        arrays |= jobs._packed(model, pieces)
+        arrays |= jobs.packed(model, pieces)
     store.put("maps", spec.digest, arrays)
 
 

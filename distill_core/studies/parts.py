@@ -95,7 +95,7 @@ def students(spec: StudentsSpec, store: Store, report: Report = silent) -> None:
     from the ensemble (see `ensemble_shares`), at the end of training, and with `first_`
     after the first step.
     """
-    _, logits = jobs._ensemble(spec.ensemble, store, report)
+    _, logits = jobs.trained_ensemble(spec.ensemble, store, report)
     problem = load_problem(spec.ensemble.problem)
     shape = (len(spec.alphas), len(spec.seeds))
     shares: dict[str, NDArray[np.float64]] = {}
@@ -140,9 +140,9 @@ def boundaries(spec: BoundariesSpec, store: Store, report: Report = silent) -> N
     (n_alphas, n_seeds), NaN where a student has no boundary in the window; the lines are
     read by `jobs.read_lines(artifact, "student")`, in the order of `StudentsSpec.students`.
     """
-    section = jobs._found(store, "section", spec.section, jobs.section, report)
-    artifact = jobs._found(store, "students", spec.students, students, report)
-    stack = jobs._on_plane(
+    section = jobs.found(store, "section", spec.section, jobs.section, report)
+    artifact = jobs.found(store, "students", spec.students, students, report)
+    stack = jobs.on_plane(
         Stack.from_arrays(artifact.arrays), spec.students.ensemble.problem, spec.plane
     )
     window = load_window(spec.plane, spec.students.ensemble.problem.dataset)
@@ -157,7 +157,7 @@ def boundaries(spec: BoundariesSpec, store: Store, report: Report = silent) -> N
         "distance": np.array([d.mean for d in apart]).reshape(shape),
         "hausdorff_95": np.array([d.hausdorff_95 for d in apart]).reshape(shape),
     }
-    store.put("boundaries", spec.digest, {**arrays, **jobs._packed("student", lines)})
+    store.put("boundaries", spec.digest, {**arrays, **jobs.packed("student", lines)})
 
 
 def ensemble_shares(

@@ -85,7 +85,7 @@ def repeat(spec: RepeatSpec, store: Store, report: Report = silent) -> None:
     problem = load_problem(ensemble.problem)
     X, y = problem.X_train, problem.y_train
     if spec.resample is None:
-        _, logits = jobs._ensemble(ensemble, store, report)
+        _, logits = jobs.trained_ensemble(ensemble, store, report)
         train_logits, teachers = logits["train_logits"], logits["test_logits"]
     else:
         _check_classes(problem)

@@ -1,0 +1,45 @@
+"""What a worker does: from a spec to a stored artifact, each kind by one function.
+
+Every function takes a spec, the store and a way to report; it finds what it builds on in
+the store or makes it first, and puts exactly one artifact under its kind and the spec's
+digest. The same spec gives the same bytes in every process. Which job runs where and when
+is the engine's business.
+"""
+
+from distill_core.jobs.kept import (
+    found,
+    on_plane,
+    packed,
+    read_lines,
+    read_section,
+    section_arrays,
+    silent,
+)
+from distill_core.jobs.students import Combine, history, picture, replicates, student
+from distill_core.jobs.teachers import (
+    ensemble,
+    ensemble_part,
+    read_growth,
+    section,
+    trained_ensemble,
+)
+
+__all__ = [
+    "Combine",
+    "ensemble",
+    "ensemble_part",
+    "found",
+    "history",
+    "on_plane",
+    "packed",
+    "picture",
+    "read_growth",
+    "read_lines",
+    "read_section",
+    "replicates",
+    "section",
+    "section_arrays",
+    "silent",
+    "student",
+    "trained_ensemble",
+]

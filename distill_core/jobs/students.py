@@ -1,0 +1,144 @@
+"""Students beside their twins: trained, seen on a plane, followed through training, repeated."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill_core import boundary, losses, metrics, training
+from distill_core.engine.worker import Report
+from distill_core.jobs.kept import found, on_plane, packed, section_arrays, silent
+from distill_core.jobs.teachers import trained_ensemble
+from distill_core.networks import Stack
+from distill_core.problems import Problem, load_problem, load_window
+from distill_core.specs import PictureSpec, ReplicatesSpec, StudentSpec
+from distill_core.store import Store
+
+# Playback frames are small on the wire and many, so their grid is coarser than the picture's.
+FRAME_RESOLUTION = 60
+
+Combine = Literal["logits", "probabilities"]
+
+
+def student(spec: StudentSpec, store: Store, report: Report = silent) -> None:
+    """Train a student beside its twin; put both networks and what they reach on test data."""
+    teachers, logits = trained_ensemble(spec.ensemble, store, report)
+    problem = load_problem(spec.ensemble.problem)
+    pair = training.fit_students(
+        [spec, spec.twin()],
+        problem.X_train,
+        problem.y_train,
+        logits["train_logits"],
+        on_step=lambda done, total, _: report(done, total),
+    )
+    proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
+    results = _against(proba, logits["test_logits"], problem.y_test, spec.ensemble.combine)
+    store.put(
+        "student",
+        spec.digest,
+        {**pair.to_arrays(), "test_labels": proba.argmax(-1)},
+        {
+            "student": {name: float(both[0]) for name, both in results.items()},
+            "twin": {name: float(both[1]) for name, both in results.items()},
+            "n_parameters": pair.n_parameters,
+            "compression": teachers.n_parameters * teachers.k / pair.n_parameters,
+        },
+    )
+
+
+def picture(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+    """Put a student's and its twin's section; trains them first if the store has no such pair."""
+    artifact = found(store, "student", spec.student, student, report)
+    pair = on_plane(Stack.from_arrays(artifact.arrays), spec.student.ensemble.problem, spec.plane)
+    window = load_window(spec.plane, spec.student.ensemble.problem.dataset)
+    ours, twins = (
+        boundary.section(boundary.member_model(pair, member), window) for member in range(2)
+    )
+    arrays = {**section_arrays(ours), **section_arrays(twins, "twin_")}
+    store.put("picture", spec.digest, arrays, artifact.meta)
+
+
+def history(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+    """Train a pair once more and put how it got there: curves and boundary after each epoch.
+
+    `curves` is (n_epochs, 2, 3): for student and twin the training loss of its own kind,
+    agreement with the ensemble on test data, and test accuracy.
+    """
+    one = spec.student
+    _, logits = trained_ensemble(one.ensemble, store, report)
+    problem = load_problem(one.ensemble.problem)
+    snapshots: list[Stack] = []
+
+    def on_step(done: int, total: int, stack: Stack) -> None:
+        report(done, total)
+        if done % (total // one.schedule.epochs) == 0:
+            snapshots.append(stack.clone())
+
+    training.fit_students(
+        [one, one.twin()], problem.X_train, problem.y_train, logits["train_logits"], on_step=on_step
+    )
+    curves = [_curve_point(pair, one, problem, logits) for pair in snapshots]
+    window = load_window(spec.plane, one.ensemble.problem.dataset)
+    frames: list[NDArray[np.float32]] = []
+    for pair in snapshots:
+        report(len(frames), len(snapshots))
+        seen = on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
+        model = boundary.member_model(seen)
+        frames.append(boundary.boundary_lines(model, window, FRAME_RESOLUTION))
+    store.put("history", spec.digest, {"curves": np.array(curves), **packed("frame", frames)})
+
+
+def replicates(spec: ReplicatesSpec, store: Store, report: Report = silent) -> None:
+    """Train one setting and its twin over several seeds; put each seed's results.
+
+    Arrays `student_<metric>` and `twin_<metric>` have shape (n_seeds,).
+    """
+    _, logits = trained_ensemble(spec.student.ensemble, store, report)
+    problem = load_problem(spec.student.ensemble.problem)
+    stack = training.fit_students(
+        spec.students,
+        problem.X_train,
+        problem.y_train,
+        logits["train_logits"],
+        on_step=lambda done, total, _: report(done, total),
+    )
+    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
+    combine = spec.student.ensemble.combine
+    results = _against(proba, logits["test_logits"], problem.y_test, combine)
+    arrays = {
+        f"{who}_{name}": part
+        for name, values in results.items()
+        for who, part in zip(("student", "twin"), np.split(values, 2), strict=True)
+    }
+    store.put("replicates", spec.digest, arrays)
+
+
+def _against(
+    proba: NDArray[Any], test_logits: Tensor, y_test: Tensor, combine: Combine
+) -> dict[str, NDArray[np.float64]]:
+    """Return figures on test data of k models (k, n, n_classes), each of shape (k,)."""
+    target = losses.soft_targets(test_logits, 1.0, combine).numpy()
+    labels = proba.argmax(-1)
+    return {
+        "agreement": metrics.agreement(labels, target.argmax(-1)),
+        "accuracy": metrics.accuracy(labels, y_test.numpy()),
+        "kl": metrics.kl_divergence(np.broadcast_to(target, proba.shape), proba),
+    }
+
+
+def _curve_point(
+    pair: Stack, spec: StudentSpec, problem: Problem, logits: Mapping[str, Tensor]
+) -> NDArray[np.float64]:
+    """Return the training loss, agreement and accuracy of student and twin, shape (2, 3)."""
+    combine = spec.ensemble.combine
+    target = losses.soft_targets(logits["train_logits"], spec.temperature, combine)
+    alpha = torch.tensor([spec.alpha, 0.0]).view(-1, 1, 1)
+    loss = losses.distillation_loss(
+        pair.logits(problem.X_train), target, problem.y_train, spec.temperature, alpha
+    )
+    proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
+    test = _against(proba, logits["test_logits"], problem.y_test, combine)
+    return np.stack([loss.numpy(), test["agreement"], test["accuracy"]], axis=1)

@@ -1,0 +1,132 @@
+"""The ensemble: trained in parts, joined, seen on a plane."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.interpolate import RegularGridInterpolator
+from torch import Tensor
+
+from distill_core import boundary, losses, metrics, training, uploads
+from distill_core.boundary import Section
+from distill_core.engine.worker import Report
+from distill_core.jobs.kept import found, on_plane, packed, section_arrays, silent
+from distill_core.networks import Stack
+from distill_core.planes import Window
+from distill_core.problems import load_problem, load_window
+from distill_core.specs import EnsemblePartSpec, EnsembleSpec, PlaneSpec, SectionSpec
+from distill_core.store import Store
+
+# Seconds between two pictures of a growing ensemble, and how finely they are drawn.
+_SNAPSHOT_EVERY = 0.4
+SNAPSHOT_RESOLUTION = 48
+# One teacher's line is thin and one of many, so its grid is coarser than the picture's.
+_MEMBER_RESOLUTION = 60
+# Ensembles that a process keeps in memory from one job to the next.
+_MAX_KEPT = 8
+
+
+def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent) -> None:
+    """Train some of the teachers; put their weights and their logits on training and test data.
+
+    While they train, what they say on a plane is reported now and then: `logits` of shape
+    (r, r, n_classes) on the plane of the slice view or of class centres, and `weight`, the
+    number of teachers.
+    """
+    uploads.use(store)
+    whole = spec.ensemble
+    problem = load_problem(whole.problem)
+    plane = whole.problem.plane or PlaneSpec()
+    points = load_window(plane, whole.problem.dataset).grid(SNAPSHOT_RESOLUTION)
+    due = time.monotonic() + _SNAPSHOT_EVERY
+
+    def on_step(done: int, total: int, stack: Stack) -> None:
+        nonlocal due
+        if time.monotonic() < due:
+            return report(done, total)
+        seen = boundary.combined_model(on_plane(stack, whole.problem, plane), whole.combine)
+        shape = (SNAPSHOT_RESOLUTION, SNAPSHOT_RESOLUTION, -1)
+        logits = seen(points).reshape(shape).astype(np.float32)
+        report(done, total, {"logits": logits, "weight": np.array(stack.k)})
+        due = time.monotonic() + _SNAPSHOT_EVERY
+
+    stack = training.fit_ensemble(
+        whole, problem.X_train, problem.y_train, members=spec.members, on_step=on_step
+    )
+    logits = {
+        "train_logits": stack.logits(problem.X_train).numpy(),
+        "test_logits": stack.logits(problem.X_test).numpy(),
+    }
+    store.put("ensemble-part", spec.digest, {**stack.to_arrays(), **logits})
+
+
+def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
+    """Join the parts of an ensemble, trained now where missing; put the whole."""
+    parts = [
+        found(store, "ensemble-part", part, ensemble_part, report).arrays for part in spec.parts
+    ]
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    y = load_problem(spec.problem).y_test.numpy()
+    test_logits = torch.from_numpy(arrays["test_logits"])
+    labels = losses.soft_targets(test_logits, 1.0, spec.combine).numpy().argmax(-1)
+    meta = {
+        "accuracy": float(metrics.accuracy(labels, y)),
+        "member_accuracy": metrics.accuracy(arrays["test_logits"].argmax(-1), y).tolist(),
+        "n_parameters": Stack.from_arrays(parts[0]).n_parameters,
+    }
+    store.put("ensemble", spec.digest, arrays, meta)
+
+
+def trained_ensemble(
+    spec: EnsembleSpec, store: Store, report: Report
+) -> tuple[Stack, Mapping[str, Tensor]]:
+    """Return the stack and the logits of an ensemble, kept in memory from one job to the next."""
+    key = (str(store.root), spec.digest)
+    if key not in _ensembles:
+        artifact = found(store, "ensemble", spec, ensemble, report)
+        if len(_ensembles) >= _MAX_KEPT:
+            _ensembles.pop(next(iter(_ensembles)))
+        logits = {
+            name: torch.from_numpy(artifact.arrays[name])
+            for name in ("train_logits", "test_logits")
+        }
+        _ensembles[key] = Stack.from_arrays(artifact.arrays), logits
+    return _ensembles[key]
+
+
+_ensembles: dict[tuple[str, str], tuple[Stack, Mapping[str, Tensor]]] = {}
+
+
+def read_growth(snapshots: Sequence[Mapping[str, NDArray[Any]]], window: Window) -> Section:
+    """Return the section of an ensemble that is still being trained.
+
+    Parameters
+    ----------
+    snapshots : sequence of mapping
+        What its parts have reported last, at least one.
+    window : Window
+        The window of their plane.
+    """
+    weights = [float(snapshot["weight"]) for snapshot in snapshots]
+    logits = np.average([snapshot["logits"] for snapshot in snapshots], 0, weights)
+    u, v = window.axes(len(logits))
+    interpolated = RegularGridInterpolator((v, u), logits, bounds_error=False, fill_value=None)
+    return boundary.section(lambda uv: interpolated(uv[:, ::-1]), window, len(logits))
+
+
+def section(spec: SectionSpec, store: Store, report: Report = silent) -> None:
+    """Evaluate the ensemble and each teacher on a plane; put fields and lines."""
+    stack = trained_ensemble(spec.ensemble, store, report)[0]
+    window = load_window(spec.plane, spec.ensemble.problem.dataset)
+    seen_stack = on_plane(stack, spec.ensemble.problem, spec.plane)
+    whole = boundary.section(boundary.combined_model(seen_stack, spec.ensemble.combine), window)
+    members = []
+    for member in range(stack.k):
+        report(member, stack.k)
+        model = boundary.member_model(seen_stack, member)
+        members.append(boundary.boundary_lines(model, window, _MEMBER_RESOLUTION))
+    arrays = {**section_arrays(whole), **packed("member", members)}
+    store.put("section", spec.digest, arrays)

@@ -7,7 +7,7 @@ from distill_core.intervals import Interval
 from distill_core.probe import probe
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
-from pages.frame import controls, service
+from pages.frame import controls, drawing, service
 from pages.frame.live import Shown
 
 
@@ -90,10 +90,10 @@ def loss(student: StudentSpec) -> None:
     with st.expander("The loss, with these numbers", icon=":material/function:", expanded=True):
         st.latex(
             rf"""\begin{{aligned}}\mathcal{{L}} =\;& {a:g}\cdot {t}^2\cdot
-            \mathrm{{KL}}\!\left(\mathrm{{softmax}}\tfrac{{z_\mathrm{{ensemble}}}}{{{t}}}
-            \,\middle\|\,\mathrm{{softmax}}\tfrac{{z_\mathrm{{student}}}}{{{t}}}\right)\\
-            &+\; {round(1 - a, 2):g}\cdot
-            \mathrm{{CE}}\left(y,\ \mathrm{{softmax}}\,z_\mathrm{{student}}\right)
+            \mathrm{{KL}}\!\left(p^{{({t})}} \,\middle\|\, q^{{({t})}}\right)\\
+            &+\; {round(1 - a, 2):g}\cdot \mathrm{{CE}}\left(y,\ q^{{(1)}}\right)\\[4pt]
+            p^{{(T)}} =\;& \mathrm{{softmax}}\left(z_\mathrm{{ensemble}} / T\right)\\
+            q^{{(T)}} =\;& \mathrm{{softmax}}\left(z_\mathrm{{student}} / T\right)
             \end{{aligned}}"""
         )
         st.caption(
@@ -108,14 +108,13 @@ def learning(shown: Shown) -> None:
         return
     curves = shown.history.arrays["curves"]
     with st.expander("Learning curves", icon=":material/show_chart:", expanded=True):
-        st.plotly_chart(
+        drawing.chart(
             figures.learning_curves_figure(
-                curves[:, 0, 1],
-                curves[:, 1, 1],
-                value_name="agreement with the ensemble, test data",
+                curves[:, 0, 1], curves[:, 1, 1], value_name="agreement, test data"
             ),
-            config={"displayModeBar": False},
-            key="curves",
+            "curves",
+            f"Agreement with the ensemble on test data after each epoch: the student ends at "
+            f"{curves[-1, 0, 1]:.1%}, its twin at {curves[-1, 1, 1]:.1%}.",
         )
 
 
@@ -136,7 +135,7 @@ def votes(shown: Shown) -> None:
         )
         + "."
     )
-    st.plotly_chart(
+    drawing.chart(
         figures.votes_figure(
             found.teachers,
             {
@@ -146,8 +145,8 @@ def votes(shown: Shown) -> None:
             found.student,
             class_names=names,
         ),
-        config={"displayModeBar": False},
-        key="votes",
+        "votes",
+        "Probabilities that each teacher, the ensemble and the student give to the classes there.",
     )
 
 

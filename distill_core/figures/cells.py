@@ -101,8 +101,8 @@ def cells_figure(
         corners = [(j + s, i + t) for s, t in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
         frame = [(j + (x - j) * 0.48, i + (y - i) * 0.47) for x, y in corners]
         add_path(figure, "best", "highest agreement", frame, "ensemble", 2.6)
-    figure.update_layout(
-        layout(f"{value_name} minus twin, {unit}", 130 + 27 * len(temperatures), bottom=84),
+    height = 130 + 27 * len(temperatures)
+    figure.layout = layout(f"{value_name} minus twin, {unit}", height, bottom=84) | dict(
         xaxis=category("alpha (weight on the ensemble)", alphas),
         yaxis=category("T", temperatures),
     )
@@ -139,12 +139,11 @@ def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: 
             marker={"size": 6, "symbol": _SYMBOLS[i % len(_SYMBOLS)]},
             hovertemplate=f"T = {t:g}, alpha = %{{x}}<br>%{{customdata}}<extra></extra>",
         )
-    figure.update_layout(
-        layout(value_name, 350, bottom=118),
-        legend_entrywidth=44,
+    figure.layout = layout(value_name, 350, bottom=118) | dict(
         xaxis=axis("alpha (weight on the ensemble)") | {"range": [-0.03, 1.03], "dtick": 0.2},
         yaxis=axis("") | {"range": [-0.03, 1.03], "tickformat": ".0%", "showgrid": True},
     )
+    figure.layout.legend.entrywidth = 44
     return figure
 
 

@@ -43,8 +43,7 @@ def learning_curves_figure(
             hovertemplate=f"%{{y:{value_format}}}",
         )
     title = {"text": escaped(value_name), "font": {"size": 13}, "x": 0, "y": 1, "yanchor": "top"}
-    figure.update_layout(
-        ground(),
+    figure.layout = ground() | dict(
         title=title | {"xref": "paper", "yref": "container", "pad": {"t": 6}},
         height=220,
         margin={"l": 48, "r": 10, "t": 30, "b": 68},
@@ -106,8 +105,7 @@ def votes_figure(
             hovertemplate="%{y}: %{x:.1%}<extra>" + escaped(name) + "</extra>",
         )
     height = 20 * len(rows)
-    figure.update_layout(
-        ground(),
+    figure.layout = ground() | dict(
         barmode="stack",
         bargap=0.2,
         height=height + 84,

@@ -61,8 +61,7 @@ def groups_figure(
                 "<extra></extra>",
                 showlegend=False,
             )
-    figure.update_layout(
-        layout(value_name, 226, bottom=58),
+    figure.layout = layout(value_name, 226, bottom=58) | dict(
         xaxis=axis("") | values(value_format) | {"nticks": 5, "tickangle": 0},
         yaxis=category("", list(GROUPS)) | {"range": [len(GROUPS) - 0.4, -0.6], "automargin": True},
     )
@@ -128,8 +127,7 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
     low, high = min(known), max(known)
     # Words stand on the right of bars.
     span = [low - (0.08 * (high - low) or 0.01), high + (0.3 * (high - low) or 0.01)]
-    figure.update_layout(
-        layout("cross-entropy on test data, nats", 300, bottom=28),
+    figure.layout = layout("cross-entropy on test data, nats", 300, bottom=28) | dict(
         barmode="overlay",
         showlegend=False,
         yaxis=axis("")

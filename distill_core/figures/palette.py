@@ -97,7 +97,10 @@ def in_dark(figure: go.Figure) -> go.Figure:
 
 
 def ground() -> dict[str, Any]:
-    """Return what all figures have in common; no template, which would be most of the bytes."""
+    """Return what all figures have in common; no template, which would be most of the bytes.
+
+    To be assigned to `figure.layout` as a whole: `update_layout` takes six times as long.
+    """
     return {
         "template": go.layout.Template(),
         "paper_bgcolor": "rgba(0,0,0,0)",

@@ -53,7 +53,7 @@ def small_plane_figure(
         figure.add_trace(ground_layer.update(showscale=False, showlegend=False))
     for model, pieces in lines.items():
         _add_lines(figure, model, pieces)
-    figure.update_layout(_plane_layout(window, title, height))
+    figure.layout = _plane_layout(window, title, height)
     return figure
 
 
@@ -109,7 +109,7 @@ def map_figure(
     )
     for model, pieces in (lines or {}).items():
         _add_lines(figure, model, pieces)
-    figure.update_layout(_plane_layout(window, title, height))
+    figure.layout = _plane_layout(window, title, height)
     return figure
 
 

@@ -95,8 +95,7 @@ def bands_figure(
     named = [f"{w}" if w & (w - 1) == 0 else "" for w in widths]
     ends = [float(np.log10(w)) for w in (widths[0] / 1.12, widths[-1] * 1.12)]
     log2 = {"type": "log", "tickvals": list(widths), "ticktext": named, "range": ends}
-    figure.update_layout(
-        layout(value_name, height, bottom=80),
+    figure.layout = layout(value_name, height, bottom=80) | dict(
         hovermode="x unified",
         xaxis=axis("student width (log₂)") | log2 | {"unifiedhovertitle": {"text": "width %{x}"}},
         yaxis=axis("") | values(value_format),

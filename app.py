@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from pages.frame import service
 from pages.frame.boundary_view import plotly_route
 from pages.frame.delivery import CompressedStatic, SecurityHeaders
+from pages.frame.preview import preview_route
 
 
 @asynccontextmanager
@@ -25,9 +26,8 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     service.engine().close()
 
 
-app = st.App(
-    Path(__file__).parent / "pages" / "frame" / "router.py",
-    lifespan=lifespan,
-    routes=[plotly_route()],
-    middleware=[Middleware(SecurityHeaders), Middleware(CompressedStatic)],
-)
+SCRIPT = Path(__file__).parent / "pages" / "frame" / "router.py"
+ROUTES = [preview_route(), plotly_route()]
+MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(CompressedStatic)]
+
+app = st.App(SCRIPT, lifespan=lifespan, routes=ROUTES, middleware=MIDDLEWARE)

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import Outcome, schedules, training
+from benchmarks import boundaries, latency, scale, schedules, tables, training
 
 BENCHMARKS = {
+    "boundary": boundaries.run,
     "ensemble": training.ensemble,
+    "latency": latency.run,
+    "scale": scale.run,
     "schedules": schedules.run,
     "student": training.student,
     "sweep": training.sweep,
@@ -27,27 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # One thread, as in the workers: nothing then depends on what else the machine does but time.
     torch.set_num_threads(1)
     outcome = BENCHMARKS[arguments.name](lambda line: print(line, file=sys.stderr, flush=True))
-    print(json.dumps(dataclasses.asdict(outcome), indent=2) if arguments.json else _text(outcome))
+    text = json.dumps(dataclasses.asdict(outcome), indent=2, allow_nan=False)
+    print(text if arguments.json else tables.plain(outcome))
     return 0 if all(claim.holds for claim in outcome.claims) else 1
-
-
-def _text(outcome: Outcome) -> str:
-    table = [list(outcome.rows[0]), *([_cell(v) for v in row.values()] for row in outcome.rows)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
-    lines = [
-        "  ".join(
-            # The first column names the row, the others are numbers.
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in table
-    ]
-    claims = [f"{'holds' if c.holds else 'FAILS'}: {c.sentence}" for c in outcome.claims]
-    return "\n".join([outcome.title, "", lines[0], "-" * len(lines[0]), *lines[1:], "", *claims])
-
-
-def _cell(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.3f}"
 
 
 if __name__ == "__main__":

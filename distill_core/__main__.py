@@ -3,13 +3,20 @@
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import NoReturn
 
+from distill_core import lessons
+from distill_core.engine import Engine, Job
 from distill_core.intervals import Interval
 from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, reproduce
 from distill_core.specs import SpecError
+from distill_core.store import Store
 from distill_core.studies import command as study_command
+
+# Seconds between two lines about progress.
+_SAY_EVERY = 2.0
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _add_reproduce(commands)
     study_command.add(commands)
+    _add_warm(commands)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -89,6 +97,43 @@ def _reproduce(arguments: argparse.Namespace) -> None:
         if arguments.json
         else _table(spec, result)
     )
+
+
+def _add_warm(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    about = "train every stop of a lesson's sliders ahead, so that the app answers at once"
+    parser = commands.add_parser("warm", help=about, description=about)
+    names = ", ".join(f"'{name}'" for name in lessons.LESSONS)
+    parser.add_argument(
+        "--lesson",
+        default=lessons.DEFAULT,
+        metavar="NAME",
+        help=f"one of {names} (default: '%(default)s')",
+    )
+    parser.set_defaults(run=_warm)
+
+
+def _warm(arguments: argparse.Namespace) -> None:
+    picture = lessons.lesson(arguments.lesson)
+    began = time.monotonic()
+    store = Store()
+    with Engine(store) as engine:
+        for stage in lessons.train_ahead(engine, picture):
+            for job in stage:
+                while not job.wait(_SAY_EVERY):
+                    _say(stage)
+                if job.error is not None:
+                    raise SpecError(str(job.error))
+    print(
+        f"{lessons.N_STOPS:,} students of the lesson '{arguments.lesson}' are in the store at "
+        f"{store.root}, after {time.monotonic() - began:.1f} s."
+    )
+
+
+def _say(stage: Sequence[Job]) -> None:
+    done = sum(job.finished for job in stage)
+    running = [job.progress for job in stage if job.state == "running"]
+    words = ", ".join(f"{done} of {total}" for done, total in running)
+    print(f"{stage[0].kind}: {done} of {len(stage)} done ({words})", file=sys.stderr, flush=True)
 
 
 def _table(spec: ReproductionSpec, result: Reproduction) -> str:

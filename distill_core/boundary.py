@@ -11,7 +11,8 @@ from scipy.ndimage import map_coordinates
 
 from distill_core.networks import Stack
 from distill_core.planes import Window
-from distill_core.tracing import RESOLUTION, Model, boundary_lines, joined
+from distill_core.refinement import Model
+from distill_core.tracing import RESOLUTION, boundary_lines, joined
 
 if TYPE_CHECKING:
     from contourpy._contourpy import FillReturn_OuterOffset
@@ -63,6 +64,19 @@ class Section:
     def share(self) -> NDArray[np.float64]:
         """The share of the shown area that each class gets, shape (n_classes,)."""
         return np.bincount(self.labels.ravel(), minlength=len(self.proba)) / self.labels.size
+
+    def thinned(self, resolution: int) -> "Section":
+        """Return the same section with every k-th grid point only; its lines stay as they are.
+
+        Raises
+        ------
+        ValueError
+            When a grid of this resolution has other points.
+        """
+        k, rest = divmod(self.proba.shape[-1] - 1, resolution - 1)
+        if rest:
+            raise ValueError(f"A grid of {self.proba.shape[-1]} has no grid of {resolution} in it.")
+        return Section(self.window, self.proba[:, ::k, ::k], self.lines)
 
 
 def member_model(stack: Stack, member: int = 0) -> Model:

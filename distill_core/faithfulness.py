@@ -7,6 +7,7 @@ were trained on a plane's own coordinates need no meter: there the picture is th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,8 +15,8 @@ from scipy.special import softmax
 
 from distill_core.datasets import Dataset
 from distill_core.planes import Plane, Window, choose, typical_samples
+from distill_core.refinement import Model
 from distill_core.specs import PlaneSpec
-from distill_core.tracing import Model
 
 Samples = tuple[int, int, int]
 
@@ -76,10 +77,8 @@ class Meter:
 
     @property
     def opacity(self) -> NDArray[np.float64]:
-        """How strongly to draw each point: 1 on the plane, 1/2 at distance h, (n,)."""
-        if self.h == 0:
-            return np.where(self.distance > 0, FAINTEST, 1.0)
-        return np.maximum(1 / (1 + (self.distance / self.h) ** 2), FAINTEST)
+        """How strongly to draw each point, (n,); see `opacity`."""
+        return opacity(self.distance, self.h)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +134,13 @@ def measure(
     under = plane.lift(plane.project(X))
     own_colour = np.stack([_labels(model, X) == _labels(model, under) for model in models])
     return Meter(own_colour, plane.distance(X), float(h), plane.share_outside(X_train))
+
+
+def opacity(distance: NDArray[np.floating[Any]], h: float) -> NDArray[np.float64]:
+    """Return how strongly to draw points (n,): 1 on the plane, 1/2 at distance h, never 0."""
+    if h == 0:
+        return np.where(distance > 0, FAINTEST, 1.0)
+    return np.maximum(1 / (1 + (distance / h) ** 2), FAINTEST)
 
 
 def near_distance(plane: Plane, X: ArrayLike, share: float = NEAR_SHARE) -> float:
@@ -221,7 +227,7 @@ def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> Plane
         shares = _differing(a, b, data, different, resolution)
         return [different[i] for i in np.argsort(-shares, kind="stable")[:n]]
 
-    drawn = [typical_samples(data), *random_samples(data, 8, seed)]
+    drawn = [typical_samples(data), *random_samples(data, _RANDOM, seed)]
     for _ in range(_CANDIDATES):
         i, j = generator.choice(pool, 2, replace=False).tolist()
         drawn.append((i, j, int(generator.integers(len(data.y_train)))))
@@ -234,7 +240,7 @@ def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> Plane
 
 
 # Size of the search: enough to beat the usual planes clearly, in less than a second.
-_POOL, _CANDIDATES, _SWAPS = 100, 80, 24
+_POOL, _CANDIDATES, _RANDOM, _SWAPS = 100, 80, 120, 24
 
 
 def _differing(

@@ -1,8 +1,10 @@
-"""The distillation loss, its soft targets and its gradient; tensors in, tensors out."""
+"""The distillation loss, its soft targets and its gradient at the logits."""
 
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -70,23 +72,54 @@ def constant_part(
     return alpha * temperature * targets + (1 - alpha) * hard
 
 
-def distillation_gradient(
-    logits: Tensor, constant: Tensor, temperature: float | Tensor, alpha: float | Tensor
-) -> Tensor:
-    """Return d(n · loss)/d(logits), shape (k, n, n_classes), by the closed form.
+class LogitGradient:
+    """The gradient of the mean distillation loss at the logits, with all memory taken once.
 
-    `alpha T (softmax(z / T) - q) + (1 - alpha) (softmax(z) - y)`; from Hinton, Vinyals,
-    Dean 2015, equation 2, times T² and plus the cross-entropy's. Summed over samples:
-    divide by n for the gradient of the mean.
+    `(alpha T (softmax(z / T) - q) + (1 - alpha) (softmax(z) - y)) / n`: from Hinton, Vinyals,
+    Dean 2015, equation 2, times T² and plus the cross-entropy's. Classes come before samples,
+    so that the processor handles many samples at once.
 
     Parameters
     ----------
-    logits : Tensor of shape (k, n, n_classes)
-        The students' logits.
-    constant : Tensor of shape (n, n_classes) or (k, n, n_classes)
-        From `constant_part`.
-    temperature, alpha : float or Tensor of shape (k, 1, 1)
+    temperature, alpha : Tensor of shape (k,)
         T > 0; alpha from 0 to 1.
+    shape : tuple of int
+        (k, n_classes, n), the shape of the logits.
+    scale : float
+        The logits z are `scale` times what a call receives, and its result is the gradient
+        at z times `scale`: by the chain rule, the gradient at what it received.
     """
-    soft = torch.softmax(logits / temperature, -1) * (alpha * temperature)
-    return soft.add_(torch.softmax(logits, -1) * (1 - alpha)).sub_(constant)
+
+    def __init__(
+        self, temperature: Tensor, alpha: Tensor, shape: tuple[int, int, int], scale: float = 1.0
+    ) -> None:
+        k, n_classes, n = shape
+        # The hard part, and the soft part beside it if any student listens to the ensemble.
+        n_parts = 2 if alpha.any() else 1
+        rates = torch.stack([torch.ones_like(temperature), 1 / temperature], 1)[:, :n_parts]
+        weights = torch.stack([1 - alpha, alpha * temperature], 1)[:, :n_parts]
+        self._rates = (rates * scale).view(k, n_parts, 1, 1).numpy()
+        self._weights = weights.reshape(k, n_parts, 1, 1).numpy()
+        self._scale = scale / n
+        self._parts_tensor = temperature.new_empty(k, n_parts, n_classes, n)
+        self._parts = self._parts_tensor.numpy()
+        self._gradient = temperature.new_empty(shape).numpy()
+
+    def __call__(self, logits: NDArray[Any], constant: NDArray[Any]) -> NDArray[Any]:
+        """Return the gradient, shape (k, n_classes, n); the next call overwrites it.
+
+        Parameters
+        ----------
+        logits : array of shape (k, n_classes, n)
+            The students' logits, divided by `scale`.
+        constant : array of shape (k, n_classes, n)
+            From `constant_part`, with classes before samples.
+        """
+        parts, gradient = self._parts, self._gradient
+        np.multiply(logits[:, None], self._rates, out=parts)
+        torch.softmax(self._parts_tensor, 2, out=self._parts_tensor)
+        np.multiply(parts, self._weights, out=parts)
+        np.subtract(parts[:, 0], constant, out=gradient)
+        for soft in range(1, parts.shape[1]):
+            np.add(gradient, parts[:, soft], out=gradient)
+        return np.multiply(gradient, self._scale, out=gradient)

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from distill_core.planes import Plane
 
-# Floats per block of parameter memory. Vector kernels round the rest of an array that fills no
-# whole vector by other instructions; without a rest, no parameter depends on the stack's size.
+# Each network's parameters fill whole blocks of so many floats. Vector kernels round the rest of
+# an array that fills no whole vector by other instructions; without a rest, no parameter depends
+# on its network's place in the stack.
 _BLOCK = 16
 
 
@@ -24,28 +25,25 @@ class Stack:
 
     Parameters
     ----------
-    flat : Tensor of shape (at least n_parameters * k,)
-        The memory of all parameters, so that an optimiser can treat them as one; zeros fill
-        its last block.
-    weights : tuple of Tensor, each (k, in, out)
-        Views into `flat`, one per layer.
-    biases : tuple of Tensor, each (k, 1, out)
-        Views into `flat`, one per layer.
+    flat : Tensor of shape (k, at least n_parameters)
+        The memory of all parameters, one network after the other, so that an optimiser can
+        treat them as one; zeros fill each network's last block.
+    blocks : tuple of Tensor, each (k, in + 1, out)
+        Views into `flat`, one per layer: the bias is one more row of the weights, for an
+        input that is always 1.
     """
 
     flat: Tensor
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
+    blocks: tuple[Tensor, ...]
 
     @classmethod
     def empty(cls, k: int, sizes: Sequence[int]) -> Self:
         """Return k networks with layer sizes (inputs, hidden..., classes), zeros everywhere."""
-        shapes = [shape for i, o in itertools.pairwise(sizes) for shape in ((k, i, o), (k, 1, o))]
-        lengths = [math.prod(shape) for shape in shapes]
-        flat = torch.zeros(math.ceil(sum(lengths) / _BLOCK) * _BLOCK)
-        parts = flat[: sum(lengths)].split(lengths)
-        views = [part.view(shape) for part, shape in zip(parts, shapes, strict=True)]
-        return cls(flat, tuple(views[::2]), tuple(views[1::2]))
+        shapes = [(k, i + 1, o) for i, o in itertools.pairwise(sizes)]
+        flat = torch.zeros(k, math.ceil(n_parameters(sizes) / _BLOCK) * _BLOCK)
+        parts = flat[:, : n_parameters(sizes)].split([i * o for _, i, o in shapes], dim=1)
+        blocks = (part.view(shape) for part, shape in zip(parts, shapes, strict=True))
+        return cls(flat, tuple(blocks))
 
     @classmethod
     def initialised(cls, generators: Sequence[np.random.Generator], sizes: Sequence[int]) -> Self:
@@ -66,19 +64,28 @@ class Stack:
     def joined(cls, stacks: Sequence["Stack"]) -> Self:
         """Return all members of stacks of one shape in one stack, in order."""
         joined = cls.empty(sum(s.k for s in stacks), stacks[0].sizes)
-        for target, *sources in zip(joined.tensors(), *(s.tensors() for s in stacks), strict=True):
-            torch.cat(sources, out=target)
+        torch.cat([s.flat for s in stacks], out=joined.flat)
         return joined
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """Weights of each layer, (k, in, out)."""
+        return tuple(block[:, :-1] for block in self.blocks)
+
+    @property
+    def biases(self) -> tuple[Tensor, ...]:
+        """Biases of each layer, (k, 1, out)."""
+        return tuple(block[:, -1:] for block in self.blocks)
 
     @property
     def k(self) -> int:
         """Number of networks."""
-        return self.weights[0].shape[0]
+        return len(self.flat)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Layer sizes: inputs, hidden layers, classes."""
-        return (self.weights[0].shape[1], *(w.shape[2] for w in self.weights))
+        return (self.blocks[0].shape[1] - 1, *(block.shape[2] for block in self.blocks))
 
     @property
     def n_parameters(self) -> int:
@@ -89,10 +96,6 @@ class Stack:
         """Return (weight, bias) of every layer, the first layer first."""
         return list(zip(self.weights, self.biases, strict=True))
 
-    def tensors(self) -> list[Tensor]:
-        """Return all parameters in the order of `flat`."""
-        return [tensor for layer in self.layers() for tensor in layer]
-
     def clone(self) -> Self:
         """Return a copy with memory of its own."""
         copy = type(self).empty(self.k, self.sizes)
@@ -102,8 +105,7 @@ class Stack:
     def members(self, index: Sequence[int]) -> Self:
         """Return a copy of some of the networks, in the order of `index`."""
         chosen = type(self).empty(len(index), self.sizes)
-        for target, source in zip(chosen.tensors(), self.tensors(), strict=True):
-            target.copy_(source[list(index)])
+        chosen.flat.copy_(self.flat[list(index)])
         return chosen
 
     def logits(self, X: Tensor) -> Tensor:
@@ -114,10 +116,14 @@ class Stack:
         X : Tensor of shape (n, d) or (k, n, d), float32
             Inputs for all networks, or for each network its own.
         """
-        a = X.expand(self.k, *X.shape) if X.ndim == 2 else X
-        for weight, bias in self.layers()[:-1]:
-            a = torch.baddbmm(bias, a, weight).clamp_min_(0)
-        return torch.baddbmm(self.biases[-1], a, self.weights[-1])
+        a = with_ones(X)
+        for block in self.blocks[:-1]:
+            z = torch.ones(self.k, X.shape[-2], block.shape[2] + 1, dtype=X.dtype)
+            # NumPy's products of small matrices are faster than torch's, and the same wherever
+            # in memory a matrix begins: an answer does not depend on the rest of the stack.
+            np.matmul(a, block.numpy(), out=z.numpy()[..., :-1])
+            a = z.clamp_min_(0).numpy()
+        return torch.from_numpy(np.matmul(a, self.blocks[-1].numpy()))
 
     def on_plane(self, plane: Plane) -> Self:
         """Return the same functions seen on a plane: networks of the coordinates (u, v).
@@ -130,14 +136,14 @@ class Stack:
         origin, basis = torch.from_numpy(plane.origin), torch.from_numpy(plane.basis)
         section.weights[0].copy_(basis @ first)
         section.biases[0].copy_(self.biases[0] + origin[None] @ first)
-        for target, source in zip(section.tensors()[2:], self.tensors()[2:], strict=True):
+        for target, source in zip(section.blocks[1:], self.blocks[1:], strict=True):
             target.copy_(source)
         return section
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return the parameters by name: `weight0` (k, in, out), `bias0` (k, 1, out), ..."""
         return {
-            f"{name}{level}": tensor.numpy()
+            f"{name}{level}": tensor.contiguous().numpy()
             for level, layer in enumerate(self.layers())
             for name, tensor in zip(("weight", "bias"), layer, strict=True)
         }
@@ -157,3 +163,8 @@ class Stack:
 def n_parameters(sizes: Sequence[int]) -> int:
     """Return the number of parameters of one network with these layer sizes."""
     return sum((i + 1) * o for i, o in itertools.pairwise(sizes))
+
+
+def with_ones(X: Tensor) -> NDArray[Any]:
+    """Return inputs (..., n, d) with a last column of ones, which the bias row multiplies."""
+    return np.concatenate([X.numpy(), np.ones_like(X[..., :1].numpy())], axis=-1)

@@ -8,14 +8,12 @@ from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
 from distill_core.planes import Window
+from distill_core.refinement import Model, refined
 
 # Grid points per side: enough for filled contours; lines are made exact on top of it.
 RESOLUTION = 100
 # A vertex is done when its bracket is this narrow, in grid edges: 1e-6 of the window.
 _CLOSE, _MOST_STEPS = 1e-4, 40
-
-# Coordinates (n, 2) float64 in, logits (n, n_classes) float64 out.
-Model = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def boundary_lines(
@@ -26,12 +24,13 @@ def boundary_lines(
 ) -> NDArray[np.float32]:
     """Trace the lines on which a model's answer changes, shape (m, 2), NaN between pieces.
 
-    For every two classes that meet, contourpy traces the zero level of their margin on a
-    grid; every vertex, which lies on a grid edge, is then moved along its edge onto the
-    boundary by root finding, to within 1e-6 of the window. Where a third class takes over,
-    the piece ends. Each boundary is drawn once, and each piece is between one pair of
-    classes. A piece that crosses no grid edge, such as an island smaller than a cell, is
-    missed.
+    Coarse to fine: `refined` asks the model on a coarse grid and near the boundary on a
+    fine one. For every two classes that meet, contourpy traces the zero level of their
+    margin on the fine grid; every vertex, which lies on a grid edge, is then moved along
+    its edge onto the boundary by root finding, to within a ten-thousandth of that edge.
+    Where a third class takes over, the piece ends. Each boundary is drawn once, and each
+    piece is between one pair of classes. Missed is a piece that crosses no edge of the
+    fine grid, and an island between the points of the coarse one, for which see `refined`.
 
     Parameters
     ----------
@@ -40,12 +39,14 @@ def boundary_lines(
     window : Window
         The square to look at.
     resolution : int
-        Grid points per side.
+        Points per side of the fine grid.
     logits : ndarray of shape (resolution², n_classes), optional
-        The model's answers on `window.grid(resolution)`, if they are known already.
+        The model's answers on `window.grid(resolution)`, if they are known already: the
+        model is then asked by the root finding alone, and no island is too small for the
+        coarse grid.
     """
     if logits is None:
-        logits = model(window.grid(resolution))
+        logits = refined(model, window, resolution)
     grid = logits.reshape(resolution, resolution, -1)
     many = grid.shape[-1] > 2
     pairs = _meeting(grid.argmax(-1)) if many else [(0, 1)]

@@ -1,20 +1,20 @@
-"""Stacked training: the whole ensemble in one pass, any number of students in another.
+"""Stacked training: the whole ensemble in one pass, any number of students in another."""
 
-The backward pass is written out by hand: for small networks most of autograd's time is
-bookkeeping. Tests hold it against autograd and against separately trained networks.
-"""
-
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import threadpoolctl  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill_core.losses import constant_part, distillation_gradient, soft_targets
-from distill_core.networks import Stack
+from distill_core.backprop import Backprop
+from distill_core.losses import LogitGradient, constant_part, soft_targets
+from distill_core.networks import Stack, with_ones
 from distill_core.specs import EnsembleSpec, Schedule, StudentSpec
 
 # Called after every optimiser step with (steps done, steps in all, the stack as it is now).
@@ -47,10 +47,8 @@ def fit_ensemble(
     y : Tensor of shape (n,), int64
         Labels counted from 0, each class at least once.
     members : sequence of int, optional
-        Which teachers to train; all by default. A teacher does not depend on the others,
-        so parts trained apart and joined equal the whole: bit by bit when the hidden layers
-        are multiples of 8 wide, else up to rounding (kernels of matrix products may round
-        differently by where in memory a matrix begins).
+        Which teachers to train; all by default. A teacher does not depend on the others, so
+        parts trained apart and joined equal the whole bit by bit.
     on_step : callable, optional
         Progress, snapshots and stopping.
 
@@ -63,16 +61,15 @@ def fit_ensemble(
     n_classes = int(y.max()) + 1
     sizes = (X.shape[1], *spec.hidden, n_classes)
     stack = Stack.initialised([_generator(_INIT, spec.seed, m) for m in chosen], sizes)
+    # Labels alone: the distillation loss with no weight on an ensemble.
+    ones = torch.ones(stack.k)
     labels = F.one_hot(y, n_classes).to(X.dtype)
-
-    def gradient(logits: Tensor, constant: Tensor) -> Tensor:
-        return torch.softmax(logits, -1).sub_(constant)
-
     _run(
         stack,
         X,
-        labels.expand(len(chosen), *labels.shape),
-        gradient,
+        labels.expand(stack.k, -1, -1),
+        ones,
+        ones - 1,
         [_generator(_ORDER, spec.seed, m) for m in chosen],
         spec.schedule,
         dropout=[_generator(_DROPOUT, spec.seed, m) for m in chosen],
@@ -93,7 +90,8 @@ def fit_students(
     """Train students of one shape and schedule side by side; any mix of T, alpha and seeds.
 
     Students with the same seed start from the same weights and see the same batches in
-    the same order, so a student and its twin (alpha = 0) differ in the loss alone.
+    the same order, so a student and its twin (alpha = 0) differ in the loss alone. A student
+    does not depend on its company: it has the same bits in any stack.
 
     Parameters
     ----------
@@ -133,16 +131,20 @@ def fit_students(
     constant = torch.stack(
         [constant_part(targets[s.temperature], y, s.temperature, s.alpha) for s in specs]
     )
-    temperature = torch.tensor([s.temperature for s in specs]).view(-1, 1, 1)
-    alpha = torch.tensor([s.alpha for s in specs]).view(-1, 1, 1)
-
-    def gradient(logits: Tensor, constant: Tensor) -> Tensor:
-        return distillation_gradient(logits, constant, temperature, alpha)
-
     sizes = (X.shape[1], *first.hidden, constant.shape[-1])
     stack = Stack.initialised([_generator(_INIT, s.seed) for s in specs], sizes)
-    orders = [_generator(_ORDER, s.seed) for s in specs]
-    _run(stack, X, constant, gradient, orders, first.schedule, on_step=on_step)
+    # One order of the batches is enough for students that all have the same.
+    seeds = [s.seed for s in specs] if len({s.seed for s in specs}) > 1 else [first.seed]
+    _run(
+        stack,
+        X,
+        constant,
+        torch.tensor([s.temperature for s in specs]),
+        torch.tensor([s.alpha for s in specs]),
+        [_generator(_ORDER, seed) for seed in seeds],
+        first.schedule,
+        on_step=on_step,
+    )
     return stack
 
 
@@ -168,7 +170,8 @@ def _run(
     stack: Stack,
     X: Tensor,
     constant: Tensor,
-    gradient: Callable[[Tensor, Tensor], Tensor],
+    temperature: Tensor,
+    alpha: Tensor,
     orders: Sequence[np.random.Generator],
     schedule: Schedule,
     *,
@@ -176,113 +179,104 @@ def _run(
     dropout_rate: float = 0.0,
     on_step: OnStep | None = None,
 ) -> None:
-    """Train a stack in place with Adam.
+    """Train a stack in place with Adam on the distillation loss.
 
-    `constant` (k, n, n_classes) is shuffled along with X and handed to `gradient`, which
-    returns the summed gradient of the loss at the logits. Dropout follows the first two
-    hidden layers; its rate is rounded to a multiple of 1/256, so that one random byte
-    decides one unit.
+    `constant` (k, n, n_classes) is from `constant_part`, `temperature` and `alpha` are (k,),
+    and `orders` shuffle the samples: for each network its own, or one for all. Dropout
+    follows the first two hidden layers; its rate is rounded to a multiple of 1/256, so that
+    one random byte decides one unit.
     """
-    n, n_steps = len(X), schedule.epochs * math.ceil(len(X) / schedule.batch_size)
+    n_steps = schedule.epochs * math.ceil(len(X) / schedule.batch_size)
     rates = learning_rates(schedule, n_steps)
+    threshold = min(255, round(256 * dropout_rate)) if dropout else 0
+    dropped = stack.sizes[1:-1][: 2 if threshold else 0]
+    scale = 256 / (256 - threshold)
     grad = Stack.empty(stack.k, stack.sizes)
     average, square = (torch.zeros_like(stack.flat) for _ in range(2))
-    count = torch.zeros(())
-    threshold = min(255, round(256 * dropout_rate)) if dropout else 0
-    scale = 256 / (256 - threshold)
+
+    @functools.cache
+    def backprop(n_batch: int) -> Backprop:
+        shape = (stack.k, stack.sizes[-1], n_batch)
+        logit_gradient = LogitGradient(temperature, alpha, shape, scale ** len(dropped))
+        return Backprop(stack, grad, n_batch, logit_gradient, n_dropped=len(dropped), scale=scale)
+
     step = 0
+    with _libraries().limit(limits=1):
+        for batches in _epochs(with_ones(X), constant, orders, schedule):
+            counts = torch.arange(step + 1.0, step + 1.0 + len(batches)).unbind()
+            for count, (batch_X, batch_constant) in zip(counts, batches, strict=True):
+                size = batch_X.shape[1]
+                kept = _kept_units(dropout, dropped, size, threshold) if dropped else ()
+                backprop(size)(batch_X, batch_constant, kept)
+                # The fused kernel that torch.optim.Adam(fused=True) ends in, without its wrapper.
+                torch._fused_adam_(
+                    [stack.flat],
+                    [grad.flat],
+                    [average],
+                    [square],
+                    [],
+                    [count],
+                    lr=next(rates),
+                    beta1=0.9,
+                    beta2=0.999,
+                    weight_decay=schedule.weight_decay,
+                    eps=1e-8,
+                    amsgrad=False,
+                    maximize=False,
+                )
+                step += 1
+                if on_step is not None:
+                    on_step(step, n_steps, stack)
+            if not torch.isfinite(stack.flat).all():
+                raise TrainingDivergedError(
+                    f"Training diverged by step {step} of {n_steps}: a weight is no longer a "
+                    f"finite number at learning rate {schedule.learning_rate:g}."
+                )
+
+
+@functools.cache
+def _libraries() -> threadpoolctl.ThreadpoolController:
+    """Return the libraries that have threads; networks of this size are fastest on one.
+
+    With one thread results do not depend on how many a process has, either.
+    """
+    return threadpoolctl.ThreadpoolController()
+
+
+def _epochs(
+    X: NDArray[Any], constant: Tensor, orders: Sequence[np.random.Generator], schedule: Schedule
+) -> Iterator[list[tuple[NDArray[Any], NDArray[Any]]]]:
+    """Shuffle once per epoch and yield its batches: X (k or 1, b, d) and constant (k, C, b).
+
+    All epochs share their memory.
+    """
+    by_class = constant.mT.contiguous().numpy()
+    shuffled_X = np.empty((len(orders), *X.shape), X.dtype)
+    shuffled_constant = np.empty_like(by_class)
+    cuts = range(0, len(X), schedule.batch_size)
+    slices = [slice(start, start + schedule.batch_size) for start in cuts]
+    batches = [(shuffled_X[:, part], shuffled_constant[:, :, part]) for part in slices]
     for _ in range(schedule.epochs):
-        index = torch.from_numpy(np.stack([g.permutation(n) for g in orders]))
-        shuffled_X = X[index]
-        shuffled_constant = torch.stack([c[i] for c, i in zip(constant, index, strict=True)])
-        for start in range(0, n, schedule.batch_size):
-            batch = slice(start, start + schedule.batch_size)
-            kept = _kept_units(dropout, stack.sizes, min(schedule.batch_size, n - start), threshold)
-            _backward(
-                stack,
-                grad,
-                shuffled_X[:, batch],
-                shuffled_constant[:, batch],
-                gradient,
-                kept,
-                scale,
-            )
-            # The fused kernel that torch.optim.Adam(fused=True) ends in, without its wrapper.
-            torch._fused_adam_(
-                [stack.flat],
-                [grad.flat],
-                [average],
-                [square],
-                [],
-                [count.add_(1)],
-                lr=next(rates),
-                beta1=0.9,
-                beta2=0.999,
-                weight_decay=schedule.weight_decay,
-                eps=1e-8,
-                amsgrad=False,
-                maximize=False,
-            )
-            step += 1
-            if on_step is not None:
-                on_step(step, n_steps, stack)
-        if not torch.isfinite(stack.flat).all():
-            raise TrainingDivergedError(
-                f"Training diverged by step {step} of {n_steps}: a weight is no longer a finite "
-                f"number at learning rate {schedule.learning_rate:g}."
-            )
+        indices = [generator.permutation(len(X)) for generator in orders]
+        for index, target in zip(indices, shuffled_X, strict=True):
+            # Indices are valid: "clip" only spares NumPy the check before it writes.
+            np.take(X, index, axis=0, out=target, mode="clip")
+        for member, target in enumerate(shuffled_constant):
+            index = indices[member % len(indices)]
+            np.take(by_class[member], index, axis=1, out=target, mode="clip")
+        yield batches
 
 
 def _kept_units(
-    generators: Sequence[np.random.Generator], sizes: Sequence[int], n: int, threshold: int
+    generators: Sequence[np.random.Generator], widths: Sequence[int], n: int, threshold: int
 ) -> list[NDArray[np.bool_]]:
-    """Return which units to keep after the first two hidden layers, each (k, n, width)."""
-    if threshold == 0:
-        return []
+    """Return which units of dropped layers to keep, each (k, n, width + 1), the last always."""
     kept = []
-    for width in sizes[1:-1][:2]:
+    for width in widths:
+        size = n * (width + 1)
         # Raw words are several times faster than one random number per unit.
-        words = np.stack([g.bit_generator.random_raw(-(-n * width // 8)) for g in generators])
-        drawn = words.view(np.uint8)[:, : n * width]
-        kept.append((drawn >= threshold).reshape(len(generators), n, width))
+        words = np.stack([g.bit_generator.random_raw(-(-size // 8)) for g in generators])
+        drawn = words.view(np.uint8)[:, :size] >= threshold
+        kept.append(drawn.reshape(len(generators), n, width + 1))
+        kept[-1][..., -1] = True
     return kept
-
-
-def _backward(
-    stack: Stack,
-    grad: Stack,
-    X: Tensor,
-    constant: Tensor,
-    gradient: Callable[[Tensor, Tensor], Tensor],
-    kept: Sequence[NDArray[np.bool_]] = (),
-    kept_scale: float = 1.0,
-) -> None:
-    """Write the gradient of the mean loss over a batch X (k, b, d) into `grad`.
-
-    A dropped unit is set to zero and the next product is scaled by 1 / (1 - rate), which
-    costs nothing inside a matrix product.
-    """
-    last = len(stack.weights) - 1
-    inputs, scales = [X], [1.0]
-    for level, (weight, bias) in enumerate(stack.layers()):
-        z = torch.baddbmm(bias, inputs[-1], weight, alpha=scales[-1])
-        if level == last:
-            break
-        z.clamp_min_(0)
-        if level < len(kept):
-            # NumPy multiplies by booleans several times faster than torch fills by them.
-            # Infinity times zero is NaN without a warning: the check after the epoch reports it.
-            with np.errstate(invalid="ignore"):
-                np.multiply(z.numpy(), kept[level], out=z.numpy())
-        inputs.append(z)
-        scales.append(kept_scale if level < len(kept) else 1.0)
-    delta = gradient(z, constant).div_(X.shape[1])
-    for level in range(last, -1, -1):
-        a, scale = inputs[level], scales[level]
-        target = grad.weights[level]
-        torch.baddbmm(target, a.transpose(1, 2), delta, beta=0, alpha=scale, out=target)
-        torch.sum(delta, 1, keepdim=True, out=grad.biases[level])
-        if level:
-            weight = stack.weights[level].transpose(1, 2)
-            delta = torch.baddbmm(weight[:, :1, :1], delta, weight, beta=0, alpha=scale)
-            delta = torch.ops.aten.threshold_backward(delta, a, 0)

@@ -61,7 +61,7 @@ try:
     spec = CapacitySpec(ensemble=ensemble, plane=plane, n_seeds=n_seeds, **setting)
     found = study.follow(spec)
 except SpecError as error:
-    st.error(controls.plain(str(error)), icon=":material/error:")
+    controls.say(error)
     st.stop()
 
 if found.summary["beats_twin"]:

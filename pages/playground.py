@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from distill_core import datasets
 from distill_core.specs import PictureSpec, SpecError
-from pages.frame import controls, evidence, live, status
+from pages.frame import classes, controls, evidence, layers, live, status
 
 st.title("Does the student follow the ensemble?")
 st.markdown(
@@ -20,14 +21,17 @@ try:
         controls.undo_and_reset()
     pinned = controls.pinned(picture)
 except SpecError as error:
-    st.error(str(error), icon=":material/error:")
+    controls.say(error)
     st.stop()
 
 left, right = st.columns([3, 2], gap="large")
 with left:
-    layers = live.choose_layers()
+    names = datasets.load(problem.dataset).class_names
+    with st.container(horizontal=True):
+        chosen = layers.choose()
+        one = classes.choose(names)
     try:
-        shown = live.show(picture, pinned, layers)
+        shown = live.show(picture, pinned, chosen, one)
         st.session_state["last good"] = picture
     except status.Unavailable as reason:
         st.error(str(reason), icon=":material/error:")
@@ -35,7 +39,7 @@ with left:
         if last is None or last == picture:
             st.stop()
         st.info(f"The last good picture is shown: {controls.describe(last)}.")
-        shown = live.show(last, None, layers)
+        shown = live.show(last, None, chosen)
 with right:
     evidence.answer(shown)
     evidence.measures(shown)

@@ -38,7 +38,7 @@ try:
     spec = SoftnessSpec(ensemble=ensemble, widths=widths, n_seeds=n_seeds, **setting)
     found = study.follow(spec)
 except SpecError as error:
-    st.error(controls.plain(str(error)), icon=":material/error:")
+    controls.say(error)
     st.stop()
 
 drawing.answer(found)

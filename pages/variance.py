@@ -47,7 +47,7 @@ try:
     seen = maps.MapsSpec(study=spec, plane=plane)
     found = study.follow(spec, [maps.task(seen)])
 except SpecError as error:
-    st.error(controls.plain(str(error)), icon=":material/error:")
+    controls.say(error)
     st.stop()
 
 drawing.answer(found)

@@ -18,6 +18,12 @@ settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
 
 
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch):
+    """Keep the main module: Streamlit's AppTest leaves its page there, and new processes run it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 # What everything else rests on: said by name at the end of a run.
 FOUNDATIONS = (
     "test_stacked_training_equals_separate_networks",

@@ -1,13 +1,12 @@
 """The playground page without a browser: what it says when something cannot be drawn."""
 
-import sys
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from distill_core.engine import Job
 from distill_core.training import TrainingDivergedError
 from pages.frame import service
+from pages.frame.bound import plain
 from tests.conftest import PROJECT
 
 
@@ -17,6 +16,9 @@ class InlineEngine:
     def __init__(self, store, failing=()):
         self.store = store
         self.failing = failing
+
+    def visited(self):
+        pass
 
     def request(self, visitor, function, spec, *, kind, slot):
         job = Job(kind, spec.digest)
@@ -32,8 +34,6 @@ class InlineEngine:
 def open_page(store, monkeypatch):
     def start(failing=(), **state):
         engine = InlineEngine(store, failing)
-        # Streamlit puts the page in the place of the main module and leaves it there.
-        monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
         monkeypatch.setattr(service, "store", lambda: store)
         monkeypatch.setattr(service, "engine", lambda: engine)
         app = AppTest.from_file(str(PROJECT / "pages" / "playground.py"), default_timeout=60)
@@ -71,11 +71,12 @@ def test_contradictory_settings_are_said_in_a_sentence(open_page):
     app = open_page(plane="two features", fx=3, fy=3)
     assert not app.exception
     assert [error.value for error in app.error] == [
-        "A plane needs two different features counted from 0, got (3, 3)."
+        plain("A plane needs two different features counted from 0, got (3, 3).")
     ]
 
 
 def test_feature_that_the_data_does_not_have_is_said_in_a_sentence(open_page):
     app = open_page(data="moons", plane="two features", fx=0, fy=25)
     assert not app.exception
-    assert "features 0 to 19" in app.error[0].value
+    assert "there is no number 25 here, they are 0 to 19" in app.warning[0].value
+    assert not app.error

@@ -73,7 +73,8 @@ KNOWN = {
     "planes": {"specs", "datasets"},
     "problems": {"specs", "datasets", "planes"},
     "networks": {"planes"},
-    "training": {"specs", "losses", "networks"},
+    "backprop": {"networks"},
+    "training": {"specs", "losses", "networks", "backprop"},
     "metrics": set(),
     "store": {"specs"},
 }

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from distill_core import datasets, uploads
 from distill_core.__main__ import _table, main
 from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, run_seed
-from distill_core.specs import Schedule
+from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule
+from distill_core.studies import CapacitySpec, command
 
 PROJECT = Path(__file__).parents[1]
 INTERVALS = [
@@ -171,3 +173,101 @@ def test_bad_input_gets_one_sentence_and_code_2(arguments, said, capsys):
     assert out == ""
     assert err.count("\n") == 1
     assert said in err
+
+
+# The visitor's own data
+
+
+@pytest.fixture
+def small(monkeypatch, store):
+    """Studies of the data that was asked for, too small to take long."""
+    monkeypatch.setenv("DISTILL_STORE", str(store.root))
+    monkeypatch.delenv("DISTILL_SCHEDULER", raising=False)
+    asked = []
+
+    def spec_of(_, dataset):
+        asked.append(dataset)
+        schedule = Schedule(epochs=1, batch_size=64, learning_rate=1e-3)
+        problem = ProblemSpec(dataset=dataset)
+        teachers = EnsembleSpec(problem=problem, n_members=1, hidden=(4,), schedule=schedule)
+        return CapacitySpec(ensemble=teachers, widths=(1, 2), n_seeds=2, schedule=schedule)
+
+    monkeypatch.setattr(command, "spec_of", spec_of)
+    return asked
+
+
+def test_a_study_of_ones_own_csv_file(small, capsys, tmp_path):
+    path, content = tmp_path / "rows.csv", uploads.SAMPLE.read_bytes()
+    own = ["--csv", str(uploads.SAMPLE), "--label", "kind"]
+    assert main(["study", "capacity", *own, "--json", "--export", str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["spec"]["ensemble"]["problem"]["dataset"]["name"] == "upload"
+    # Every decision is said before anything is trained.
+    assert "The label is 'kind', with 3 classes" in err
+    assert err.index("shifted and scaled") < err.index("parts")
+    assert len(path.read_text().splitlines()) == 1 + 2 * 2 * 2
+    assert uploads.SAMPLE.read_bytes() == content, "the file to read must not be written"
+    data = datasets.load(small[0])
+    assert data.class_names == ("Alba", "Borea", "Cresta")
+    assert data.feature_names[0] == "bill length mm"
+    # Once more with chosen features: other data, and without --label the file is written to.
+    assert main(["study", "capacity", *own, "--features", "sex", "island"]) == 0
+    assert datasets.load(small[1]).feature_names[-1].startswith("island = ")
+    assert main(["study", "capacity", "--dataset", "wine", "--csv", str(path)]) == 0
+    assert small[2].name == "wine"
+    assert "width" in path.read_text().splitlines()[0]
+
+
+def test_classes_of_blobs_and_spirals_can_be_counted_out(small):
+    assert main(["study", "capacity", "--dataset", "blobs", "--classes", "4"]) == 0
+    assert small[0].n_classes == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--label", "kind"], "--label names a column of your own data: give --csv FILE too."),
+        (["--features", "sex"], "--features names columns of your own data: give --label too."),
+        (["--csv", "no.csv", "--label", "kind"], "'no.csv' cannot be read: No such file"),
+        (["--csv", "README.md", "--label", "kind"], "column"),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "colour"],
+            "There is no column called 'colour'; choose one of 'kind', 'island'",
+        ),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "body mass g"],
+            "different values; at most 10 classes are allowed.",
+        ),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "kind", "--features", "kind"],
+            "The label 'kind' cannot be a feature too",
+        ),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "kind", "--dataset", "wine"],
+            "Give either --csv and --label or --dataset, not both.",
+        ),
+        (["--dataset", "upload"], "give --csv FILE and --label COLUMN."),
+        (["--dataset", "cats"], "'digits' or 'upload', got 'cats'."),
+        (["--dataset", "moons", "--classes", "3"], "goes with the datasets 'blobs' and 'spirals'"),
+        (["--dataset", "blobs", "--classes", "9"], "less than or equal to 5, got 9."),
+    ],
+)
+def test_data_that_cannot_be_used_gets_one_sentence_and_code_2(arguments, said, capsys, small):
+    with pytest.raises(SystemExit) as stopped:
+        main(["study", "capacity", *arguments])
+    assert stopped.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err
+    # Decisions are said line by line, the reason in the last one.
+    assert err.splitlines()[-1].startswith("python -m distill_core: ")
+
+
+def test_help_says_what_csv_means_with_and_without_label(capsys):
+    with pytest.raises(SystemExit):
+        main(["study", "softness", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    assert "with --label: your own data, a CSV file to read" in words
+    assert "without --label: the same as --export" in words
+    assert "'digits'" in words
+    assert "'upload'" not in words

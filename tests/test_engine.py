@@ -267,7 +267,12 @@ def test_the_oldest_request_is_first(lone, store):
 # Work ahead.
 
 
-def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine):
+@pytest.fixture
+def short_quiet(monkeypatch):
+    monkeypatch.setattr("distill_core.engine.engine.QUIET", 0.5)
+
+
+def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine, short_quiet):
     ahead = [
         engine.request(None, engine_jobs.loop, student(seed, 60), kind="loop") for seed in range(3)
     ]
@@ -277,8 +282,20 @@ def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine):
     job = finished(engine.request("a", engine_jobs.note, student(50), kind="note"))
     assert job.state == "done"
     assert time.monotonic() - asked < 0.5  # either loop alone takes longer
-    assert engine.counts()["loop"]["yielded"] == 1
+    # Both: the cores are for the visitor, even if one worker is enough.
+    assert engine.counts()["loop"]["yielded"] == 2
     assert [finished(job).state for job in ahead] == ["done"] * 3
+
+
+def test_work_ahead_stays_away_while_a_visitor_is_there(lone, short_quiet):
+    ahead = lone.request(None, engine_jobs.loop, student(0, 20), kind="loop")
+    started(ahead)
+    for _ in range(4):
+        lone.visited()
+        time.sleep(0.25)
+        assert ahead.state == "queued" or lone.counts()["loop"]["yielded"] == 0
+    assert lone.counts()["loop"]["yielded"] == 1, "it must not have begun again in between"
+    assert finished(ahead).state == "done"
 
 
 def test_work_ahead_that_a_visitor_wants_does_not_yield(lone):

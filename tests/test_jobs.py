@@ -53,7 +53,8 @@ def filled(tmp_path_factory):
     """A store with one artifact of each kind; only read it."""
     store = Store(tmp_path_factory.mktemp("store"))
     jobs.ensemble(ENSEMBLE, store)
-    jobs.section(PICTURE.section, store)
+    for look in (jobs.section, jobs.rough_section, jobs.teacher_lines):
+        look(PICTURE.section, store)
     for picture in (PICTURE, FREE):
         jobs.picture(picture, store)
         jobs.history(picture, store)
@@ -127,7 +128,7 @@ def test_an_ensemble_of_several_parts_is_the_whole_bit_by_bit(store):
     assert len(store.get("ensemble", spec.digest).meta["member_accuracy"]) == spec.n_members
 
 
-def test_section_artifact_holds_field_and_lines_of_all_and_of_each(filled):
+def test_section_artifact_holds_the_field_and_the_lines(filled):
     artifact = filled.get("section", PICTURE.section.digest)
     assert artifact.arrays["proba"].shape == (1, RESOLUTION, RESOLUTION)
     assert artifact.arrays["proba"].dtype == np.float32
@@ -139,7 +140,32 @@ def test_section_artifact_holds_field_and_lines_of_all_and_of_each(filled):
     np.testing.assert_allclose(seen.proba, expected.proba, atol=1e-6)
     np.testing.assert_array_equal(seen.lines, expected.lines)
     assert len(seen.lines) > 20
-    members = jobs.read_lines(artifact, "member")
+
+
+def test_a_rough_section_is_the_fine_one_seen_at_fewer_points(filled):
+    fine, rough = (
+        jobs.read_section(filled.get(kind, PICTURE.section.digest), WINDOW)
+        for kind in ("section", "rough-section")
+    )
+    resolution = rough.proba.shape[-1]
+    assert (RESOLUTION - 1) / (resolution - 1) == 3
+    thinned = fine.thinned(resolution)
+    assert thinned.window == WINDOW
+    np.testing.assert_array_equal(thinned.lines, fine.lines)
+    np.testing.assert_array_equal(thinned.labels, rough.labels)
+    u, v = WINDOW.axes(RESOLUTION)
+    for axis, coarse in zip((u, v), WINDOW.axes(resolution), strict=True):
+        np.testing.assert_allclose(axis[::3], coarse, atol=1e-12)
+    vertices = rough.lines[~np.isnan(rough.lines[:, 0])]
+    on_line = fine.lines[~np.isnan(fine.lines[:, 0])]
+    assert KDTree(on_line).query(vertices)[0].max() < 2 * WINDOW.half / 60
+    with pytest.raises(ValueError, match="grid of 100 has no grid of 40"):
+        fine.thinned(40)
+
+
+def test_teacher_lines_lie_where_each_teacher_is_undecided(filled):
+    stack = Stack.from_arrays(filled.get("ensemble", ENSEMBLE.digest).arrays)
+    members = jobs.read_lines(filled.get("teacher-lines", PICTURE.section.digest), "member")
     assert len(members) == 2
     for one, lines in enumerate(members):
         assert_lines(lines)
@@ -278,10 +304,15 @@ def test_a_model_without_a_boundary_in_the_window_can_be_kept(store, spec):
     teachers = spec.student.ensemble.replace(schedule=still, hidden=(1, 1, 1, 1))
     student = spec.student.replace(ensemble=teachers, width=1, depth=3, schedule=still, seed=0)
     one = spec.replace(student=student)
-    for job, asked in ((jobs.section, one.section), (jobs.picture, one), (jobs.history, one)):
+    for job, asked in (
+        (jobs.section, one.section),
+        (jobs.teacher_lines, one.section),
+        (jobs.picture, one),
+        (jobs.history, one),
+    ):
         job(asked, store)
     frames = jobs.read_lines(store.get("history", one.digest), "frame")
-    members = jobs.read_lines(store.get("section", one.section.digest), "member")
+    members = jobs.read_lines(store.get("teacher-lines", one.section.digest), "member")
     assert [lines.shape for lines in (*frames, *members)] == [(0, 2)] * 4
     assert store.get("picture", one.digest).arrays["lines"].shape == (0, 2)
 

@@ -6,12 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from torch.nn import functional as F
 
-from distill_core.losses import (
-    constant_part,
-    distillation_gradient,
-    distillation_loss,
-    soft_targets,
-)
+from distill_core.losses import LogitGradient, constant_part, distillation_loss, soft_targets
 
 TEMPERATURES = (1.0, 3.0, 20.0)
 ALPHAS = (0.0, 0.7, 1.0)
@@ -28,7 +23,14 @@ def some(k=3, n=40, n_classes=3, seed=0):
 def gradient(logits, targets, y, temperature, alpha):
     """The closed form's gradient of the mean loss."""
     constant = constant_part(targets, y, temperature, alpha)
-    return distillation_gradient(logits, constant, temperature, alpha) / len(y)
+    t, a = (
+        torch.as_tensor(x, dtype=logits.dtype).reshape(-1).expand(len(logits))
+        for x in (temperature, alpha)
+    )
+    by_class = logits.detach().mT.contiguous()
+    at_logits = LogitGradient(t, a, tuple(by_class.shape))
+    constant = constant.expand(logits.shape).mT.contiguous().to(logits.dtype)
+    return torch.from_numpy(at_logits(by_class.numpy(), constant.numpy())).mT.clone()
 
 
 # The loss
@@ -175,6 +177,18 @@ def test_certain_teachers_and_students_give_finite_numbers():
     y = torch.tensor([0, 0])
     assert torch.isfinite(distillation_loss(logits, q, y, 1.0, 0.7)).all()
     assert torch.isfinite(gradient(logits, q, y, 1.0, 0.7)).all()
+
+
+def test_a_scale_of_the_logits_is_the_chain_rule():
+    logits, teachers, y = some()
+    q, t = soft_targets(teachers, 3.0), torch.full((3,), 3.0, dtype=torch.float64)
+    divided = (logits / 1.7).requires_grad_()
+    loss = distillation_loss(1.7 * divided, q, y, 3.0, 0.7).sum()
+    (by_torch,) = torch.autograd.grad(loss, divided)
+    constant = constant_part(q, y, 3.0, 0.7).expand(logits.shape).mT.contiguous()
+    at_logits = LogitGradient(t, torch.full_like(t, 0.7), (3, 3, 40), scale=1.7)
+    got = at_logits(divided.detach().mT.contiguous().numpy(), constant.numpy())
+    torch.testing.assert_close(torch.from_numpy(got).mT, by_torch, rtol=1e-12, atol=1e-14)
 
 
 # Soft targets

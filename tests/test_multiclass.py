@@ -261,7 +261,8 @@ def test_two_classes_equal_the_old_path_bit_by_bit(seed):
     k = 1 + seed % 3
     model = combined_model(network(seed, 2, k=k), ("logits", "probabilities")[seed % 2])
     for resolution in (2, 37, 100):
-        new = boundary.boundary_lines(model, WINDOW, resolution)
+        known = model(WINDOW.grid(resolution))
+        new = boundary.boundary_lines(model, WINDOW, resolution, known)
         assert new.dtype == np.float32
         assert new.tobytes() == old_lines(model, WINDOW, resolution).tobytes()
     assert len(new) > 10

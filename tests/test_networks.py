@@ -65,12 +65,13 @@ def test_on_plane_equals_lifting_and_then_evaluating(sizes):
 @pytest.mark.parametrize("sizes", SHAPES)
 def test_all_parameters_lie_in_flat_memory_in_order(sizes):
     stack = a_stack(3, sizes)
-    parts = torch.cat([tensor.reshape(-1) for tensor in stack.tensors()])
-    assert len(parts) == 3 * stack.n_parameters
-    assert torch.equal(stack.flat[: len(parts)], parts)
-    assert not stack.flat[len(parts) :].any()
+    parts = [tensor.reshape(3, -1) for layer in stack.layers() for tensor in layer]
+    in_order = torch.cat(parts, 1)
+    assert in_order.shape == (3, stack.n_parameters)
+    assert torch.equal(stack.flat[:, : stack.n_parameters], in_order)
+    assert not stack.flat[:, stack.n_parameters :].any()
     stack.flat.zero_()
-    assert not any(tensor.any() for tensor in stack.tensors())
+    assert not any(tensor.any() for layer in stack.layers() for tensor in layer)
 
 
 def test_shapes_say_members_then_inputs_then_outputs():
@@ -93,7 +94,7 @@ def test_members_are_copies_in_the_order_asked_for():
     stack = a_stack(4)
     chosen = stack.members([2, 0, 2])
     assert chosen.k == 3
-    for got, whole in zip(chosen.tensors(), stack.tensors(), strict=True):
+    for got, whole in zip(chosen.blocks, stack.blocks, strict=True):
         assert torch.equal(got, whole[[2, 0, 2]])
     chosen.flat.zero_()
     assert stack.flat.any()

@@ -607,7 +607,7 @@ def test_spirals_need_a_wider_student_than_moons(store):
 def small(monkeypatch, store):
     monkeypatch.setenv("DISTILL_STORE", str(store.root))
     monkeypatch.delenv("DISTILL_SCHEDULER", raising=False)
-    monkeypatch.setattr(command, "spec_of", lambda _: SOFTNESS)
+    monkeypatch.setattr(command, "spec_of", lambda *_: SOFTNESS)
     return store
 
 
@@ -673,12 +673,12 @@ def test_the_command_says_what_it_cannot_use(arguments, message, capsys):
 
 
 def test_the_command_knows_both_views(capsys):
-    options = {"dataset": "moons", "plane": "random", "seeds": 3, "tolerance": 2.0}
+    options = {"plane": "random", "seeds": 3, "tolerance": 2.0}
     arguments = [
         command.argparse.Namespace(study="capacity", view=v, **options)
         for v in ("slice", "features")
     ]
-    on_slice, on_features = (command.spec_of(one) for one in arguments)
+    on_slice, on_features = (command.spec_of(one, DatasetSpec(name="moons")) for one in arguments)
     assert on_slice.ensemble.problem.plane == on_slice.plane == PlaneSpec(kind="random")
     assert on_features.ensemble.problem.plane is None
     assert on_features.plane == PlaneSpec(kind="random")

@@ -4,12 +4,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from torch.nn import functional as F
 
 from distill_core import training
-from distill_core.losses import constant_part, distillation_gradient, distillation_loss
-from distill_core.networks import Stack
-from distill_core.specs import EnsembleSpec, Schedule, StudentSpec
+from distill_core.backprop import Backprop
+from distill_core.losses import LogitGradient, constant_part, distillation_loss
+from distill_core.networks import Stack, with_ones
+from distill_core.specs import DEPTHS, WIDTHS, EnsembleSpec, Schedule, StudentSpec
 from distill_core.training import TrainingDivergedError, fit_ensemble, fit_students
 
 # 100 samples in batches of 32 leave a last batch of 4.
@@ -57,6 +59,11 @@ def threshold(rate):
     return round(256 * rate)
 
 
+def kept_units(generator, widths, n, dropped):
+    """What dropout keeps of one network's units: `training`'s, without the column of ones."""
+    return [kept[0, :, :-1] for kept in training._kept_units([generator], widths, n, dropped)]
+
+
 def trained_alone(network, X, losses_of, order, schedule, *, dropouts=(), masks=None, rate=0.0):
     """Train one `torch.nn.Sequential` with autograd and `torch.optim.Adam`.
 
@@ -68,7 +75,7 @@ def trained_alone(network, X, losses_of, order, schedule, *, dropouts=(), masks=
     for _ in range(schedule.epochs):
         for batch in torch.from_numpy(order.permutation(len(X))).split(schedule.batch_size):
             for module, kept in zip(dropouts, masks(len(batch)) if dropouts else (), strict=True):
-                module.kept, module.scale = torch.from_numpy(kept[0]), 256 / (256 - threshold(rate))
+                module.kept, module.scale = torch.from_numpy(kept), 256 / (256 - threshold(rate))
             optimiser.param_groups[0]["lr"] = next(rates)
             optimiser.zero_grad()
             losses_of(network(X[batch]), batch).backward()
@@ -124,7 +131,7 @@ def test_stacked_training_equals_separate_networks(as_sequential, tolerance, sch
             training._generator(training._ORDER, spec.seed, member),
             schedule,
             dropouts=dropouts,
-            masks=lambda n, g=generator: training._kept_units([g], start.sizes, n, threshold(rate)),
+            masks=lambda n, g=generator: kept_units(g, (16, 8), n, threshold(rate)),
             rate=rate,
         )
         assert_same_network(trained, member, network, tolerance)
@@ -162,6 +169,14 @@ def test_stacked_training_equals_separate_networks_for_students(
         )
 
 
+def gradient_of(stack, grad, temperature, alpha, n=100, logit_scale=1.0, **dropout):
+    """The hand-written backward pass of `stack` over n samples, into `grad`."""
+    shape = (stack.k, stack.sizes[-1], n)
+    return Backprop(
+        stack, grad, n, LogitGradient(temperature, alpha, shape, logit_scale), **dropout
+    )
+
+
 @pytest.mark.parametrize("n_classes", [2, 5])
 @pytest.mark.parametrize("alpha", [0.0, 0.7, 1.0])
 @pytest.mark.parametrize("temperature", [1.0, 3.0, 20.0])
@@ -172,12 +187,9 @@ def test_hand_written_gradient_equals_autograd(as_sequential, temperature, alpha
     stack = Stack.initialised([np.random.default_rng(m) for m in range(3)], sizes)
     stack.flat.mul_(2)
     grad = Stack.empty(3, sizes)
-    training._backward(
-        stack,
-        grad,
-        X.expand(3, *X.shape),
-        constant_part(q, y, temperature, alpha).expand(3, len(X), n_classes),
-        lambda z, constant: distillation_gradient(z, constant, temperature, alpha),
+    constant = constant_part(q, y, temperature, alpha).T.expand(3, n_classes, len(X))
+    gradient_of(stack, grad, torch.full((3,), temperature), torch.full((3,), alpha))(
+        with_ones(X)[None], constant.numpy()
     )
     for member in range(3):
         network = as_sequential(stack, member)
@@ -192,41 +204,37 @@ def test_hand_written_gradient_equals_autograd_under_dropout(as_sequential, doub
     X, y = some_data(n_classes=3)
     sizes = (5, 16, 8, 4, 3)
     stack = Stack.initialised([np.random.default_rng(m) for m in range(2)], sizes)
+    scale = 256 / 156
     generators = [np.random.default_rng(m) for m in range(2)]
-    kept = training._kept_units(generators, sizes, len(X), 100)
-    labels = F.one_hot(y, 3).to(X.dtype)
+    kept = training._kept_units(generators, (16, 8), len(X), 100)
     grad = Stack.empty(2, sizes)
-    training._backward(
-        stack,
-        grad,
-        X.expand(2, *X.shape),
-        labels.expand(2, *labels.shape),
-        lambda z, constant: torch.softmax(z, -1) - constant,
-        kept,
-        256 / 156,
+    labels = F.one_hot(y, 3).to(X.dtype).T.expand(2, 3, len(X))
+    backprop = gradient_of(
+        stack, grad, torch.ones(2), torch.zeros(2), logit_scale=scale**2, n_dropped=2, scale=scale
     )
+    backprop(with_ones(X)[None], labels.numpy(), kept)
     for member in range(2):
         dropouts = [FixedDropout(), FixedDropout()]
         for module, units in zip(dropouts, kept, strict=True):
-            module.kept, module.scale = torch.from_numpy(units[member]), 256 / 156
+            module.kept, module.scale = torch.from_numpy(units[member, :, :-1]), scale
         network = as_sequential(stack, member, dropouts)
         F.cross_entropy(network(X), y).backward()
         for got, parameter in zip(as_torch(grad, member), network.parameters(), strict=True):
             torch.testing.assert_close(got, parameter.grad, rtol=0, atol=1e-14)
 
 
-# Independence. Widths that are multiples of 8 let every matrix begin at a whole line of
-# memory, so that kernels have no reason to round one member otherwise than another.
+# Independence
 
 
 @pytest.mark.parametrize(
     ("spec", "d"),
     [
         (ENSEMBLE.replace(n_members=5), 2),
-        (ENSEMBLE.replace(n_members=5, hidden=(8,)), 30),
+        (ENSEMBLE.replace(n_members=5, hidden=(7,)), 30),
+        (ENSEMBLE.replace(n_members=5, hidden=(33, 17, 5)), 20),
         (EnsembleSpec(n_members=5, schedule=SCHEDULE.replace(epochs=1)), 20),
     ],
-    ids=["two layers", "one layer", "default"],
+    ids=["two layers", "one layer", "odd", "default"],
 )
 def test_teachers_trained_in_parts_and_joined_equal_the_whole_bit_by_bit(spec, d):
     X, y = some_data(d=d)
@@ -236,36 +244,39 @@ def test_teachers_trained_in_parts_and_joined_equal_the_whole_bit_by_bit(spec, d
     assert equal_bits(fit_ensemble(spec, X, y, members=[3, 1]), whole.members([3, 1]))
 
 
-@pytest.mark.parametrize("d", [2, 20, 30])
-@pytest.mark.parametrize("width", [8, 16, 64])
-def test_permuting_students_permutes_the_result_bit_by_bit(width, d):
-    X, y = some_data(d=d)
-    specs = some_students(6, width=width)
-    order = [4, 0, 5, 2, 1, 3]
-    straight = fit_students(specs, X, y, some_teachers())
-    permuted = fit_students([specs[i] for i in order], X, y, some_teachers())
-    assert equal_bits(permuted, straight.members(order))
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_student_does_not_depend_on_its_company_bit_by_bit(width, depth):
+    for d, n_classes in ((2, 2), (20, 3)):
+        X, y = some_data(d=d, n_classes=n_classes)
+        teachers = some_teachers(n_classes=n_classes)
+        specs = some_students(17, width=width, depth=depth)
+        many = fit_students(specs, X, y, teachers)
+        # A pair has one order of batches for both, the many have several.
+        for chosen in ([0, 1], [5], [16, 3, 8]):
+            few = fit_students([specs[i] for i in chosen], X, y, teachers)
+            assert equal_bits(few, many.members(chosen))
+            assert torch.equal(few.logits(X), many.logits(X)[chosen])
 
 
-@pytest.mark.parametrize("d", [2, 20, 30])
-@pytest.mark.parametrize("width", [8, 16, 64])
-def test_a_student_does_not_depend_on_its_company_bit_by_bit(width, d):
-    X, y = some_data(d=d)
-    specs = some_students(16, width=width)
-    many = fit_students(specs, X, y, some_teachers())
-    for few in (1, 2, 3):
-        got = fit_students(specs[:few], X, y, some_teachers())
-        assert equal_bits(got, many.members(range(few)))
+def test_training_has_one_thread_whatever_the_process_has():
+    X, y = some_data(n=600, d=20)
+    specs = some_students(8, width=128, schedule=SCHEDULE.replace(batch_size=512))
+    one = fit_students(specs, X, y, some_teachers(n=600))
+    seen = set()
 
+    def on_step(done, total, stack):
+        seen.update(library["num_threads"] for library in threadpool_info())
+        seen.add(torch.get_num_threads())
 
-@pytest.mark.parametrize("width", [1, 2, 3, 6, 12])
-def test_a_student_of_any_width_depends_on_its_company_by_rounding_at_most(width, double_precision):
-    X, y = some_data(d=20)
-    specs = some_students(16, width=width)
-    many = fit_students(specs, X, y, some_teachers())
-    order = [5, 0, 3]
-    few = fit_students([specs[i] for i in order], X, y, some_teachers())
-    torch.testing.assert_close(few.flat, many.members(order).flat, rtol=0, atol=1e-10)
+    torch.set_num_threads(2)
+    try:
+        two = fit_students(specs, X, y, some_teachers(n=600), on_step=on_step)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+    assert seen == {1}
+    assert equal_bits(one, two)
 
 
 def test_training_twice_gives_the_same_bits():
@@ -335,13 +346,14 @@ def test_training_learns():
 
 def test_dropout_drops_about_the_right_share():
     generators = [np.random.default_rng(seed) for seed in range(4)]
-    kept = training._kept_units(generators, (20, 256, 128, 64, 2), 500, threshold(0.3))
-    assert [units.shape for units in kept] == [(4, 500, 256), (4, 500, 128)]
+    kept = training._kept_units(generators, (256, 128), 500, threshold(0.3))
+    assert [units.shape for units in kept] == [(4, 500, 257), (4, 500, 129)]
     for units in kept:
-        for member in units:
+        assert units[..., -1].all()
+        for member in units[..., :-1]:
             assert 1 - member.mean() == pytest.approx(0.3, abs=5e-3)
     # Units of one member go independently of each other and of the other members'.
-    flat = kept[0].reshape(4, -1).astype(float)
+    flat = kept[0][..., :-1].reshape(4, -1).astype(float)
     correlations = np.corrcoef(np.vstack([flat, np.roll(flat[0], 1)]))
     assert np.abs(correlations - np.eye(5)).max() < 0.02
 
@@ -349,16 +361,16 @@ def test_dropout_drops_about_the_right_share():
 def test_dropout_zeroes_that_share_of_units_in_training(monkeypatch):
     X, y = some_data(n=2000)
     seen = []
-    real = training._backward
 
-    def watch(stack, grad, X, constant, gradient, kept, scale):
-        seen.append([units.mean() for units in kept])
-        real(stack, grad, X, constant, gradient, kept, scale)
-        assert scale * np.mean(seen[-1]) == pytest.approx(1, abs=0.1)
+    class Watched(Backprop):
+        def __call__(self, X, constant, kept=()):
+            seen.append([units[..., :-1].mean() for units in kept])
+            super().__call__(X, constant, kept)
 
-    monkeypatch.setattr(training, "_backward", watch)
+    monkeypatch.setattr(training, "Backprop", Watched)
     fit_ensemble(ENSEMBLE.replace(dropout=0.5), X, y)
     assert np.mean(seen) == pytest.approx(0.5, abs=0.01)
+    assert np.array(seen).shape == (3 * 63, 2)
     # New masks at every step.
     assert len({first for first, _ in seen}) > 50
 

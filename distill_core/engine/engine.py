@@ -3,6 +3,7 @@
 import collections
 import functools
 import logging
+import math
 import os
 import threading
 import time
@@ -27,6 +28,10 @@ from distill_core.store import Store
 # Seconds for which a failure answers the same request without another try, and how many.
 _REMEMBERED, _N_REMEMBERED = 5.0, 128
 
+# Seconds for which work ahead stays away after a visitor was there: cores are for visitors,
+# even when the workers have nothing to do.
+QUIET = 3.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +52,7 @@ class Engine:
 
     The engine holds the queue itself and gives a worker a job only when the worker is
     idle, so dropping a job that waits costs nothing. It has no thread of its own: every
-    request and every end of a job moves it on.
+    request and every end of a job moves it on, and a timer when visitors were quiet.
 
     Parameters
     ----------
@@ -73,6 +78,8 @@ class Engine:
         self._board = Board()
         self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
         self._closed = False
+        self._quiet_until = -math.inf
+        self._timer: threading.Timer | None = None
         address = scheduler or os.environ.get("DISTILL_SCHEDULER")
         self._workers = self._cluster(address) if address else self._local(n_workers)
         self._workers.start()
@@ -101,8 +108,8 @@ class Engine:
         Parameters
         ----------
         visitor : str or None
-            Who asks. None: work ahead, done while no visitor's job waits; it steps aside
-            for visitors, starts again afterwards and is never replaced.
+            Who asks. None: work ahead, done while no visitor is there; it steps aside for
+            visitors, starts again when they have been quiet, and is never replaced.
         function : callable
             From `distill_core.jobs`; takes (spec, store, report) and puts an artifact of
             this kind under the spec's digest.
@@ -137,11 +144,17 @@ class Engine:
                 task = self._board.enlist(key, (*name, spec))
                 job = task.job
             if visitor is not None:
-                stops = self._board.hold((visitor, slot), task)
+                stops = [*self._board.hold((visitor, slot), task), *self._hush()]
             elif task is not None:
                 task.background = True
         self._dispatch(stops)
         return job
+
+    def visited(self) -> None:
+        """Take note that a visitor is there: work ahead stops at once and stays away a while."""
+        with self._lock:
+            stops = self._hush()
+        self._dispatch(stops)
 
     def release(self, visitor: str, slot: str | None = None) -> None:
         """Give up what a visitor asked for, in one slot or in all."""
@@ -189,6 +202,8 @@ class Engine:
             if self._closed:
                 return
             self._closed = True
+            if self._timer is not None:
+                self._timer.cancel()
             for task in {*self._board.live.values(), *self._board.running.values()}:
                 self._board.finish(task, "cancelled", Cancelled("The engine was closed."))
         self._workers.close()
@@ -216,19 +231,19 @@ class Engine:
     def _dispatch(self, stops: Iterable[Stop] = ()) -> None:
         """Stop what has to stop and start what can start."""
         with self._lock:
-            starts, more = self._plan()
-        for seat, attempt in (*stops, *more):
+            starts = self._plan()
+        for seat, attempt in stops:
             seat.stop(attempt)
         for seat, attempt, call in starts:
             future = seat.submit(attempt, call)
             future.add_done_callback(functools.partial(self._ended, attempt))
 
-    def _plan(self) -> tuple[list[Start], list[Stop]]:
-        """Give the free seats to what waits; where seats lack, make work ahead leave."""
+    def _plan(self) -> list[Start]:
+        """Give the free seats to what waits."""
         starts: list[Start] = []
-        waiting = self._board.waiting()
+        waiting = self._board.waiting(visitors_only=time.monotonic() < self._quiet_until)
         failure = self._workers.failure() if waiting else None
-        for n, task in enumerate(waiting):
+        for task in waiting:
             if failure is not None:
                 self._fail(task, EngineError(failure))
             elif self._store.has(task.job.kind, task.job.digest):
@@ -236,8 +251,28 @@ class Engine:
             elif seat := self._workers.take():
                 starts.append(self._board.start(task, seat))
             else:
-                return starts, self._board.make_room(waiting[n:])
-        return starts, []
+                break
+        return starts
+
+    def _hush(self) -> list[Stop]:
+        self._quiet_until = time.monotonic() + QUIET
+        if self._timer is None:
+            self._wake_in(QUIET)
+        return self._board.make_way()
+
+    def _wake_in(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, self._wake)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _wake(self) -> None:
+        """Let work ahead begin, unless visitors came again in the meantime."""
+        with self._lock:
+            self._timer = None
+            left = self._quiet_until - time.monotonic()
+            if left > 0 and not self._closed:
+                return self._wake_in(left)
+        self._dispatch()
 
     def _reported(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
         task = self._board.running.get(attempt)

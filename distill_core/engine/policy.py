@@ -93,15 +93,16 @@ class Board:
         self._coming_off[holder] = old
         return self._stop(old, "stop")
 
-    def waiting(self) -> list[Task]:
-        """Return what may start now, the next one first.
+    def waiting(self, *, visitors_only: bool = False) -> list[Task]:
+        """Return what may start now, the next one first; without work ahead if so wished.
 
         A job does not start while each of its holders has an older one coming off a worker.
         """
         ready = (
             task
             for task in self._queue
-            if not task.holders or any(h not in self._coming_off for h in task.holders)
+            if (not task.holders and not visitors_only)
+            or any(h not in self._coming_off for h in task.holders)
         )
         return sorted(ready, key=lambda task: (not task.holders, task.order))
 
@@ -113,13 +114,10 @@ class Board:
         task.job.become("running")
         return seat, task.attempt, task.call
 
-    def make_room(self, lacking: list[Task]) -> list[Stop]:
-        """Return the work ahead that has to leave for visitors, the youngest first."""
-        n = sum(bool(task.holders) for task in lacking)
-        n -= sum(bool(task.leaving) for task in self.running.values())
+    def make_way(self) -> list[Stop]:
+        """Return the work ahead that has to leave because a visitor is there."""
         idlers = [t for t in self.running.values() if not t.holders and not t.leaving]
-        youngest = sorted(idlers, key=lambda task: -task.attempt)[: max(0, n)]
-        return [stop for task in youngest for stop in self._stop(task, "yield")]
+        return [stop for task in idlers for stop in self._stop(task, "yield")]
 
     def come_off(self, attempt: int) -> tuple[Task, Literal["", "stop", "yield"]]:
         """Take note that a seat is empty; return its task and why that was asked to leave."""

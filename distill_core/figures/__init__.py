@@ -9,9 +9,12 @@ from distill_core.figures.cells import cells_figure, shares_figure
 from distill_core.figures.charts import learning_curves_figure, votes_figure
 from distill_core.figures.groups import groups_figure, ledger_figure
 from distill_core.figures.palette import DARK, escaped, in_dark
-from distill_core.figures.plane import MAX_SVG_POINTS, Points, boundary_figure
+from distill_core.figures.plane import boundary_figure
+from distill_core.figures.samples import MAX_SVG_POINTS, Points
+from distill_core.figures.slices import planes_figure
 from distill_core.figures.small import map_figure, small_plane_figure, soft_targets_figure
 from distill_core.figures.studies import GROUPS, bands_figure, said
+from distill_core.figures.tour import tour_colours, tour_ground
 
 __all__ = [
     "DARK",
@@ -27,9 +30,12 @@ __all__ = [
     "learning_curves_figure",
     "ledger_figure",
     "map_figure",
+    "planes_figure",
     "said",
     "shares_figure",
     "small_plane_figure",
     "soft_targets_figure",
+    "tour_colours",
+    "tour_ground",
     "votes_figure",
 ]

@@ -1,7 +1,6 @@
 """The picture: what ensemble and students say on the shown part of a plane."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,33 +8,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from distill_core.figures.fields import field, levels, regions
-from distill_core.figures.palette import CLASSES, COLOURS, axis, escaped, ground
+from distill_core.figures.palette import COLOURS, axis, escaped, ground
+from distill_core.figures.samples import Points, samples
 
 if TYPE_CHECKING:
     from distill_core.boundary import Section
     from distill_core.planes import Window
-
-# More points than this are drawn by WebGL.
-MAX_SVG_POINTS = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Samples to show on the plane.
-
-    Parameters
-    ----------
-    uv : ndarray of shape (n, 2)
-        Coordinates.
-    y : ndarray of shape (n,), int
-        Labels counted from 0.
-    opacity : ndarray of shape (n,), optional
-        0 (invisible) to 1; the same everywhere by default.
-    """
-
-    uv: NDArray[np.floating[Any]]
-    y: NDArray[np.int64]
-    opacity: NDArray[np.floating[Any]] | None = None
 
 
 def boundary_figure(
@@ -49,6 +27,7 @@ def boundary_figure(
     pinned: NDArray[np.float32] | None = None,
     pinned_name: str = "pinned student",
     marked: tuple[float, float] | None = None,
+    corners: NDArray[np.float64] | None = None,
     student_levels: bool = False,
     class_names: Sequence[str] = ("class 0", "class 1"),
     axis_titles: tuple[str, str] = ("u (slice units)", "v (slice units)"),
@@ -57,7 +36,7 @@ def boundary_figure(
 
     Each layer is one legend item, and the `uid` of its trace is its name: "field",
     "levels", "disagreement", "class-0", ..., "teachers", "pinned", "twin", "ensemble",
-    "student", "marked".
+    "student", "marked", "corners", and "astray" for samples on another's colour.
 
     Parameters
     ----------
@@ -75,6 +54,8 @@ def boundary_figure(
         What the legend calls the pinned student.
     marked : tuple of float, optional
         A location (u, v) to mark.
+    corners : ndarray of shape (3, 2), optional
+        The samples that the plane goes through, numbered from 1.
     student_levels : bool
         Whether to draw the student's levels .1, .2, ... as thin lines (two classes only).
     class_names, axis_titles : sequence of str
@@ -95,7 +76,7 @@ def boundary_figure(
         traces.append(_shaded(disagreement))
     if points is not None or not binary:
         # Without samples the class markers still say which colour is which class.
-        traces += _samples(points or Points(np.empty((0, 2)), np.empty(0, np.int64)), names)
+        traces += samples(points or Points(np.empty((0, 2)), np.empty(0, np.int64)), names)
     if teachers is not None:
         traces.append(_line("teachers", "each teacher", teachers, width=1))
     if pinned is not None:
@@ -108,6 +89,8 @@ def boundary_figure(
         traces.append(_line("student", "student", student.lines, width=2.6))
     if marked is not None:
         traces.append(_mark(marked))
+    if corners is not None:
+        traces.append(_corners(corners))
     for trace in traces:
         trace.legendrank = _rank(trace.uid)
     figure = go.Figure(traces, _plane_layout(ensemble.window, axis_titles))
@@ -149,30 +132,6 @@ def _shaded(rings: NDArray[np.float32]) -> go.Scatter:
     )
 
 
-def _samples(points: Points, names: Sequence[str]) -> list[go.Scatter | go.Scattergl]:
-    """Return one trace of points per class, told apart by shape and colour."""
-    many = len(points.uv) > MAX_SVG_POINTS
-    kind, size, opacity, rim = (go.Scattergl, 4, 0.6, 0) if many else (go.Scatter, 7, 0.85, 0.8)
-    traces = []
-    for label, name in enumerate(names):
-        mine = np.flatnonzero(points.y == label)
-        # From left to right: the order means nothing, and such numbers compress better.
-        mine = mine[np.argsort(points.uv[mine, 0])]
-        marker = {
-            "symbol": CLASSES[label][0],
-            "color": CLASSES[label][1],
-            "size": size,
-            "opacity": opacity,
-            "line": {"width": rim, "color": COLOURS["rim"][0]},
-        }
-        if points.opacity is not None:
-            marker["opacity"] = points.opacity[mine].astype(np.float32)
-        uv = points.uv[mine].astype(np.float32)
-        place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
-        traces.append(kind(**place, mode="markers", marker=marker, hoverinfo="skip"))
-    return traces
-
-
 def _line(
     uid: str,
     name: str,
@@ -206,6 +165,30 @@ def _mark(place: tuple[float, float]) -> go.Scatter:
             "symbol": "circle-cross-open",
             "size": 17,
             "color": COLOURS["ensemble"][0],
+            "line": {"width": 2, "color": COLOURS["ensemble"][0]},
+        },
+        hoverinfo="skip",
+        showlegend=True,
+    )
+
+
+def _corners(places: NDArray[np.float64]) -> go.Scatter:
+    """Return the samples that a plane goes through as a triangle with numbered corners."""
+    u, v = np.vstack([places, places[:1]]).astype(np.float32).T
+    return go.Scatter(
+        uid="corners",
+        name="the plane’s three samples",
+        x=u,
+        y=v,
+        mode="lines+markers+text",
+        text=["1", "2", "3", ""],
+        textposition="middle center",
+        textfont={"size": 11, "color": COLOURS["ensemble"][0]},
+        line={"width": 1, "dash": "dot", "color": COLOURS["muted"][0]},
+        marker={
+            "symbol": "circle",
+            "size": [18, 18, 18, 0],
+            "color": COLOURS["paper"][0],
             "line": {"width": 2, "color": COLOURS["ensemble"][0]},
         },
         hoverinfo="skip",

@@ -6,6 +6,8 @@ digest. The same spec gives the same bytes in every process. Which job runs wher
 is the engine's business.
 """
 
+from distill_core.jobs.ahead import stops, sweep
+from distill_core.jobs.disagreement import most_disagreement, read_disagreement
 from distill_core.jobs.kept import (
     found,
     on_plane,
@@ -20,7 +22,9 @@ from distill_core.jobs.teachers import (
     ensemble,
     ensemble_part,
     read_growth,
+    rough_section,
     section,
+    teacher_lines,
     trained_ensemble,
 )
 
@@ -30,16 +34,22 @@ __all__ = [
     "ensemble_part",
     "found",
     "history",
+    "most_disagreement",
     "on_plane",
     "packed",
     "picture",
+    "read_disagreement",
     "read_growth",
     "read_lines",
     "read_section",
     "replicates",
+    "rough_section",
     "section",
     "section_arrays",
     "silent",
+    "stops",
     "student",
+    "sweep",
+    "teacher_lines",
     "trained_ensemble",
 ]

@@ -35,7 +35,34 @@ def student(spec: StudentSpec, store: Store, report: Report = silent) -> None:
         on_step=lambda done, total, _: report(done, total),
     )
     proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
-    results = _against(proba, logits["test_logits"], problem.y_test, spec.ensemble.combine)
+    put_student(spec, pair, proba, teachers, logits, store)
+
+
+def put_student(
+    spec: StudentSpec,
+    pair: Stack,
+    proba: NDArray[Any],
+    teachers: Stack,
+    logits: Mapping[str, Tensor],
+    store: Store,
+) -> None:
+    """Put a trained student and its twin, and what they reach on test data.
+
+    Parameters
+    ----------
+    spec : StudentSpec
+        The student.
+    pair : Stack
+        Student and twin.
+    proba : ndarray of shape (2, n_test, n_classes)
+        What they say on test data.
+    teachers, logits
+        From `trained_ensemble`.
+    store : Store
+        Where to.
+    """
+    y_test = load_problem(spec.ensemble.problem).y_test
+    results = _against(proba, logits["test_logits"], y_test, spec.ensemble.combine)
     store.put(
         "student",
         spec.digest,

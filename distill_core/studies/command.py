@@ -5,10 +5,12 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from distill_core import sheets, tables, uploads
 from distill_core.engine import Engine, EngineError
 from distill_core.specs import (
+    DatasetName,
     DatasetSpec,
     EnsembleSpec,
     PlaneSpec,
@@ -42,7 +44,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     kinds = parser.add_subparsers(dest="study", metavar="study", required=True)
     for name, about in _ABOUT.items():
         one = kinds.add_parser(name, help=about, description=about)
-        one.add_argument("--dataset", default="tutorial", help="its name (default: %(default)s)")
+        _add_data(one)
         one.add_argument("--plane", default="class centres", help="kind (default: %(default)s)")
         one.add_argument(
             "--view",
@@ -61,13 +63,70 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
                 help="agreement that may be lost against the widest student (default: %(default)s)",
             )
         one.add_argument("--json", action="store_true", help="print JSON instead of a table")
-        one.add_argument("--csv", type=Path, metavar="FILE", help="write the rows to a file")
+        one.add_argument(
+            "--export", type=Path, metavar="FILE", help="write the rows of the result to a file"
+        )
         one.add_argument("--yes", action="store_true", help="do not ask when it takes long")
         one.set_defaults(run=_run)
 
 
-def spec_of(arguments: argparse.Namespace) -> StudySpec:
-    """Return the study that the arguments ask for.
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    """Add what says which data: a name, or a file with the column that holds the classes."""
+    known = [f"'{name}'" for name in get_args(DatasetName) if name != "upload"]
+    parser.add_argument("--dataset", help=f"one of {', '.join(known)} (default: 'tutorial')")
+    parser.add_argument(
+        "--classes", type=int, metavar="N", help="how many classes blobs or spirals have, 2 to 5"
+    )
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="with --label: your own data, a CSV file to read; "
+        "without --label: the same as --export, and FILE is written",
+    )
+    parser.add_argument(
+        "--label", metavar="COLUMN", help="the column of the CSV file that holds the classes"
+    )
+    parser.add_argument(
+        "--features",
+        nargs="+",
+        metavar="COLUMN",
+        help="the columns of the CSV file to learn from (default: all that hold numbers)",
+    )
+
+
+def dataset_of(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
+    """Return the data that the arguments name; a file is read, kept and its decisions said.
+
+    Raises
+    ------
+    SpecError
+        When the arguments contradict each other or the file cannot be used.
+    """
+    if arguments.label is None:
+        if arguments.features is not None:
+            raise SpecError("--features names columns of your own data: give --label too")
+        return _known_data(arguments)
+    if arguments.csv is None:
+        raise SpecError("--label names a column of your own data: give --csv FILE too")
+    if arguments.dataset is not None or arguments.classes is not None:
+        raise SpecError("Give either --csv and --label or --dataset, not both")
+    sheet = sheets.read_file(arguments.csv)
+    prepared = tables.prepare(sheet, arguments.label, arguments.features)
+    for sentence in prepared.decisions:
+        print(sentence, file=sys.stderr)
+    return uploads.keep(store, prepared)
+
+
+def _known_data(arguments: argparse.Namespace) -> DatasetSpec:
+    if arguments.dataset == "upload":
+        raise SpecError("Your own data has no name: give --csv FILE and --label COLUMN")
+    values = {"name": arguments.dataset or "tutorial", "n_classes": arguments.classes}
+    return DatasetSpec(**values)
+
+
+def spec_of(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
+    """Return the study that the arguments ask for, on this data.
 
     Raises
     ------
@@ -76,7 +135,7 @@ def spec_of(arguments: argparse.Namespace) -> StudySpec:
     """
     plane = PlaneSpec(kind=arguments.plane)
     problem = ProblemSpec(
-        dataset=DatasetSpec(name=arguments.dataset),
+        dataset=dataset,
         plane=plane if _VIEWS[arguments.view] else None,
     )
     ensemble = EnsembleSpec(problem=problem)
@@ -91,7 +150,8 @@ def spec_of(arguments: argparse.Namespace) -> StudySpec:
 
 def _run(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
-    spec, store = spec_of(arguments), Store()
+    store = Store()
+    spec = spec_of(arguments, dataset_of(arguments, store))
     expected = running.seconds(spec, store)
     if expected > running.ASK_ABOVE and not (arguments.yes or _agreed(expected)):
         raise SpecError("Not started. Give --yes to start it without a question")
@@ -111,13 +171,11 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _show(study: Study, arguments: argparse.Namespace, seconds: float) -> None:
-    if arguments.csv is not None:
+    for path in {arguments.export, arguments.csv if arguments.label is None else None} - {None}:
         try:
-            arguments.csv.write_text(study.to_csv(), encoding="utf-8", newline="")
+            path.write_text(study.to_csv(), encoding="utf-8", newline="")
         except OSError as error:
-            raise SpecError(
-                f"The file {arguments.csv} cannot be written: {error.strerror}"
-            ) from error
+            raise SpecError(f"The file {path} cannot be written: {error.strerror}") from error
     print(json.dumps(study.to_json(seconds), indent=2) if arguments.json else text.table(study))
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from distill_core import specs
 from distill_core.specs import Schedule
-from pages.frame import controls
+from pages.frame import bound
 
 
 def setting(*names: str) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def setting(*names: str) -> dict[str, Any]:
     *names : str
         Of "width", "depth", "temperature", "alpha", "epochs".
     """
-    found = {name: _stop_of(*_SETTINGS[name]) for name in names}
+    found = {name: bound.stops(*_SETTINGS[name]) for name in names}
     if "epochs" in found:
         found["schedule"] = Schedule.STUDENT.replace(epochs=found.pop("epochs"))
     return found
@@ -83,15 +83,3 @@ _SETTINGS: dict[str, tuple[str, str, Sequence[Any], str]] = {
     ),
     "epochs": ("Epochs", "epochs", specs.EPOCHS, "How often a student sees all training data."),
 }
-
-
-def _stop_of(label: str, key: str, stops: Sequence[Any], help: str) -> Any:
-    return st.select_slider(
-        label,
-        stops,
-        controls.DEFAULTS[key],
-        format_func=lambda stop: f"{stop:g}",
-        key=key,
-        bind="query-params",
-        help=help,
-    )

@@ -1,110 +1,38 @@
 """Controls: widgets, bound to the URL, to specs. What they say is validated by the core."""
 
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import streamlit as st
 
 from distill_core import specs
-from distill_core.problems import load_plane
 from distill_core.specs import (
-    DatasetSpec,
     EnsembleSpec,
     PictureSpec,
-    PlaneSpec,
     ProblemSpec,
     Schedule,
     SpecError,
     StudentSpec,
 )
+from pages.frame.bound import BY_HAND, DEFAULTS, number, plain, stops, write
+from pages.frame.own_data import NoDataYet
+from pages.frame.problem import problem
 
-SLICE, ALL_FEATURES = "slice", "all features"
-
-DATASETS = {
-    "tutorial": "20 features, 10 of them informative",
-    "moons": "two half moons",
-    "rings": "four rings, the class changes from ring to ring",
-    "spirals": "two arms that wind around each other",
-    "checkerboard": "four by four squares",
-    "breast cancer": "30 features, measured on 569 tumours",
-}
-PLANES = {
-    "class centres": "where the clusters of the classes lie; a good first look",
-    "principal components": "where the data spreads most",
-    "discriminant": "where the classes part best",
-    "two features": "the axes you know; may leave the data",
-    "random": "an honest draw",
-}
+__all__ = [
+    "DEFAULTS",
+    "describe",
+    "ensemble",
+    "pin",
+    "pinned",
+    "plain",
+    "problem",
+    "say",
+    "student",
+    "undo_and_reset",
+]
 
 # Settings that Undo can go back to.
 _MAX_STEPS = 100
-
-# Every bound widget with its default: the page's whole state.
-DEFAULTS: dict[str, Any] = {
-    "data": "tutorial",
-    "view": SLICE,
-    "plane": "class centres",
-    "fx": 0,
-    "fy": 1,
-    "pseed": 0,
-    "teachers": 12,
-    "eseed": 0,
-    "width": 64,
-    "depth": 2,
-    "T": 3.0,
-    "alpha": 0.7,
-    "epochs": Schedule.STUDENT.epochs,
-    "seed": 0,
-}
-
-
-def problem() -> tuple[ProblemSpec, PlaneSpec]:
-    """Ask which data, plane and view; return what the models see and what is shown.
-
-    Raises
-    ------
-    SpecError
-        When the data does not have what the plane needs.
-    """
-    name = _choice(
-        "Dataset",
-        "data",
-        get_args(specs.DatasetName),
-        "What is to be classified. The shapes lie on a plane that is turned and hidden among 18 "
-        "more dimensions of noise; the tutorial's data and breast cancer have no such plane.",
-        DATASETS,
-    )
-    view = st.segmented_control(
-        "View",
-        [SLICE, ALL_FEATURES],
-        default=DEFAULTS["view"],
-        required=True,
-        key="view",
-        bind="query-params",
-        help="**slice**: the models are trained on the two plane coordinates only, so the picture "
-        "is the whole model. **all features**: the models see every feature and the picture "
-        "is the cut through the plane; most points do not lie on it.",
-    )
-    kind = _choice(
-        "Plane",
-        "plane",
-        get_args(specs.PlaneKind),
-        "The 2-D slice of feature space on which everything is drawn.",
-        PLANES,
-    )
-    features = seed = None
-    if kind == "two features":
-        left, right = st.columns(2)
-        features = (
-            _number(left, "Feature across", "fx", 0, 29, "Counted from 0."),
-            _number(right, "Feature up", "fy", 0, 29, "Counted from 0."),
-        )
-    if kind == "random":
-        seed = _number(st, "Plane seed", "pseed", 0, 9999, "Another seed is another random plane.")
-    plane = PlaneSpec(kind=kind, features=features, seed=seed)
-    dataset = DatasetSpec(name=name)
-    load_plane(plane, dataset)  # Says so if the data does not have these features.
-    return ProblemSpec(dataset=dataset, plane=plane if view == SLICE else None), plane
 
 
 def ensemble(problem: ProblemSpec) -> EnsembleSpec:
@@ -119,7 +47,7 @@ def ensemble(problem: ProblemSpec) -> EnsembleSpec:
         help="How many separately trained networks (256-128-64 hidden units each) make up the "
         "ensemble. Their logits are averaged.",
     )
-    seed = _number(
+    seed = number(
         st,
         "Ensemble seed",
         "eseed",
@@ -135,7 +63,7 @@ def student(ensemble: EnsembleSpec) -> StudentSpec:
     """Ask for capacity, temperature, weight and seed; return the student."""
     width, temperature, alpha, more = st.columns([3, 3, 3, 1.4], vertical_alignment="bottom")
     with width:
-        chosen_width = _stops(
+        chosen_width = stops(
             "Student width",
             "width",
             specs.WIDTHS,
@@ -143,7 +71,7 @@ def student(ensemble: EnsembleSpec) -> StudentSpec:
             "tutorial's student.",
         )
     with temperature:
-        chosen_temperature = _stops(
+        chosen_temperature = stops(
             "Temperature T",
             "T",
             specs.TEMPERATURES,
@@ -151,7 +79,7 @@ def student(ensemble: EnsembleSpec) -> StudentSpec:
             "are as sharp as the ensemble is sure, at T = 20 nearly even.",
         )
     with alpha:
-        chosen_alpha = _stops(
+        chosen_alpha = stops(
             "alpha (weight on the ensemble)",
             "alpha",
             specs.ALPHAS,
@@ -159,17 +87,17 @@ def student(ensemble: EnsembleSpec) -> StudentSpec:
             "student its own hard-label twin. Many codebases weigh the labels with alpha instead.",
         )
     with more.popover("More", icon=":material/tune:", width="stretch"):
-        depth = _stops(
+        depth = stops(
             "Student depth", "depth", specs.DEPTHS, "Hidden layers; each is half as wide."
         )
-        epochs = _stops(
+        epochs = stops(
             "Epochs",
             "epochs",
             specs.EPOCHS,
             "How often the student sees all training data. 12 is enough to match the tutorial's "
             "50 slower ones.",
         )
-        seed = _number(
+        seed = number(
             st,
             "Student seed",
             "seed",
@@ -188,6 +116,14 @@ def student(ensemble: EnsembleSpec) -> StudentSpec:
     )
 
 
+def say(error: SpecError) -> None:
+    """Say why nothing can be shown for the present setting, and what to do."""
+    if isinstance(error, NoDataYet):
+        st.info(plain(str(error)), icon=":material/upload_file:")
+    else:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
 def undo_and_reset() -> None:
     """Offer one step back and the way to the beginning."""
     now = {key: st.session_state[key] for key in DEFAULTS if key in st.session_state}
@@ -201,7 +137,7 @@ def undo_and_reset() -> None:
         icon=":material/undo:",
         width="stretch",
         disabled=len(steps) < 2,
-        on_click=lambda: st.session_state.update(steps.pop() and steps[-1]),
+        on_click=lambda: _back_to(steps.pop() and steps[-1]),
         help="Back to the setting before this one.",
     )
     reset.button(
@@ -209,9 +145,25 @@ def undo_and_reset() -> None:
         icon=":material/restart_alt:",
         width="stretch",
         disabled=all(now[key] == DEFAULTS[key] for key in now),
-        on_click=lambda: st.session_state.update({key: DEFAULTS[key] for key in now}),
+        on_click=_reset,
+        args=(now,),
         help="All controls back to where they began.",
     )
+
+
+def _back_to(setting: Mapping[str, Any]) -> None:
+    st.session_state.update(setting)
+    for key in BY_HAND:
+        if key in setting:
+            write(key, setting[key])
+
+
+def _reset(now: Iterable[str]) -> None:
+    """Go back to the defaults, those of controls that are not on the screen included."""
+    for key in DEFAULTS:
+        if key not in now:
+            st.query_params.pop(key, None)
+    _back_to({key: DEFAULTS[key] for key in now})
 
 
 def pin(picture: PictureSpec, pinned: PictureSpec | None) -> None:
@@ -270,41 +222,3 @@ def describe(picture: PictureSpec) -> str:
         f"width {s.width}, depth {s.depth}, T = {s.temperature:g}, alpha = {s.alpha:g}, "
         f"{s.schedule.epochs} epochs, seed {s.seed}"
     )
-
-
-def _choice(
-    label: str, key: str, options: Sequence[str], help: str, explained: dict[str, str]
-) -> Any:
-    # No format_func: the URL then holds the option's own name.
-    return st.selectbox(
-        label,
-        options,
-        index=list(options).index(DEFAULTS[key]),
-        key=key,
-        bind="query-params",
-        help="\n".join([help, "", *(f"- **{name}**: {explained[name]}" for name in options)]),
-    )
-
-
-def _stops(label: str, key: str, stops: Sequence[Any], help: str) -> Any:
-    return st.select_slider(
-        label,
-        stops,
-        DEFAULTS[key],
-        format_func=lambda stop: f"{stop:g}",
-        key=key,
-        bind="query-params",
-        help=help,
-    )
-
-
-def _number(place: Any, label: str, key: str, low: int, high: int, help: str) -> int:
-    number: int = place.number_input(
-        label, low, high, DEFAULTS[key], key=key, bind="query-params", help=help
-    )
-    return number
-
-
-def plain(text: str) -> str:
-    """Return a string so that Markdown shows it letter by letter."""
-    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|$:~" else c for c in text)

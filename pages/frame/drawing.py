@@ -132,5 +132,6 @@ def exports(found: Study) -> None:
     )
     words.caption(
         "The camera above each figure saves it as PNG. This page's address holds the whole "
-        "setting: whoever opens it sees the same, without computing it again."
+        "setting, though never data of your own: whoever opens it sees the same, without "
+        "computing it again."
     )

@@ -7,7 +7,7 @@ from distill_core.intervals import Interval
 from distill_core.probe import probe
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
-from pages.frame import controls, drawing, service
+from pages.frame import classes, controls, drawing, service
 from pages.frame.live import Shown
 
 
@@ -71,7 +71,7 @@ def comparison(shown: Shown, pinned: PictureSpec | None) -> None:
     picture = store.get("picture", pinned.digest)
     if student is None or picture is None:
         return
-    labels = jobs.read_section(picture, window).labels
+    labels = jobs.read_section(picture, window).thinned(shown.whole.proba.shape[-1]).labels
     area = float(metrics.agreement(labels.ravel(), shown.whole.labels.ravel()))
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
     then = _figures(student, area, shown.ensemble)
@@ -128,13 +128,7 @@ def votes(shown: Shown) -> None:
     st.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
     names = datasets.load(student.ensemble.problem.dataset).class_names
     counts = [int((found.teachers.argmax(-1) == label).sum()) for label in range(len(names))]
-    st.markdown(
-        f"Of {len(found.teachers)} teachers, "
-        + " and ".join(
-            f"{n} vote for {controls.plain(c)}" for n, c in zip(counts, names, strict=True)
-        )
-        + "."
-    )
+    st.markdown(classes.votes(counts, names))
     drawing.chart(
         figures.votes_figure(
             found.teachers,
@@ -221,7 +215,8 @@ def _before(digest: str, now: dict[str, float]) -> dict[str, float] | None:
     last, before = st.session_state.get("measures", (None, None))
     if last is None or last[0] != digest:
         before = None if last is None else last[1]
-        st.session_state["measures"] = ((digest, now), before)
+    # Always the latest: a rough look at a plane is followed by a fine one.
+    st.session_state["measures"] = ((digest, now), before)
     return before
 
 

@@ -9,21 +9,20 @@ from numpy.typing import NDArray
 
 from distill_core import boundary, datasets, figures, jobs, metrics
 from distill_core.boundary import Section
+from distill_core.engine import Job
 from distill_core.planes import Window
-from distill_core.problems import load_plane, load_window
+from distill_core.problems import load_window
 from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
-from pages.frame import controls, service, status
+from pages.frame import captions, classes, controls, corners, layers, preview, service, status
 from pages.frame.boundary_view import boundary_view
 
-LAYERS = ["test points", "training points", "student's levels", "each teacher"]
-# More points than this hide the boundary that they are to explain.
-_MAX_POINTS = 400
 # How long one run shows the same picture of a growing ensemble.
 _GROWTH_STEP = 0.7
 # How long the sliders must rest before what a picture can do without is computed: the browser
 # needs the processor to paint first.
 _REST = 0.4
+_SHORT_REST = 0.15
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,21 +64,12 @@ def replicates_of(picture: PictureSpec) -> ReplicatesSpec:
     return ReplicatesSpec(student=picture.student.replace(seed=0))
 
 
-def choose_layers() -> list[str]:
-    """Ask what to draw besides the boundaries."""
-    return st.pills(
-        "Layers",
-        LAYERS,
-        selection_mode="multi",
-        default=LAYERS[:1],
-        key="show",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-
-
-def show(picture: PictureSpec, pinned: PictureSpec | None, layers: list[str]) -> Shown:
+def show(
+    picture: PictureSpec, pinned: PictureSpec | None, chosen: list[str], one: int | None = None
+) -> Shown:
     """Draw a setting. While the ensemble grows, draw what there is and run the page again.
+
+    Of more than two classes `one` is drawn against the rest, or all of them (None).
 
     Raises
     ------
@@ -87,36 +77,42 @@ def show(picture: PictureSpec, pinned: PictureSpec | None, layers: list[str]) ->
         When something that belongs to the picture could not be computed.
     """
     store = service.store()
+    service.engine().visited()
     window = load_window(picture.plane, picture.student.ensemble.problem.dataset)
     ensemble = _grown(picture, window)
-    section = _made("section", jobs.section, picture.section, "Looking at the plane")
-    made = _made("picture", jobs.picture, picture, "Training the student")
+    section, made = _looked(picture)
     student = _made("student", jobs.student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
-    ours, twins = (jobs.read_section(made, window, who) for who in ("", "twin_"))
+    ours, twins = (
+        jobs.read_section(made, window, who).thinned(whole.proba.shape[-1]) for who in ("", "twin_")
+    )
     history = store.get("history", picture.digest)
     place = st.session_state.get("place")
+    names = datasets.load(picture.student.ensemble.problem.dataset).class_names
+    drawn, over, dashed = (classes.seen(section, one) for section in (whole, ours, twins))
     figure = figures.boundary_figure(
-        whole,
-        ours,
-        twin=twins,
-        teachers=_teachers(section) if "each teacher" in layers else None,
-        disagreement=boundary.disagreement(whole, ours),
-        points=_points(picture, layers),
-        pinned=None if pinned is None else _pinned_lines(pinned),
+        drawn,
+        over,
+        twin=dashed,
+        teachers=_teachers(picture) if "each teacher" in chosen and one is None else None,
+        disagreement=boundary.disagreement(drawn, over),
+        points=classes.sorted_out(layers.points(picture, chosen), one),
+        corners=layers.corner_places(picture),
+        pinned=None if pinned is None else _pinned_lines(pinned, window, one),
         pinned_name="" if pinned is None else f"pinned: {controls.describe(pinned)}",
         marked=place,
-        student_levels="student's levels" in layers,
-        class_names=datasets.load(picture.student.ensemble.problem.dataset).class_names,
-        axis_titles=_axis_titles(picture),
+        student_levels="student's levels" in chosen,
+        class_names=classes.names(names, one),
+        axis_titles=layers.axis_titles(picture),
     )
     result = boundary_view(
         figure,
         key="boundary",
         student_digest=picture.digest,
         state="ready",
-        label=_in_words(whole, ours, picture),
-        frames=None if history is None else _frames(history),
+        label=captions.in_words(whole, ours, picture),
+        frames=None if history is None or one is not None else layers.frames(history),
+        preview=None if one is not None else preview.offer(picture, status.visitor()),
     )
     if result.clicked:
         place = (float(result.clicked["u"]), float(result.clicked["v"]))
@@ -134,12 +130,20 @@ def show(picture: PictureSpec, pinned: PictureSpec | None, layers: list[str]) ->
         store.get("replicates", replicates_of(picture).digest),
         place,
     )
-    _say_what_is_hidden(shown)
+    captions.say_what_is_hidden(picture, classes.note(names, one))
+    corners.move(picture, place, layers.MAX_POINTS)
     return shown
 
 
 def complete(shown: Shown) -> None:
     """When the sliders rest: make what the picture can do without, then run the page again."""
+    if not service.store().has("section", shown.picture.section.digest):
+        status.rest(_SHORT_REST)
+        found = status.request("section", jobs.section, shown.picture.section, slot="section")
+        if isinstance(found, Job):
+            status.wait([found], "Looking closely")
+        if not isinstance(found, Job) or found.state == "done":
+            st.rerun()
     wanted: list[tuple[str, Any, Spec, Artifact | None]] = [
         ("history", jobs.history, shown.picture, shown.history),
         ("replicates", jobs.replicates, replicates_of(shown.picture), shown.replicates),
@@ -178,7 +182,9 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
     if snapshots and picture.plane == (spec.problem.plane or PlaneSpec()):
         boundary_view(
             figures.boundary_figure(
-                jobs.read_growth(snapshots, window), axis_titles=_axis_titles(picture)
+                jobs.read_growth(snapshots, window),
+                class_names=datasets.load(spec.problem.dataset).class_names,
+                axis_titles=layers.axis_titles(picture),
             ),
             key="boundary",
             student_digest="",
@@ -199,77 +205,28 @@ def _made(kind: str, function: Any, spec: Spec, words: str) -> Artifact:
     return status.result(found, kind)
 
 
-def _pinned_lines(pinned: PictureSpec) -> NDArray[np.float32]:
+def _pinned_lines(pinned: PictureSpec, window: Window, one: int | None) -> NDArray[np.float32]:
     found = status.request("picture", jobs.picture, pinned, slot="pinned")
     if not isinstance(found, Artifact):
         status.wait([found], "Training the pinned student")
         found = status.result(found, "picture")
-    lines: NDArray[np.float32] = found.arrays["lines"]
-    return lines
+    return classes.seen(jobs.read_section(found, window), one).lines
 
 
-def _teachers(section: Artifact) -> NDArray[np.float32]:
-    return boundary.joined([part for part in jobs.read_lines(section, "member") if len(part)])
-
-
-def _points(picture: PictureSpec, layers: list[str]) -> figures.Points | None:
-    data = datasets.load(picture.student.ensemble.problem.dataset)
-    plane = load_plane(picture.plane, picture.student.ensemble.problem.dataset)
-    parts = {
-        "training points": (data.X_train, data.y_train),
-        "test points": (data.X_test, data.y_test),
-    }
-    chosen = [parts[name] for name in parts if name in layers]
-    if not chosen:
-        return None
-    # The split is random already: the first points are a fair sample.
-    X, y = (np.concatenate([part[i][:_MAX_POINTS] for part in chosen]) for i in (0, 1))
-    return figures.Points(plane.project(X), y)
-
-
-def _frames(history: Artifact) -> list[tuple[str, NDArray[np.float32]]]:
-    lines = jobs.read_lines(history, "frame")
-    return [(f"epoch {i} of {len(lines)}", part) for i, part in enumerate(lines, 1)]
-
-
-def _axis_titles(picture: PictureSpec) -> tuple[str, str]:
-    names = datasets.load(picture.student.ensemble.problem.dataset).feature_names
-    if picture.plane.features is not None:
-        across, up = (names[i] for i in picture.plane.features)
-        return f"{across} (standard deviations)", f"{up} (standard deviations)"
-    return f"{picture.plane.kind}, first axis (slice units)", "second axis (slice units)"
-
-
-def _in_words(whole: Section, ours: Section, picture: PictureSpec) -> str:
-    agree = float(metrics.agreement(ours.labels.ravel(), whole.labels.ravel()))
-    count = len(ours.lines) and 1 + int(np.isnan(ours.lines[:, 0]).sum())
-    pieces = "no boundary" if not count else "one boundary line" if count == 1 else f"{count} lines"
+def _looked(picture: PictureSpec) -> tuple[Artifact, Artifact]:
+    """Return what ensemble and student say; of a plane not seen before, first the rough look."""
+    section = service.store().get("section", picture.section.digest) or status.request(
+        "rough-section", jobs.rough_section, picture.section, slot="section"
+    )
+    made = status.request("picture", jobs.picture, picture, slot="student")
+    # Both at once: there are two workers.
+    status.wait([job for job in (section, made) if isinstance(job, Job)], "Training the student")
     return (
-        f"Decision boundaries on the plane {picture.plane.kind}. Ensemble and student "
-        f"({controls.describe(picture)}) give the same answer on {agree:.1%} of the shown area. "
-        f"The student has {pieces} in the window; the ensemble gives {whole.share[1]:.0%} of the "
-        "area to class 1."
+        status.result(section, "rough-section") if isinstance(section, Job) else section,
+        status.result(made, "picture") if isinstance(made, Job) else made,
     )
 
 
-def _say_what_is_hidden(shown: Shown) -> None:
-    data = datasets.load(shown.picture.student.ensemble.problem.dataset)
-    plane = load_plane(shown.picture.plane, shown.picture.student.ensemble.problem.dataset)
-    notes = [
-        f"The shaded area is where student and ensemble differ. Of each kind of points at most "
-        f"{_MAX_POINTS} are drawn. Click anywhere to ask every model for its answer there."
-    ]
-    if shown.picture.student.ensemble.problem.plane is None:
-        distance = float(np.median(plane.distance(data.X_test)))
-        notes.append(
-            "**The models see all features; this is a cut.** Half of the test points lie more than "
-            f"{distance:.1f} standard deviations off the plane, so the colour under a point is "
-            "often not the models' answer for it."
-        )
-    outside = plane.share_outside(data.X_train)
-    if outside > 0.01:
-        notes.append(
-            f"**This plane leaves the data**: {outside:.0%} of its directions lie outside the span "
-            "of the training data, where no model has ever been asked."
-        )
-    st.caption("  \n".join(notes))
+def _teachers(picture: PictureSpec) -> NDArray[np.float32]:
+    lines = _made("teacher-lines", jobs.teacher_lines, picture.section, "Asking each teacher")
+    return boundary.joined([part for part in jobs.read_lines(lines, "member") if len(part)])

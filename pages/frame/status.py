@@ -1,12 +1,12 @@
 """Wait for a job where the visitor can see it, and never longer than they want."""
 
+import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from distill_core.engine import Job
 from distill_core.specs import Spec
@@ -17,6 +17,7 @@ from pages.frame import service
 _SHOW_AFTER = 0.4
 # How often a run looks whether its visitor wants something else by now.
 _LISTEN_EVERY = 0.03
+_VISITOR = "visitor"
 
 
 def request(kind: str, function: Any, spec: Spec, *, slot: str) -> Artifact | Job:
@@ -104,6 +105,9 @@ def result(job: Job, kind: str) -> Artifact:
 
 
 def visitor() -> str:
-    """Return what tells this visitor's tab from all others."""
-    context = get_script_run_ctx()
-    return context.session_id if context else "no session"
+    """Return what tells this visitor's tab from all others, and what nobody else can guess."""
+    name: str | None = st.session_state.get(_VISITOR)
+    if name is None:
+        name = st.session_state[_VISITOR] = secrets.token_urlsafe(12)
+        service.admit(name)
+    return name

@@ -1,4 +1,5 @@
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -48,6 +49,8 @@ def _server(script, options, environment, log):
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     command += ["--server.port", str(port), "--server.headless", "true"]
     address = f"http://localhost:{port}"
+    # Work ahead would take the cores from what is tested.
+    environment = {"DISTILL_WARM": "0", **(environment or os.environ)}
     with log.open("w") as output:
         process = subprocess.Popen(
             command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -94,6 +97,7 @@ def new_page(browser):
         def open_page(**options):
             options = {"viewport": {"width": 1280, "height": 1000}, **options}
             context = browser.new_context(**options)
+            context.set_default_timeout(90_000)
             contexts.callback(context.close)
             return context.new_page()
 

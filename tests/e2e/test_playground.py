@@ -18,7 +18,13 @@ LINES = """() => Object.fromEntries(
         .filter(t => t.mode === 'lines').map(t => [t.uid, [Array.from(t.x), Array.from(t.y)]]))"""
 PAINTED = """digest => {
     const view = document.querySelector('[data-testid=boundary-view]');
-    return view && view.dataset.state === 'ready' && view.dataset.student !== digest;
+    return view?.dataset.state === 'ready' && !view.dataset.preview
+        && view.dataset.student !== digest;
+}"""
+# The student's new line is there, on the short way or the long one.
+FIRST_PAINTED = """digest => {
+    const view = document.querySelector('[data-testid=boundary-view]');
+    return view.dataset.student !== digest;
 }"""
 
 
@@ -55,7 +61,7 @@ def digest(page):
     return page.get_by_test_id("boundary-view").get_attribute("data-student")
 
 
-def press(page, slider, key, times=1):
+def press(page, slider, key, times=1, painted=PAINTED):
     """Move a slider by keys and wait for the new picture; return the seconds it took."""
     before = digest(page)
     handle = page.get_by_role("slider", name=slider)
@@ -64,7 +70,7 @@ def press(page, slider, key, times=1):
         handle.press(key)
     began = time.monotonic()
     handle.press(key)
-    page.wait_for_function(PAINTED, arg=before, polling="raf", timeout=90_000)
+    page.wait_for_function(painted, arg=before, polling="raf", timeout=90_000)
     return time.monotonic() - began
 
 
@@ -142,16 +148,54 @@ def test_sliders_move_the_student_and_never_the_ensemble(page, ready, store_fold
 def test_slider_to_paint(page, ready):
     ready("/?seed=7")
     rest(page)
-    took = []
-    for _ in range(9):
-        took.append(press(page, TEMPERATURE, "ArrowRight" if len(took) < 4 else "ArrowLeft"))
-        rest(page)
-        page.wait_for_timeout(500)
-    median = statistics.median(took[:4])
-    print(
-        f"slider to painted boundary, keys never trained: median {median:.3f} s; "
-        f"from the store: median {statistics.median(took[5:]):.3f} s"
-    )
+    for slider, painted, what in (
+        (TEMPERATURE, FIRST_PAINTED, "the student's line"),
+        (ALPHA, PAINTED, "the whole picture"),
+    ):
+        for key, where in (("ArrowLeft", "never trained"), ("ArrowRight", "from the store")):
+            took = []
+            for _ in range(3):
+                took.append(press(page, slider, key, painted=painted))
+                rest(page)
+                page.wait_for_timeout(500)
+            print(f"slider to paint, {what}, {where}: median {statistics.median(took):.3f} s")
+
+
+def test_the_line_follows_a_slider_that_is_not_let_go(page, ready):
+    ready("/?data=moons&teachers=2&seed=9")
+    rest(page)
+    view, before, lines = page.get_by_test_id("boundary-view"), digest(page), page.evaluate(LINES)
+    address = page.url
+    place = page.get_by_role("slider", name=WIDTH).locator("xpath=..").bounding_box()
+    x, y = place["x"], place["y"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    shown = []
+    for way in (40, 80):
+        page.mouse.move(x - way, y, steps=3)
+        page.wait_for_function(
+            "d => document.querySelector('[data-testid=boundary-view]').dataset.student !== d",
+            arg=(shown or [before])[-1],
+        )
+        shown.append(digest(page))
+        expect(view).to_have_attribute("data-preview", digest(page))
+    expect(view.locator(".bv-note")).to_contain_text("agreement")
+    expect(view.locator(".bv-preview path")).to_have_count(2)
+    expect(view.locator(".tracestudent").first).to_be_hidden()
+    assert page.url == address, "the page runs when the slider is let go, not before"
+    drawn = view.locator(".bv-preview path").last.get_attribute("d")
+    # Back where it began, nothing is left of it.
+    page.mouse.move(x, y, steps=3)
+    expect(view).not_to_have_attribute("data-preview", re.compile("."))
+    assert digest(page) == before
+    page.mouse.move(x - 80, y, steps=3)
+    expect(view).to_have_attribute("data-preview", shown[-1])
+    assert view.locator(".bv-preview path").last.get_attribute("d") == drawn
+    page.mouse.up()
+    page.wait_for_function(PAINTED, arg=before)
+    assert digest(page) == shown[-1]
+    assert page.evaluate(LINES)["student"] != lines["student"]
+    expect(view.locator(".bv-preview")).to_have_count(0)
 
 
 def test_the_last_of_many_moves_is_shown(page, ready):

@@ -5,7 +5,7 @@
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -63,6 +63,7 @@ def boundary_view(
     state: Literal["training", "ready"],
     label: str,
     frames: Sequence[tuple[str, NDArray[np.float32]]] | None = None,
+    preview: Mapping[str, Any] | None = None,
     height: int = 620,
 ) -> BoundaryView:
     """Draw a figure of `figures.boundary_figure`, keeping zoom, pan and hidden layers.
@@ -82,11 +83,24 @@ def boundary_view(
     frames : sequence of (str, ndarray of shape (m, 2)), optional
         The student's boundary through training with a label each, the last one being the
         boundary in the figure; shows the playback bar.
+    preview : mapping, optional
+        From `preview.offer`: lets the student's line follow a slider that is still moving.
     height : int
         Largest side of the square in pixels; it is smaller where the page is narrow.
     """
     failed = bool(st.session_state.get(key, {}).get("failed"))
-    message = b"" if failed else _message(figure, student_digest, state, label, frames, height)
+    message = b""
+    if not failed:
+        message = encode(
+            figure,
+            frames or (),
+            student=student_digest,
+            state=state,
+            label=label,
+            preview=preview,
+            height=height,
+            dark=dict(DARK),
+        )
     result = _component()(
         key=key,
         data=message,
@@ -99,25 +113,6 @@ def boundary_view(
         plain.update_layout(height=height + 160)
         st.plotly_chart(plain, key=f"{key} plain", theme=None, config={"displaylogo": False})
     return BoundaryView(_place(result.get("clicked")), failed)
-
-
-def _message(
-    figure: Figure,
-    student_digest: str,
-    state: str,
-    label: str,
-    frames: Sequence[tuple[str, NDArray[np.float32]]] | None,
-    height: int,
-) -> bytes:
-    return encode(
-        figure,
-        frames or (),
-        student=student_digest,
-        state=state,
-        label=label,
-        height=height,
-        dark=dict(DARK),
-    )
 
 
 @functools.cache

@@ -15,6 +15,9 @@ _HERE = Path(__file__).resolve().parent
 _FILES = {
     "plotly.min.js": "text/javascript; charset=utf-8",
     "view.js": "text/javascript; charset=utf-8",
+    "decoding.js": "text/javascript; charset=utf-8",
+    "preview.js": "text/javascript; charset=utf-8",
+    "tour.js": "text/javascript; charset=utf-8",
     "view.css": "text/css; charset=utf-8",
 }
 _FOLDER = "boundary-view"
@@ -38,10 +41,10 @@ def version() -> str:
     return digest.hexdigest()[:12]
 
 
-def script_path(base_url_path: str = "") -> str:
-    """Return the path of the view's script on a server with this base path."""
+def script_path(base_url_path: str = "", name: str = "view.js") -> str:
+    """Return the path of a script on a server with this base path."""
     base = f"/{base_url_path.strip('/')}".rstrip("/")
-    return f"{base}/{_FOLDER}/{version()}/view.js"
+    return f"{base}/{_FOLDER}/{version()}/{name}"
 
 
 def _content(name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Figures as few bytes: what the live view reads back in `view.js`; nothing is drawn here.
+"""Figures as few bytes: what the live view reads back in `decoding.js`; nothing is drawn here.
 
 One message is a zlib stream of: the length of a header (4 bytes, little endian), the
 header (JSON), the numbers. In the header an array is `{"at": [start, ...]}`:
@@ -15,7 +15,7 @@ shortens best.
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,47 @@ def encode(
         for label, lines in frames[:-1]
     ]
     shown += [{"label": label} for label, _ in frames[-1:]]
-    content = {**header, "frames": shown, "figure": _packed(figure.to_dict(), body)}
+    figure_parts = _packed(figure.to_dict(), body)
+    return zlib.compress(_joined({**header, "frames": shown, "figure": figure_parts}, body), 6)
+
+
+def encode_arrays(arrays: Mapping[str, NDArray[Any]], **header: Any) -> bytes:
+    """Return arrays by name and a few words as one short message.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        Bytes (uint8) of up to three axes keep their shape; floats arrive flat, rounded to
+        1/65534 of their range.
+    **header
+        Anything else to send that JSON can hold.
+    """
+    body = bytearray()
+    packed = {
+        name: _fields(array.tobytes(), ",".join(map(str, array.shape)), body)
+        if array.dtype == np.uint8
+        else _floats(array.ravel(), body)
+        for name, array in arrays.items()
+    }
+    return zlib.compress(_joined({**header, "arrays": packed}, body), 6)
+
+
+def encode_lines(lines: Mapping[str, NDArray[np.float32]], **header: Any) -> bytes:
+    """Return boundary lines (m, 2) by name, and a few words, as one message.
+
+    Not compressed: inflating in the browser would take longer than sending the difference.
+    """
+    body = bytearray()
+    named = {
+        name: {"x": _floats(line[:, 0], body), "y": _floats(line[:, 1], body)}
+        for name, line in lines.items()
+    }
+    return _joined({**header, "lines": named}, body)
+
+
+def _joined(content: Mapping[str, Any], body: bytearray) -> bytes:
     text = json.dumps(content, separators=(",", ":")).encode()
-    return zlib.compress(len(text).to_bytes(4, "little") + text + body, 6)
+    return len(text).to_bytes(4, "little") + text + body
 
 
 def _packed(value: Any, body: bytearray) -> Any:
@@ -72,7 +110,7 @@ def _packed(value: Any, body: bytearray) -> Any:
     return value
 
 
-def _floats(values: NDArray[np.floating[Any]], body: bytearray) -> dict[str, list[float]]:
+def _floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:
     """Add floats (n,) to the body and return where they are."""
     values = values.astype(np.float64)
     real = ~np.isnan(values)
@@ -86,7 +124,7 @@ def _floats(values: NDArray[np.floating[Any]], body: bytearray) -> dict[str, lis
     return {"at": [start, len(values), float(low), float(step)]}
 
 
-def _fields(content: bytes, shape: str, body: bytearray) -> dict[str, list[int | str]]:
+def _fields(content: bytes, shape: str, body: bytearray) -> dict[str, list[Any]]:
     """Add bytes of any shape to the body and return where they are."""
     array = np.frombuffer(content, np.uint8).reshape([int(n) for n in shape.split(",")])
     start = len(body)

@@ -1,8 +1,10 @@
-// The live view in the browser: decodes what encoding.py wrote, draws it with Plotly.react
-// on one and the same node, plays frames back and reports clicks. Text from outside is
-// only ever set as text.
+// The live view in the browser: draws what encoding.py wrote with Plotly.react on one and
+// the same node, plays frames back and reports clicks. Text from outside is only ever set
+// as text.
 
-const NAN = 65535;
+import { decode } from "./decoding.js";
+import { Preview } from "./preview.js";
+
 const CLICK_PIXELS = 4;
 const DOUBLE_CLICK_MS = 300;
 const PLAYBACK_MS = 3600;
@@ -56,7 +58,7 @@ function loadPlotly() {
   });
 }
 
-function loadStyle() {
+export function loadStyle() {
   return new Promise((resolve) => {
     const link = document.createElement("link");
     link.rel = "stylesheet";
@@ -64,49 +66,6 @@ function loadStyle() {
     link.onload = link.onerror = resolve;
     document.head.append(link);
   });
-}
-
-// --------------------------------------------------------------------------- decoding
-
-async function decode(data) {
-  const inflated = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(inflated).arrayBuffer());
-  const length = new DataView(bytes.buffer).getUint32(0, true);
-  const content = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  return unpacked(content, bytes.subarray(4 + length));
-}
-
-function sameBytes(a, b) {
-  return a?.length === b?.length && a?.every((byte, i) => byte === b[i]);
-}
-
-function unpacked(value, body) {
-  if (Array.isArray(value)) return value.map((item) => unpacked(item, body));
-  if (value === null || typeof value !== "object") return value;
-  if (Array.isArray(value.at)) {
-    return value.at.length === 2 ? fields(...value.at, body) : floats(...value.at, body);
-  }
-  return Object.fromEntries(Object.entries(value).map(([k, item]) => [k, unpacked(item, body)]));
-}
-
-function floats(start, n, low, step, body) {
-  const values = new Float32Array(n);
-  for (let i = 0, whole = 0; i < n; i++) {
-    whole = (whole + body[start + i] + 256 * body[start + n + i]) & 0xffff;
-    values[i] = whole === NAN ? NaN : low + step * whole;
-  }
-  return values;
-}
-
-// Returned the way Plotly takes arrays of any shape, with a buffer in the place of base64.
-function fields(start, shape, body) {
-  const [rows, columns = 1, depth = 1] = shape.split(",").map(Number);
-  const inRow = shape.includes(",");
-  const n = rows * columns * depth;
-  const values = body.slice(start, start + n);
-  const row = inRow ? columns * depth : n;
-  for (let i = 0; i < n; i++) if (i % row >= depth) values[i] += values[i - depth];
-  return inRow ? { dtype: "u1", bdata: values.buffer, shape } : values;
 }
 
 // ------------------------------------------------------------------------------ view
@@ -120,6 +79,7 @@ class View {
     this.legend = element("div", "bv-legend", { role: "group", "aria-label": "Layers of the picture" });
     this.picture.append(this.plot, this.badge);
     this.player = new Player((index) => this.drawFrame(index));
+    this.preview = new Preview(this);
     this.root.append(this.picture, this.player.bar, this.legend);
     parent.append(this.root);
     this.hidden = new Set();
@@ -173,7 +133,9 @@ class View {
     if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
     this.traces = traces;
     this.isFinal = true;
-    const before = this.studentPath();
+    // A line that is in its place already has nothing to fade from.
+    const isThere = this.root.dataset.preview === content.student;
+    const before = isThere ? null : this.studentPath();
     await this.Plotly.react(this.plot, traces, layout, CONFIG);
     this.fadeOut(before);
     this.drawLegend();
@@ -187,6 +149,7 @@ class View {
     this.root.dataset.student = content.student;
     if (content.frames.length) this.root.dataset.frame = content.frames.length - 1;
     else delete this.root.dataset.frame;
+    this.preview.offer(content.preview);
   }
 
   // Colours of a light page become those of a dark one.
@@ -265,6 +228,10 @@ class View {
 
   indexOf(uid) {
     return this.traces.findIndex((trace) => trace.uid === uid);
+  }
+
+  trace(uid) {
+    return this.traces[this.indexOf(uid)];
   }
 
   // ----------------------------------------------------------------------- playback
@@ -390,21 +357,24 @@ class View {
       if (this.root.isConnected) return;
       this.latest++;
       this.player.pause();
+      this.preview.leave();
       this.resizing.disconnect();
       this.Plotly?.purge(this.plot);
     });
   }
 }
 
-class Player {
-  constructor(draw) {
+export class Player {
+  constructor(draw, { what = "training", moment = "Moment in the student's training", pace } = {}) {
     this.draw = draw;
+    this.what = what;
+    this.pace = pace;
     this.labels = [];
     this.button = element("button", "bv-play", { type: "button" });
     this.range = element("input", "bv-range", { type: "range", min: 0, step: 1 });
-    this.range.setAttribute("aria-label", "Moment in the student's training");
+    this.range.setAttribute("aria-label", moment);
     this.output = element("span", "bv-moment", { "aria-hidden": "true" });
-    this.bar = element("div", "bv-player", { role: "group", "aria-label": "Playback of the training" });
+    this.bar = element("div", "bv-player", { role: "group", "aria-label": `Playback of the ${what}` });
     this.bar.append(this.button, this.range, this.output);
     this.bar.hidden = true;
     this.button.addEventListener("click", () => (this.timer ? this.pause() : this.play()));
@@ -438,10 +408,9 @@ class Player {
     this.button.classList.add("bv-playing");
     this.button.setAttribute("aria-label", "Pause");
     const end = this.labels.length - 1;
-    const pause = Math.min(
-      LONGEST_FRAME_MS,
-      Math.max(SHORTEST_FRAME_MS, PLAYBACK_MS / this.labels.length),
-    );
+    const pause =
+      this.pace ??
+      Math.min(LONGEST_FRAME_MS, Math.max(SHORTEST_FRAME_MS, PLAYBACK_MS / this.labels.length));
     const from = this.range.valueAsNumber;
     const step = async (index) => {
       const mine = this.timer;
@@ -460,13 +429,17 @@ class Player {
     clearTimeout(this.timer);
     this.timer = undefined;
     this.button.classList.remove("bv-playing");
-    this.button.setAttribute("aria-label", "Play the training");
+    this.button.setAttribute("aria-label", `Play the ${this.what}`);
   }
 }
 
 // ----------------------------------------------------------------------------- pieces
 
-function element(tag, className = "", attributes = {}, text = "") {
+function sameBytes(a, b) {
+  return a?.length === b?.length && a?.every((byte, i) => byte === b[i]);
+}
+
+export function element(tag, className = "", attributes = {}, text = "") {
   const node = document.createElement(tag);
   if (className) node.className = className;
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
@@ -485,7 +458,7 @@ function plain(name) {
   return name.replace(/&(lt|gt|amp|#37);/g, (entity) => signs[entity]);
 }
 
-function readTheme(root) {
+export function readTheme(root) {
   const style = getComputedStyle(root);
   const [red, green, blue] = style.color.match(/[\d.]+/g).map(Number);
   return {
@@ -523,9 +496,12 @@ function swatch(trace) {
       add("path", { d: `M0 ${y}H26`, stroke: line.color, "stroke-width": line.width });
     }
   } else if (trace.mode === "markers") {
-    const fill = marker.symbol.endsWith("-open") ? "none" : marker.color;
-    const colours = { fill, stroke: marker.line.color };
-    add("path", { d: SHAPES[marker.symbol] ?? SHAPES.circle, ...colours, "stroke-width": 0.8 });
+    // Where every marker has its own look, the first one stands for all.
+    const [symbol, colour] = [marker.symbol, marker.color].map((look) => [look].flat()[0]);
+    const open = symbol.endsWith("-open");
+    const colours = { fill: open ? "none" : colour, stroke: marker.line.color ?? colour };
+    const d = SHAPES[symbol] ?? SHAPES[symbol.replace("-open", "")] ?? SHAPES.circle;
+    add("path", { d, ...colours, "stroke-width": marker.line.color ? 0.8 : 1.6 });
   } else {
     const dash = { dot: "2 3" }[line.dash] ?? (line.dash === "solid" ? "none" : "7 4");
     add("path", {
@@ -538,7 +514,7 @@ function swatch(trace) {
   return svg;
 }
 
-const SHAPES = {
+export const SHAPES = {
   circle: "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0z",
   "circle-cross-open": "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0zM13 0V14M6 7H20",
   "triangle-up": "M13 1.5l6 10.5h-12z",

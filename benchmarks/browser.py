@@ -1,0 +1,188 @@
+"""The app in a real browser: a server of its own, and how long a key press takes to be painted."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+PROJECT = Path(__file__).parents[1]
+PATIENCE = 120.0  # seconds
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+_VIEW = "[data-testid=boundary-view]"
+
+# Before the page's own scripts: what comes in by websocket, when, and how long it is. What
+# comes by HTTP the browser notes itself.
+_LISTEN = """() => {
+    window.received = [];
+    performance.setResourceTimingBufferSize(10000);
+    window.WebSocket = class extends WebSocket {
+        constructor(...some) {
+            super(...some);
+            this.addEventListener('message', ({ data }) => {
+                const bytes = data.byteLength ?? data.size ?? data.length;
+                window.received.push({ at: performance.now(), bytes });
+            });
+        }
+    };
+}"""
+
+# In the browser's own clock, from the event that the key made: to the frame after the one in
+# which the view says that it shows another student, and until all of that student's picture is
+# there and no longer a preview of its line.
+_WATCH = """() => {
+    const note = { student: null, began: null, painted: null, whole: null };
+    const view = () => document.querySelector('[data-testid=boundary-view]');
+    const look = () => {
+        const { state, student, preview } = view()?.dataset ?? {};
+        if (note.began === null || state !== 'ready' || student === note.student) return;
+        const began = note.began;
+        const mark = (name) => requestAnimationFrame(() => {
+            if (note.began === began) note[name] ??= performance.now();
+        });
+        mark('painted');
+        if (preview === undefined) mark('whole');
+    };
+    addEventListener('keydown', (event) => {
+        const { student } = view().dataset;
+        Object.assign(note, { student, began: event.timeStamp, painted: null, whole: null });
+    }, { capture: true });
+    new MutationObserver(look).observe(document.body, {
+        subtree: true, childList: true, attributes: true,
+        attributeFilter: ['data-student', 'data-state', 'data-preview'],
+    });
+    window.paintNote = note;
+}"""
+_TAKEN = """() => {
+    const { began, painted, whole } = window.paintNote;
+    const loaded = performance.getEntriesByType('resource')
+        .map(({ responseEnd, encodedBodySize }) => ({ at: responseEnd, bytes: encodedBodySize }));
+    const parts = [...window.received, ...loaded]
+        .filter(({ at }) => at > began && at < whole).map(({ bytes }) => bytes);
+    return [painted - began, whole - began, parts];
+}"""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One move of a slider.
+
+    Parameters
+    ----------
+    student : str
+        Digest of the picture that was painted.
+    milliseconds : float
+        From the key press until the new student's boundary is painted.
+    whole : float
+        Until the whole picture is there: fields, shaded differences, levels.
+    largest, total : int
+        Bytes that came from the server until then: the largest message, and all.
+    """
+
+    student: str
+    milliseconds: float
+    whole: float
+    largest: int
+    total: int
+
+
+class Playground:
+    """The playground in one tab; made by `playground`."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self._page = page
+        self._address = address
+        page.add_init_script(f"({_LISTEN})()")
+
+    def open(self, path: str) -> None:
+        """Open a path and wait for its picture and all that belongs to it."""
+        self._page.goto(self._address + path)
+        ready = f"() => document.querySelector('{_VIEW}')?.dataset.state === 'ready'"
+        self._page.wait_for_function(ready, timeout=1e3 * PATIENCE)
+        self._page.evaluate(_WATCH)
+        self.rest()
+
+    def press(self, slider: str, key: str) -> Move:
+        """Press a key on a slider, wait for the picture, and return what it took."""
+        self._page.get_by_role("slider", name=slider).focus()
+        self._page.keyboard.press(key)
+        drawn = "() => window.paintNote.whole !== null"
+        self._page.wait_for_function(drawn, polling="raf", timeout=1e3 * PATIENCE)
+        milliseconds, whole, parts = self._page.evaluate(_TAKEN)
+        student = self._page.locator(_VIEW).get_attribute("data-student") or ""
+        return Move(student, milliseconds, whole, max(parts, default=0), sum(parts))
+
+    def rest(self, seconds: float = 0.4) -> None:
+        """Wait until the page has not been at work for a while."""
+        quiet = """seconds => {
+            const app = document.querySelector('[data-testid=stApp]');
+            const rests = app.dataset.testScriptState === 'notRunning';
+            window.restSince = rests ? (window.restSince ?? performance.now()) : null;
+            return rests && performance.now() - window.restSince > 1e3 * seconds;
+        }"""
+        self._page.evaluate("() => { window.restSince = null; }")
+        self._page.wait_for_function(quiet, arg=seconds, polling=20, timeout=1e3 * PATIENCE)
+
+
+@contextlib.contextmanager
+def playground(store: Path) -> Iterator[Playground]:
+    """Start a server on a store folder and Chromium on a page of it; end both afterwards."""
+    with _server(store) as address, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
+        )
+        # Waiting for conditions needs eval, which the server's policy forbids to scripts.
+        page = chromium.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True)
+        yield Playground(page, address)
+        chromium.close()
+
+
+@contextlib.contextmanager
+def _server(store: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [*command, "--server.port", str(port)],
+            cwd=PROJECT,
+            env={**os.environ, "DISTILL_STORE": str(store)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            address = f"http://localhost:{port}"
+            if not _healthy(process, address):
+                log.seek(0)
+                raise RuntimeError(f"The server did not start:\n{log.read().decode()}")
+            yield address
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _healthy(process: "subprocess.Popen[bytes]", address: str) -> bool:
+    """Wait until the server answers; say whether it does."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    return False

@@ -1,0 +1,115 @@
+"""Samples on a plane: by class, faded, hollow where the colour under them is not their own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from distill_core.figures.palette import CLASSES, COLOURS
+
+# More points than this are drawn by WebGL.
+MAX_SVG_POINTS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Samples to show on the plane.
+
+    Parameters
+    ----------
+    uv : ndarray of shape (n, 2)
+        Coordinates.
+    y : ndarray of shape (n,), int
+        Labels counted from 0.
+    opacity : ndarray of shape (n,), optional
+        0 (invisible) to 1; the same everywhere by default.
+    answers : ndarray of shape (n,), int, optional
+        The ensemble's own prediction for each sample, with all its features.
+    own_colour : ndarray of shape (n,), bool, optional
+        Whether that is also what the ensemble answers at the place where the sample is
+        drawn; the others are drawn hollow.
+    distance : ndarray of shape (n,), optional
+        How far each sample lies off the plane.
+    """
+
+    uv: NDArray[np.floating[Any]]
+    y: NDArray[np.int64]
+    opacity: NDArray[np.floating[Any]] | None = None
+    answers: NDArray[np.int64] | None = None
+    own_colour: NDArray[np.bool_] | None = None
+    distance: NDArray[np.floating[Any]] | None = None
+
+
+def samples(points: Points, names: Sequence[str]) -> list[go.Scatter | go.Scattergl]:
+    """Return one trace of points per class, told apart by shape and colour."""
+    many = len(points.uv) > MAX_SVG_POINTS
+    kind, size, opacity, rim = (go.Scattergl, 4, 0.6, 0) if many else (go.Scatter, 7, 0.85, 0.8)
+    own_colour = np.ones(len(points.y), bool) if points.own_colour is None else points.own_colour
+    hover = _hover(points, names)
+    traces = []
+    for label, name in enumerate(names):
+        mine = np.flatnonzero((points.y == label) & own_colour)
+        # From left to right: the order means nothing, and such numbers compress better.
+        mine = mine[np.argsort(points.uv[mine, 0])]
+        marker = {
+            "symbol": CLASSES[label][0],
+            "color": CLASSES[label][1],
+            "size": size,
+            "opacity": opacity,
+            "line": {"width": rim, "color": COLOURS["rim"][0]},
+        }
+        if points.opacity is not None:
+            marker["opacity"] = points.opacity[mine].astype(np.float32)
+        uv = points.uv[mine].astype(np.float32)
+        place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
+        traces.append(kind(**place, mode="markers", marker=marker, **_said(hover, mine)))
+    astray = np.flatnonzero(~own_colour)
+    if points.own_colour is not None:
+        traces.append(_astray(points, astray, size).update(_said(hover, astray)))
+    return traces
+
+
+def _astray(points: Points, mine: NDArray[np.int64], size: int) -> go.Scatter:
+    """Return the samples on a colour that is not their own prediction: hollow markers."""
+    uv, looks = points.uv[mine].astype(np.float32), [CLASSES[label] for label in points.y[mine]]
+    strength = 1.0 if points.opacity is None else points.opacity[mine].astype(np.float32)
+    return go.Scatter(
+        uid="astray",
+        name="hollow: on a colour not its own",
+        x=uv[:, 0],
+        y=uv[:, 1],
+        mode="markers",
+        marker={
+            "symbol": [f"{symbol}-open" for symbol, _, _ in looks] or "circle-open",
+            "color": [colour for _, colour, _ in looks] or CLASSES[0][1],
+            "size": size,
+            "opacity": strength,
+            "line": {"width": 1.8},
+        },
+        showlegend=True,
+    )
+
+
+def _hover(points: Points, names: Sequence[str]) -> NDArray[np.object_] | None:
+    """Return what to say of each sample, if more is known of it than its class."""
+    if points.answers is None or points.own_colour is None or points.distance is None:
+        return None
+    texts = np.empty(len(points.y), dtype=object)
+    for i, (label, answer, own, far) in enumerate(
+        zip(points.y, points.answers, points.own_colour, points.distance, strict=True)
+    ):
+        under = "the colour under it" if own else "not the colour under it"
+        texts[i] = (
+            f"<b>own prediction: {names[answer]}</b>, {under}<br>label: {names[label]}<br>"
+            f"{far:.1f} off the plane"
+        )
+    return texts
+
+
+def _said(hover: NDArray[np.object_] | None, mine: NDArray[np.int64]) -> dict[str, Any]:
+    if hover is None:
+        return {"hoverinfo": "skip"}
+    return {"hovertext": hover[mine].tolist(), "hovertemplate": "%{hovertext}<extra></extra>"}

@@ -1,0 +1,47 @@
+"""The plane on which an ensemble and its student differ most: searched once, then kept."""
+
+import numpy as np
+
+from distill_core import boundary, datasets, faithfulness
+from distill_core.engine.worker import Report
+from distill_core.jobs.kept import found, silent
+from distill_core.jobs.students import student
+from distill_core.jobs.teachers import trained_ensemble
+from distill_core.networks import Stack
+from distill_core.specs import PlaneSpec, SpecError, StudentSpec
+from distill_core.store import Artifact, Store
+
+# How the work is shared out between training what is missing and searching.
+_STEPS = 3
+
+
+def most_disagreement(spec: StudentSpec, store: Store, report: Report = silent) -> None:
+    """Search the plane of most disagreement; put its three training samples.
+
+    Trains ensemble and student first if the store does not have them.
+
+    Raises
+    ------
+    SpecError
+        When the models see a plane only: they cannot be asked off it.
+    """
+    problem = spec.ensemble.problem
+    if problem.plane is not None:
+        raise SpecError(
+            "The plane of most disagreement is searched among models that see all features, "
+            f"got models that see the plane {problem.plane.kind!r} only."
+        )
+    stack, _ = trained_ensemble(spec.ensemble, store, report)
+    report(1, _STEPS)
+    artifact = found(store, "student", spec, student, report)
+    report(2, _STEPS)
+    ours = boundary.member_model(Stack.from_arrays(artifact.arrays))
+    whole = boundary.combined_model(stack, spec.ensemble.combine)
+    plane = faithfulness.most_disagreement(whole, ours, datasets.load(problem.dataset))
+    store.put("disagreement", spec.digest, {"samples": np.array(plane.samples)})
+
+
+def read_disagreement(artifact: Artifact) -> PlaneSpec:
+    """Return the plane that `most_disagreement` put, of the kind "three samples"."""
+    i, j, k = artifact.arrays["samples"].tolist()
+    return PlaneSpec(kind="three samples", samples=(i, j, k))

@@ -1,0 +1,64 @@
+"""What can be trained before anybody asks: every stop of a lesson's sliders."""
+
+from collections.abc import Iterator, Mapping
+
+from distill_core import jobs
+from distill_core.engine import Engine, Job
+from distill_core.specs import (
+    ALPHAS,
+    TEMPERATURES,
+    WIDTHS,
+    EnsembleSpec,
+    PictureSpec,
+    ProblemSpec,
+    SpecError,
+    StudentSpec,
+)
+
+DEFAULT = "first look"
+# By name, the picture that a lesson begins with.
+LESSONS: Mapping[str, PictureSpec] = {
+    DEFAULT: PictureSpec(),
+    "all features": PictureSpec(
+        student=StudentSpec(ensemble=EnsembleSpec(problem=ProblemSpec(plane=None)))
+    ),
+}
+N_STOPS = len(WIDTHS) * len(TEMPERATURES) * len(ALPHAS)
+
+
+def lesson(name: str) -> PictureSpec:
+    """Return the picture that a lesson begins with.
+
+    Raises
+    ------
+    SpecError
+        When there is no lesson of this name.
+    """
+    if name not in LESSONS:
+        known = ", ".join(f"'{lesson}'" for lesson in LESSONS)
+        raise SpecError(f"A lesson should be one of {known}; got '{name[:80]}'.")
+    return LESSONS[name]
+
+
+def sweeps(picture: PictureSpec) -> list[PictureSpec]:
+    """Return the picture at every stop of the width, the nearest first, for `jobs.sweep`."""
+    own = picture.student.width
+    place = {width: i for i, width in enumerate(sorted({*WIDTHS, own}))}
+    widths = sorted(WIDTHS, key=lambda width: abs(place[width] - place[own]))
+    return [picture.replace(student=picture.student.replace(width=width)) for width in widths]
+
+
+def train_ahead(engine: Engine, picture: PictureSpec) -> Iterator[list[Job]]:
+    """Have every stop of widths, T and alpha trained while no visitor is there.
+
+    Yields
+    ------
+    list of Job
+        Stage by stage what has been requested: the teachers, the ensemble on the plane, a
+        sweep per width. The next stage is requested when the caller goes on, so it waits for
+        these first; a finished or failed job of the stage before changes nothing.
+    """
+    parts = picture.student.ensemble.parts
+    yield [engine.request(None, jobs.ensemble_part, part, kind="ensemble-part") for part in parts]
+    yield [engine.request(None, jobs.section, picture.section, kind="section")]
+    yield [engine.request(None, jobs.sweep, one, kind="sweep") for one in sweeps(picture)]

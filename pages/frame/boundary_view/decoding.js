@@ -1,0 +1,45 @@
+// Reads in the browser what encoding.py wrote.
+
+const NAN = 65535;
+
+export async function decode(data) {
+  const inflated = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return read(await new Response(inflated).arrayBuffer());
+}
+
+// Reads a message that is not compressed.
+export function read(buffer) {
+  const bytes = new Uint8Array(buffer);
+  const length = new DataView(buffer).getUint32(0, true);
+  const content = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+  return unpacked(content, bytes.subarray(4 + length));
+}
+
+function unpacked(value, body) {
+  if (Array.isArray(value)) return value.map((item) => unpacked(item, body));
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value.at)) {
+    return value.at.length === 2 ? fields(...value.at, body) : floats(...value.at, body);
+  }
+  return Object.fromEntries(Object.entries(value).map(([k, item]) => [k, unpacked(item, body)]));
+}
+
+function floats(start, n, low, step, body) {
+  const values = new Float32Array(n);
+  for (let i = 0, whole = 0; i < n; i++) {
+    whole = (whole + body[start + i] + 256 * body[start + n + i]) & 0xffff;
+    values[i] = whole === NAN ? NaN : low + step * whole;
+  }
+  return values;
+}
+
+// Returned the way Plotly takes arrays of any shape, with a buffer in the place of base64.
+function fields(start, shape, body) {
+  const [rows, columns = 1, depth = 1] = shape.split(",").map(Number);
+  const inRow = shape.includes(",");
+  const n = rows * columns * depth;
+  const values = body.slice(start, start + n);
+  const row = inRow ? columns * depth : n;
+  for (let i = 0; i < n; i++) if (i % row >= depth) values[i] += values[i - depth];
+  return inRow ? { dtype: "u1", bdata: values.buffer, shape } : values;
+}

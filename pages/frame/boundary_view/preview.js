@@ -1,0 +1,143 @@
+// The student while the hand still moves a slider: its line is asked for at every stop that
+// the slider passes and drawn over the picture, without waiting for the page to run again.
+// The page follows when the slider rests; without this module it would be only slower.
+
+import { read } from "./decoding.js";
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+const LINES = ["twin", "student"];
+
+export class Preview {
+  constructor(view) {
+    this.view = view;
+    this.svg = document.createElementNS(NAMESPACE, "svg");
+    this.svg.classList.add("bv-preview");
+    this.note = document.createElement("div");
+    this.note.className = "bv-note";
+    this.note.setAttribute("aria-hidden", "true");
+    this.observer = new MutationObserver((changes) => this.look(changes));
+  }
+
+  // Takes what the page has just drawn: the setting, and which sliders change what in it.
+  offer(setting) {
+    this.setting = setting;
+    this.observer.disconnect();
+    if (!setting) return this.end();
+    // Streamlit reports a slider when it is let go; for those who cannot see it, the slider
+    // itself says at every moment where it stands.
+    const options = { attributes: true, attributeFilter: ["aria-valuetext"], subtree: true };
+    this.observer.observe(document.body, options);
+    const wanted = this.wanted();
+    if (JSON.stringify(wanted) === JSON.stringify(setting.picture)) this.end();
+    else this.ask(wanted);
+  }
+
+  leave() {
+    this.observer.disconnect();
+    this.asking?.abort();
+  }
+
+  look(changes) {
+    const moved = changes.some(({ target }) => target.ariaLabel in this.setting.sliders);
+    if (!moved || !this.view.root.isConnected) return;
+    const wanted = this.wanted();
+    if (JSON.stringify(wanted) === JSON.stringify(this.setting.picture)) this.end();
+    else this.ask(wanted);
+  }
+
+  // The setting at which the sliders stand now.
+  wanted() {
+    const picture = structuredClone(this.setting.picture);
+    for (const [label, way] of Object.entries(this.setting.sliders)) {
+      const slider = document.querySelector(`input[type=range][aria-label="${CSS.escape(label)}"]`);
+      const value = Number.parseFloat(slider?.ariaValueText);
+      if (Number.isNaN(value)) continue;
+      const inner = way.slice(0, -1).reduce((part, key) => part[key], picture);
+      inner[way.at(-1)] = value;
+    }
+    return picture;
+  }
+
+  async ask(wanted) {
+    const text = JSON.stringify(wanted);
+    if (text === this.asked) return;
+    this.asked = text;
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    const query = new URLSearchParams({ visitor: this.setting.visitor, picture: text });
+    const url = new URL(`../student?${query}`, import.meta.url);
+    const content = await answer(url, asking.signal);
+    if (this.asking !== asking) return;
+    // Without an answer the page will draw, or say why it cannot.
+    if (content) this.draw(content);
+    else this.asked = undefined;
+  }
+
+  draw(content) {
+    const { view } = this;
+    const [left, top, width, height, ...range] = view.planePlace();
+    Object.assign(this.svg.style, {
+      left: `${left}px`,
+      top: `${top}px`,
+      width: `${width}px`,
+      height: `${height}px`,
+    });
+    const lines = LINES.filter((uid) => view.indexOf(uid) >= 0 && !view.hidden.has(uid));
+    const place = { width, height, range };
+    this.svg.replaceChildren(...lines.map((uid) => path(content.lines[uid], view.trace(uid), place)));
+    this.note.textContent = content.note;
+    view.plot.append(this.svg, this.note);
+    view.root.classList.add("bv-moving");
+    view.root.dataset.preview = content.student;
+    requestAnimationFrame(() => {
+      if (view.root.dataset.preview === content.student) view.root.dataset.student = content.student;
+    });
+  }
+
+  end() {
+    this.asking?.abort();
+    this.asking = this.asked = undefined;
+    const { root, content } = this.view;
+    if (!root.dataset.preview) return;
+    this.svg.remove();
+    this.note.remove();
+    root.classList.remove("bv-moving");
+    delete root.dataset.preview;
+    root.dataset.student = content.student;
+  }
+}
+
+// By XMLHttpRequest: the steps of `fetch` would each wait behind what the page draws meanwhile.
+function answer(url, signal) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.responseType = "arraybuffer";
+    request.open("GET", url);
+    request.onload = () => resolve(request.status === 200 ? read(request.response) : undefined);
+    request.onerror = request.onabort = () => resolve(undefined);
+    signal.addEventListener("abort", () => request.abort());
+    request.send();
+  });
+}
+
+function path({ x, y }, { line }, { width, height, range: [left, right, bottom, top] }) {
+  const across = width / (right - left);
+  const up = height / (top - bottom);
+  let d = "";
+  let pen = "M";
+  for (let i = 0; i < x.length; i++) {
+    if (Number.isNaN(x[i])) {
+      pen = "M";
+    } else {
+      d += `${pen}${((x[i] - left) * across).toFixed(1)} ${((top - y[i]) * up).toFixed(1)}`;
+      pen = "L";
+    }
+  }
+  const node = document.createElementNS(NAMESPACE, "path");
+  const dash = line.dash && line.dash !== "solid" ? line.dash.replaceAll("px", "") : "none";
+  const look = { d, fill: "none", stroke: line.color, "stroke-width": line.width };
+  for (const [name, value] of Object.entries({ ...look, "stroke-dasharray": dash })) {
+    node.setAttribute(name, value);
+  }
+  return node;
+}

@@ -1,0 +1,264 @@
+// A tour in the browser: plays planes back on a canvas, step by step, and reports the one to
+// keep. Text from outside is only ever drawn or set as text.
+
+import { decode } from "./decoding.js";
+import { element, loadStyle, Player, readTheme, SHAPES } from "./view.js";
+
+// Faster than the eye follows single pictures, slow enough to follow the points.
+const PACE_MS = 36;
+const LARGEST = 560;
+const POINT_SCALE = 0.78;
+const AXES_RADIUS = 44;
+const NAMED_AXES = 3;
+const SHORTEST_NAMED = 0.45;
+
+const tours = new WeakMap();
+
+// Called by Streamlit for every update and every change of theme, always with the same
+// parentElement.
+export default function ({ data, parentElement, setTriggerValue }) {
+  if (!tours.has(parentElement)) tours.set(parentElement, new Tour(parentElement));
+  const tour = tours.get(parentElement);
+  tour.keep = (index) => setTriggerValue("kept", index);
+  tour.show(data);
+  return () => tour.leave();
+}
+
+class Tour {
+  constructor(parent) {
+    this.root = element("div", "boundary-view tour-view", { role: "figure", "data-testid": "tour-view" });
+    this.canvas = element("canvas", "tv-canvas");
+    this.player = new Player((index) => this.drawStep(index), {
+      what: "tour",
+      moment: "Place on the tour",
+      pace: PACE_MS,
+    });
+    const button = element("button", "tv-keep", { type: "button" }, "Keep this plane");
+    button.addEventListener("click", () => {
+      this.player.pause();
+      this.keep(this.index);
+    });
+    this.said = element("p", "tv-said");
+    this.legend = element("div", "bv-legend", { role: "group", "aria-label": "What is drawn" });
+    this.player.bar.append(button);
+    this.root.append(this.canvas, this.player.bar, this.said, this.legend);
+    parent.append(this.root);
+    this.resizing = new ResizeObserver(() => this.refit());
+    this.resizing.observe(this.root);
+  }
+
+  async show(data) {
+    const look = JSON.stringify(readTheme(this.root));
+    const same = this.data?.length === data.length && data.every((byte, i) => byte === this.data[i]);
+    if (look === this.look && same) return;
+    Object.assign(this, { look, data });
+    const [content] = await Promise.all([decode(data), loadStyle()]);
+    if (data !== this.data) return;
+    this.player.pause();
+    this.content = content;
+    this.theme = readTheme(this.root);
+    this.index = same ? this.index : 0;
+    this.prepare();
+    this.root.setAttribute("aria-label", content.label);
+    this.player.offer(content.steps.map((step) => step.label));
+    this.player.go(this.index);
+    this.root.dataset.tour = content.digest;
+  }
+
+  // Everything that is the same in all steps.
+  prepare() {
+    const { arrays, resolution, colours } = this.content;
+    const page = this.theme.dark ? 1 : 0;
+    this.colour = (name) => colours[name][page];
+    this.classes = colours.classes.map(({ name, symbol, colours }) => ({
+      name,
+      shape: new Path2D(SHAPES[symbol] ?? SHAPES.circle),
+      colour: colours[page],
+    }));
+    this.values = new Uint8Array(arrays.ground.bdata);
+    this.table = new Uint8Array(arrays[page ? "dark" : "light"].bdata);
+    this.ground = new OffscreenCanvas(resolution, resolution);
+    this.image = new ImageData(resolution, resolution);
+    // The longest shadow of all steps fills the circle.
+    this.longest = Math.max(...arrays.axes_u.map((a, i) => Math.hypot(a, arrays.axes_v[i])));
+    this.drawLegend();
+    this.refit();
+  }
+
+  refit() {
+    if (!this.content) return;
+    const side = Math.max(160, Math.min(this.root.clientWidth - 2, LARGEST));
+    if (side === this.side && this.ratio === devicePixelRatio) return this.drawStep(this.index);
+    this.side = side;
+    this.ratio = devicePixelRatio;
+    this.canvas.width = this.canvas.height = Math.round(side * this.ratio);
+    this.canvas.style.width = this.canvas.style.height = `${side}px`;
+    this.drawStep(this.index);
+  }
+
+  drawStep(index) {
+    this.index = index;
+    const context = this.canvas.getContext("2d");
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    context.clearRect(0, 0, this.side, this.side);
+    this.drawGround(context, index);
+    this.drawLine(context, index, "ensemble", 3.4);
+    this.drawPoints(context, index);
+    this.drawLine(context, index, "student", 2.2);
+    this.drawAxes(context, index);
+    context.strokeStyle = this.colour("frame");
+    context.lineWidth = 1;
+    context.strokeRect(0.5, 0.5, this.side - 1, this.side - 1);
+    this.said.textContent = this.content.steps[index].said;
+    this.root.dataset.step = index;
+  }
+
+  // The values stand for the corners of the picture too, so half a cell lies outside.
+  drawGround(context, index) {
+    const { resolution } = this.content;
+    const pixels = this.image.data;
+    const from = index * resolution * resolution;
+    for (let row = 0, at = 0; row < resolution; row++) {
+      const line = from + (resolution - 1 - row) * resolution;
+      for (let column = 0; column < resolution; column++, at += 4) {
+        const value = 3 * this.values[line + column];
+        for (let i = 0; i < 3; i++) pixels[at + i] = this.table[value + i];
+        pixels[at + 3] = 255;
+      }
+    }
+    this.ground.getContext("2d").putImageData(this.image, 0, 0);
+    const cell = this.side / (resolution - 1);
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.ground, -cell / 2, -cell / 2, this.side + cell, this.side + cell);
+  }
+
+  x(u) {
+    return ((u / this.content.half + 1) / 2) * this.side;
+  }
+
+  y(v) {
+    return ((1 - v / this.content.half) / 2) * this.side;
+  }
+
+  drawLine(context, index, name, width) {
+    const { arrays, cuts } = this.content;
+    const [xs, ys] = [arrays[`${name}_x`], arrays[`${name}_y`]];
+    context.beginPath();
+    let isNew = true;
+    for (let i = cuts[name][index]; i < cuts[name][index + 1]; i++) {
+      if (Number.isNaN(xs[i])) isNew = true;
+      else if (isNew) {
+        context.moveTo(this.x(xs[i]), this.y(ys[i]));
+        isNew = false;
+      } else context.lineTo(this.x(xs[i]), this.y(ys[i]));
+    }
+    context.lineWidth = width;
+    context.lineJoin = "round";
+    context.strokeStyle = this.colour(name);
+    context.stroke();
+  }
+
+  // What belongs to one point lies together, step by step.
+  drawPoints(context, index) {
+    const { arrays, steps } = this.content;
+    const n = steps.length;
+    const [opacity, own, y] = ["opacity", "own", "classes"].map((name) => new Uint8Array(arrays[name].bdata ?? arrays[name]));
+    for (let point = 0; point < y.length; point++) {
+      const at = point * n + index;
+      const { shape, colour } = this.classes[y[point]];
+      context.save();
+      context.globalAlpha = opacity[at] / 255;
+      context.translate(this.x(arrays.u[at]), this.y(arrays.v[at]));
+      context.scale(POINT_SCALE, POINT_SCALE);
+      context.translate(-13, -7);
+      if (own[at]) {
+        context.fillStyle = colour;
+        context.fill(shape);
+      } else {
+        context.strokeStyle = colour;
+        context.lineWidth = 2;
+        context.stroke(shape);
+      }
+      context.restore();
+    }
+  }
+
+  // The shadows of the features: where each of them points on this plane.
+  drawAxes(context, index) {
+    const { arrays, axes, steps } = this.content;
+    const n = steps.length;
+    const centre = AXES_RADIUS + 14;
+    const middle = this.side - centre;
+    context.save();
+    context.globalAlpha = 0.82;
+    context.fillStyle = this.theme.background;
+    context.beginPath();
+    context.arc(centre, middle, AXES_RADIUS, 0, 2 * Math.PI);
+    context.fill();
+    context.globalAlpha = 1;
+    context.strokeStyle = context.fillStyle = this.colour("muted");
+    context.lineWidth = 1;
+    context.stroke();
+    const shadows = axes.map((name, i) => {
+      const a = arrays.axes_u[i * n + index] / this.longest;
+      const b = arrays.axes_v[i * n + index] / this.longest;
+      return { name, a, b, length: Math.hypot(a, b) };
+    });
+    context.font = `11px ${this.theme.font}`;
+    context.textBaseline = "middle";
+    shadows.sort((one, other) => other.length - one.length);
+    shadows.forEach(({ name, a, b, length }, rank) => {
+      const [x, y] = [centre + AXES_RADIUS * a, middle - AXES_RADIUS * b];
+      context.beginPath();
+      context.moveTo(centre, middle);
+      context.lineTo(x, y);
+      context.stroke();
+      if (rank >= NAMED_AXES || length < SHORTEST_NAMED) return;
+      const above = b < 0 ? 8 : -8;
+      context.textAlign = "center";
+      context.fillText(name, Math.max(x, 6 + context.measureText(name).width / 2), y + (Math.abs(b) > 0.3 ? -above : 0) + (Math.abs(b) > 0.3 ? 0 : above));
+    });
+    context.restore();
+  }
+
+  drawLegend() {
+    const item = (name, draw) => {
+      const swatch = element("canvas", "bv-swatch", { width: 52, height: 28 });
+      const context = swatch.getContext("2d");
+      context.scale(2, 2);
+      draw(context);
+      const part = element("span", "tv-item");
+      part.append(swatch, element("span", "", {}, name));
+      return part;
+    };
+    const line = (name, width) => (context) => {
+      context.strokeStyle = this.colour(name);
+      context.lineWidth = width;
+      context.strokeRect(0, 7, 26, 0);
+    };
+    const [first] = this.classes;
+    this.legend.replaceChildren(
+      item("ensemble", line("ensemble", 3.4)),
+      item("student", line("student", 2.2)),
+      ...this.classes.map(({ name, shape, colour }) =>
+        item(name, (context) => {
+          context.fillStyle = colour;
+          context.fill(shape);
+        }),
+      ),
+      item("hollow: on a colour not its own", (context) => {
+        context.strokeStyle = first.colour;
+        context.lineWidth = 1.6;
+        context.stroke(first.shape);
+      }),
+    );
+  }
+
+  leave() {
+    setTimeout(() => {
+      if (this.root.isConnected) return;
+      this.player.pause();
+      this.resizing.disconnect();
+    });
+  }
+}

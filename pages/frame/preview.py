@@ -1,0 +1,84 @@
+"""The student while a slider still moves: its lines on a short way, past the page's script."""
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from distill_core import jobs
+from distill_core.specs import PictureSpec
+from distill_core.store import Artifact
+from pages.frame import service
+from pages.frame.boundary_view.encoding import encode_lines
+
+# Which slider, by its label, changes what in a picture.
+_SLIDERS = {
+    "Student width": ("student", "width"),
+    "Student depth": ("student", "depth"),
+    "Temperature T": ("student", "temperature"),
+    "alpha (weight on the ensemble)": ("student", "alpha"),
+    "Epochs": ("student", "schedule", "epochs"),
+}
+# A setting in JSON is far shorter; nobody else has anything to say here.
+_MAX_LENGTH = 4000
+# Seconds; a student that takes longer is left to the page, which shows how far it is.
+_PATIENCE = 5.0
+
+
+def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:
+    """Return what the live view must know to ask for the students of other settings."""
+    return {
+        "visitor": visitor,
+        "picture": picture.model_dump(mode="json"),
+        "sliders": _SLIDERS,
+    }
+
+
+def preview_route() -> Route:
+    """Return the route under which the live view asks, beside its own files."""
+    return Route("/{base:path}boundary-view/student", _answer, methods=["GET"])
+
+
+# Not a coroutine: it waits for a worker, in a thread of its own.
+def _answer(request: Request) -> Response:
+    visitor, text = (request.query_params.get(name, "") for name in ("visitor", "picture"))
+    if not service.knows(visitor):
+        return PlainTextResponse("The visitor is not known; open the page first.", 403)
+    if len(text) > _MAX_LENGTH:
+        return PlainTextResponse(
+            f"A setting has at most {_MAX_LENGTH:,} characters, got {len(text):,}.", 413
+        )
+    try:
+        picture = PictureSpec(**json.loads(text))
+        artifact = _made(picture, visitor)
+    except (ValueError, TypeError, RecursionError) as error:
+        return PlainTextResponse(f"This is not a setting. {error}", 422)
+    if artifact is None:
+        return PlainTextResponse("Not yet: the page shows how far it is.", 404)
+    body = encode_lines(
+        {"student": artifact.arrays["lines"], "twin": artifact.arrays["twin_lines"]},
+        student=picture.digest,
+        note=f"agreement {artifact.meta['student']['agreement']:.1%}",
+    )
+    return Response(body, media_type="application/octet-stream", headers=_NOT_KEPT)
+
+
+# The store answers as fast as a browser's cache, and knows what has been deleted.
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+def _made(picture: PictureSpec, visitor: str) -> Artifact | None:
+    """Return a picture from the store or a worker; None if its ensemble is still missing."""
+    store, engine = service.store(), service.engine()
+    engine.visited()
+    found = store.get("picture", picture.digest)
+    if found is not None or not store.has("ensemble", picture.student.ensemble.digest):
+        return found
+    for slot in ("history", "replicates"):
+        # What the setting before can do without must not keep the new one waiting.
+        engine.release(visitor, slot)
+    job = engine.request(visitor, jobs.picture, picture, kind="picture", slot="student")
+    job.wait(_PATIENCE)
+    return store.get("picture", picture.digest)

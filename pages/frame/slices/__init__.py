@@ -1,0 +1,1 @@
+"""What the page of slices consists of: the meter, planes side by side, the tour."""

@@ -1,0 +1,184 @@
+"""One plane: the answer in a sentence, the meter, and the picture with its warning."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from distill_core import boundary, datasets, figures, jobs
+from distill_core.faithfulness import TRUSTED_SHARE, Meter
+from distill_core.jobs import slices
+from distill_core.problems import load_plane, load_window
+from distill_core.specs import PictureSpec
+from distill_core.store import Artifact
+from pages.frame import drawing
+from pages.frame.boundary_view import boundary_view
+from pages.frame.slices import names
+from pages.frame.slices.making import made
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """A plane that was looked at.
+
+    Parameters
+    ----------
+    picture : PictureSpec
+        The student and the plane.
+    seen : Artifact
+        What `jobs.slices.look` has put.
+    meter : Meter
+        Of ensemble and student.
+    called : str
+        The plane in words.
+    """
+
+    picture: PictureSpec
+    seen: Artifact
+    meter: Meter
+    called: str
+
+    @property
+    def is_free(self) -> bool:
+        """Whether the models see all features, so that the picture is only a cut."""
+        return self.picture.student.ensemble.problem.plane is None
+
+    @property
+    def one_colour(self) -> float:
+        """Share of points that the best single colour everywhere would be right for."""
+        answers = self.seen.arrays["answers"][0]
+        return float(np.bincount(answers).max() / len(answers))
+
+
+def read(picture: PictureSpec, seen: Artifact, near: float, called: str = "") -> Look:
+    """Return a look at a plane, of ensemble and student only."""
+    meter = slices.read_meter(picture, seen, near)
+    of_two = replace(meter, own_colour=meter.own_colour[:2])
+    return Look(picture, seen, of_two, called or names.shown(picture.plane))
+
+
+def answer(look: Look) -> None:
+    """Answer the page's question in sentences made from the numbers."""
+    meter, n = look.meter, len(look.meter.distance)
+    with st.container(border=True):
+        if not look.is_free:
+            st.markdown(
+                f"**Yes, by construction.** In the slice view the picture is the model: it was "
+                f"trained on these two coordinates, so all {n} points lie on their own colour. "
+                "The meter has something to measure when the models see more than the picture "
+                "shows: choose **all features** in the sidebar."
+            )
+            return
+        count, others = meter.own_colour.sum(1)
+        st.markdown(
+            f"**{_verdict(look)}** Of {n} test points shown, **{count} ({count / n:.0%})** lie on "
+            f"a colour that is the ensemble’s own prediction for them, {others} "
+            f"({others / n:.0%}) on the student’s. One colour everywhere would reach "
+            f"{look.one_colour:.0%}. Half of the points lie more than "
+            f"{np.median(meter.distance):.1f} standard deviations off the plane."
+            + f" **The plane leaves the data**: {meter.outside:.0%} of its directions lie where "
+            "no training point is." * (meter.outside > 0.01)
+        )
+
+
+def figures_of(look: Look, near: float) -> None:
+    """Show the meter's figures in a row."""
+    meter, n = look.meter, len(look.meter.distance)
+    near_shares = ["none" if np.isnan(s) else f"{s:.0%}" for s in meter.near_shares]
+    drawing.metrics(
+        {
+            "Own colour, ensemble": (
+                f"{meter.shares[0]:.1%}",
+                f"{meter.own_colour[0].sum()} of {n} points",
+            ),
+            "Own colour, student": (
+                f"{meter.shares[1]:.1%}",
+                f"{meter.own_colour[1].sum()} of {n} points",
+            ),
+            "Near the plane": (f"{meter.n_near} points", f"{near_shares[0]} own colour"),
+            "Outside the data": (f"{meter.outside:.0%}", "of its directions"),
+        }
+    )
+    st.caption(
+        f"Near: within h = {meter.h:.2f} standard deviations, which holds {near:.0%} of the "
+        "training data. "
+        + (
+            "Own colour: the model’s answer at the place where a point is drawn is its answer for "
+            "the point itself, with all its features."
+            if look.is_free
+            else "In the slice view the models never see what is off the plane, so the distance "
+            "changes no colour; these shares are 100% whatever the data."
+        )
+    )
+
+
+def picture(look: Look) -> None:
+    """Draw the plane with its points; a picture that cannot be trusted says so above it."""
+    _warn(look)
+    spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
+    section, made_picture = made(
+        [("section", jobs.section, spec.section), ("picture", jobs.picture, spec)],
+        "Looking at the plane",
+        "slice",
+    )
+    window, data = load_window(spec.plane, dataset), datasets.load(dataset)
+    whole, ours = (jobs.read_section(part, window) for part in (section, made_picture))
+    n, meter = len(look.meter.distance), look.meter
+    points = figures.Points(
+        load_plane(spec.plane, dataset).project(data.X_test[:n]),
+        data.y_test[:n],
+        opacity=meter.opacity if look.is_free else None,
+        answers=look.seen.arrays["answers"][0],
+        own_colour=meter.own_colour[0],
+        distance=meter.distance,
+    )
+    figure = figures.boundary_figure(
+        whole,
+        ours,
+        disagreement=boundary.disagreement(whole, ours),
+        points=points,
+        class_names=data.class_names,
+    )
+    boundary_view(
+        figure,
+        key="slice",
+        student_digest=spec.digest,
+        state="ready",
+        label=f"The plane {look.called}. {meter.shares[0]:.0%} of {n} points lie on "
+        "a colour that is the ensemble's own prediction for them; the others are hollow.",
+        height=560,
+    )
+    if look.is_free:
+        st.caption(
+            "A filled point lies on the colour of the ensemble’s own prediction for it, a hollow "
+            "one does not. Points fade with their distance off the plane: half as strong at h. "
+            "Hover a point for its own prediction and its distance."
+        )
+
+
+def _verdict(look: Look) -> str:
+    share = float(look.meter.shares[0])
+    if look.meter.trusted:
+        return "Yes, for nearly all points."
+    if share <= look.one_colour:
+        return "No: not better than a single colour."
+    return "Only in part." if share >= 0.75 else "No, not point by point."
+
+
+def _warn(look: Look) -> None:
+    if look.meter.trusted or not look.is_free:
+        return
+    worst = float(look.meter.shares.min())
+    reasons = []
+    if worst < TRUSTED_SHARE:
+        reasons.append(
+            f"for {1 - worst:.0%} of the points the models answer something else than the colour "
+            f"says (a warning stands here above {1 - TRUSTED_SHARE:.0%})"
+        )
+    if look.meter.outside > 0.01:
+        reasons.append("part of it shows where there is no data")
+    st.warning(
+        f"Do not read single points off this picture: {' and '.join(reasons)}. It shows how the "
+        "models cut this plane, not how they treat the data around it.",
+        icon=":material/warning:",
+    )

@@ -1,0 +1,167 @@
+"""What visitors do to the engine: moves in a row, many at once, a worker that dies."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+from tests.e2e.conftest import PROJECT
+from tests.e2e.test_playground import FIRST_PAINTED, PAINTED, WIDTH, digest, press, rest
+
+pytestmark = pytest.mark.e2e
+
+RANGES = """() => {
+    const { xaxis, yaxis } = document.querySelector(
+        '[data-testid=boundary-view] .js-plotly-plot')._fullLayout;
+    return [...xaxis.range, ...yaxis.range];
+}"""
+TEACHERS = "?data=moons&teachers=2"
+
+
+@pytest.fixture(scope="module")
+def app(serve, tmp_path_factory):
+    store = str(tmp_path_factory.mktemp("store"))
+    script = PROJECT / "tests" / "e2e" / "watched_app.py"
+    return serve(script, environment={**os.environ, "DISTILL_STORE": store})
+
+
+@pytest.fixture
+def page(new_page):
+    return new_page(bypass_csp=True)
+
+
+@pytest.fixture
+def look(app):
+    """Return a function that looks at the engine."""
+
+    def ask():
+        with urllib.request.urlopen(f"{app}/engine", timeout=30) as answer:
+            return json.load(answer)
+
+    return ask
+
+
+@pytest.fixture
+def ready(page, app):
+    def open_path(path):
+        page.goto(f"{app}/{path}")
+        page.wait_for_function(PAINTED, arg="", timeout=90_000)
+        rest(page)
+
+    return open_path
+
+
+def test_twenty_moves_in_two_seconds(page, ready, look):
+    ready(f"{TEACHERS}&seed=1")
+    done = look()["counts"]["picture"]["done"]
+    before = digest(page)
+    handle = page.get_by_role("slider", name=WIDTH)
+    began = time.monotonic()
+    for i in range(20):
+        handle.press("ArrowLeft" if i < 10 else "ArrowRight" if i < 13 else "ArrowLeft")
+        page.wait_for_timeout(max(0, 1000 * (began + 0.1 * (i + 1) - time.monotonic())))
+    took = time.monotonic() - began
+    expect(page).to_have_url(re.compile("width=1(&|$)"))
+    page.wait_for_function(PAINTED, arg=before, timeout=90_000)
+    expect(page.get_by_test_id("boundary-view")).to_have_attribute(
+        "aria-label", re.compile(r"\(width 1, "), timeout=90_000
+    )
+    seen = look()
+    running, waiting = seen["most"]["picture"]
+    print(
+        f"20 moves in {took:.1f} s: at most {running} running and {waiting} waiting, "
+        f"{seen['counts']['picture']['done'] - done} of 14 trained to the end"
+    )
+    assert running <= 1
+    assert waiting <= 1
+
+
+@contextlib.contextmanager
+def visitor(app, query):
+    """Open what the server takes for a browser's tab; yield a wait for its page's end."""
+    address = app.replace("http", "ws") + "/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        socket.send(message.SerializeToString())
+
+        def wait(patience=120):
+            end = time.monotonic() + patience
+            answer = ForwardMsg()
+            while answer.WhichOneof("type") != "script_finished" or (
+                answer.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY
+            ):
+                answer.ParseFromString(socket.recv(timeout=end - time.monotonic()))
+
+        yield wait
+
+
+def test_thirty_visitors_want_the_same(page, app, look):
+    query = "data=moons&teachers=3&seed=2&width=24"
+    before = look()["made"].get("picture", {})
+    began = time.monotonic()
+    with contextlib.ExitStack() as others:
+        waits = [others.enter_context(visitor(app, query)) for _ in range(29)]
+        page.goto(f"{app}/?{query}")
+        page.wait_for_function(PAINTED, arg="", timeout=120_000)
+        for wait in waits:
+            wait()
+    took = time.monotonic() - began
+    rest(page)
+    seen = look()
+    made = {kind: sum(them.values()) for kind, them in seen["made"].items()}
+    print(f"30 visitors, one new setting: all served in {took:.1f} s; jobs of the server: {made}")
+    assert {d: n for d, n in seen["made"]["picture"].items() if d not in before} == {
+        digest(page): 1
+    }
+    assert {n for them in seen["made"].values() for n in them.values()} == {1}, "made twice"
+
+
+def test_zoom_survives_fifty_moves(page, ready):
+    ready(f"{TEACHERS}&seed=3")
+    drag = page.get_by_test_id("boundary-view").locator(".nsewdrag").first
+    box = drag.bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 260, box["y"] + 260, steps=5)
+    page.mouse.up()
+    whole, zoomed = box["width"], page.evaluate(RANGES)
+    page.evaluate("() => { document.querySelector('.js-plotly-plot').mark = 'the same node'; }")
+    for i in range(50):
+        press(page, WIDTH, "ArrowLeft" if i % 10 < 5 else "ArrowRight", painted=FIRST_PAINTED)
+    rest(page)
+    page.wait_for_function(PAINTED, arg="")
+    assert page.evaluate(RANGES) == zoomed
+    assert whole > 300
+    assert page.evaluate("document.querySelector('.js-plotly-plot').mark") == "the same node"
+
+
+def test_a_worker_killed_at_work_costs_only_time(page, app, look):
+    # All features, many epochs: long enough to be met in the middle.
+    page.goto(f"{app}/?teachers=12&view=all+features&eseed=5&seed=4")
+    end = time.monotonic() + 90
+    seen = look()
+    while not [job for job in seen["jobs"] if job[2] == "running"]:
+        assert time.monotonic() < end
+        seen = look()
+    expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=90_000)
+    page.wait_for_timeout(500)
+    os.kill(seen["pids"][0], signal.SIGKILL)
+    page.wait_for_function(PAINTED, arg="", timeout=120_000)
+    rest(page)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    after = look()
+    retried = sum(counts["retried"] for counts in after["counts"].values())
+    print(f"a worker killed at work: {retried} job run again, {len(after['pids'])} workers")
+    assert retried == 1
+    assert seen["pids"][0] not in after["pids"]

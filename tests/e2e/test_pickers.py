@@ -1,0 +1,132 @@
+import os
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import PROJECT
+
+pytestmark = pytest.mark.e2e
+
+SMALL = "teachers=1&width=4&epochs=1"
+ENDLESS = 90_000
+# Where on the screen the n-th drawn point of a class is, in pixels of the plane.
+POINT = """([label, n]) => {
+    const plot = document.querySelector('[data-testid=boundary-view] .js-plotly-plot');
+    const trace = plot.data.find(trace => trace.uid === `class-${label}`);
+    const {xaxis, yaxis} = plot._fullLayout;
+    return [xaxis.l2p(trace.x[n]), yaxis.l2p(trace.y[n])];
+}"""
+LAYERS = """() => document.querySelector('[data-testid=boundary-view] .js-plotly-plot')
+    .data.map(trace => trace.uid)"""
+
+
+@pytest.fixture(scope="module")
+def app(serve, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(folder)})
+
+
+@pytest.fixture
+def page(new_page):
+    return new_page(bypass_csp=True, viewport={"width": 1280, "height": 1600})
+
+
+def settled(page):
+    page.wait_for_timeout(300)
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=ENDLESS
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def ready(page):
+    expect(page.get_by_test_id("boundary-view")).to_have_attribute(
+        "data-state", "ready", timeout=ENDLESS
+    )
+    settled(page)
+
+
+def choose(page, label, option):
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option).click()
+    settled(page)
+
+
+def test_corners_are_clicked_kept_and_undone(page, app):
+    page.goto(f"{app}/?data=wine&view=all+features&plane=three+samples&{SMALL}")
+    ready(page)
+    assert "corners" in page.evaluate(LAYERS)
+    expect(page.get_by_text("Corners, numbered in the picture")).to_be_visible()
+    # Test points are drawn beside training points: look for one that makes a corner.
+    for n in range(8):
+        x, y = page.evaluate(POINT, [1, n])
+        plane = page.get_by_test_id("boundary-view").locator(".nsewdrag").first
+        plane.click(position={"x": x, "y": y})
+        settled(page)
+        if page.get_by_role("button", name="Corner 2").count():
+            break
+    page.get_by_role("button", name="Corner 2").click()
+    expect(page).to_have_url(re.compile(r"corners=\d+\+\d+\+\d+"))
+    ready(page)
+    expect(page.get_by_role("button", name="Corner 2")).to_have_count(0)
+    address = page.url
+    page.get_by_role("button", name="Undo").click()
+    expect(page).not_to_have_url(re.compile("corners="))
+    settled(page)
+    page.goto(address)
+    ready(page)
+    said = re.search(r"corners=(\d+)\+(\d+)\+(\d+)", address)
+    expect(page.get_by_text(f"2 is training sample {said[2]}")).to_be_visible()
+
+
+def test_most_disagreement_is_found_and_stays(page, app):
+    page.goto(f"{app}/?data=wine&plane=most+disagreement&{SMALL}")
+    ready(page)
+    expect(page.get_by_text("the plane of class centres is shown")).to_be_visible()
+    page.get_by_role("button", name="Show all features").click()
+    expect(page.get_by_text("Found for the student of width 4")).to_be_visible(timeout=ENDLESS)
+    ready(page)
+    found = re.search("found=[^&]*", page.url)[0]
+    page.get_by_role("slider", name="Student width").press("ArrowRight")
+    expect(page).to_have_url(re.compile("width=6"))
+    ready(page)
+    assert found in page.url
+    page.get_by_role("button", name="Search again").click()
+    expect(page.get_by_text("Found for the student of width 6")).to_be_visible(timeout=ENDLESS)
+    # Samples of one dataset mean nothing in another: it is searched again.
+    choose(page, "Dataset", "digits")
+    ready(page)
+    assert found not in page.url
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(page).not_to_have_url(re.compile("found="))
+
+
+def test_one_class_against_the_rest(page, app):
+    page.goto(f"{app}/?data=digits&{SMALL}&show=each+teacher")
+    ready(page)
+    assert {"class-9", "teachers"} <= set(page.evaluate(LAYERS))
+    choose(page, "Show", "8 against the rest")
+    expect(page).to_have_url(re.compile("one=9"))
+    ready(page)
+    page.wait_for_function(f"() => !({LAYERS})().includes('class-9')")
+    assert "teachers" not in page.evaluate(LAYERS), "these lines border every class"
+    expect(page.get_by_text("8 against the rest", exact=True).last).to_be_visible()
+    page.reload()
+    ready(page)
+    assert "class-9" not in page.evaluate(LAYERS)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("data=atlantis&plane=upside+down", "dataset “atlantis”, which does not exist"),
+        ("data=wine&plane=three+samples&corners=1+2", "is not three whole numbers"),
+        ("data=wine&plane=two+features&fx=99&fy=x", "no number 99 here, they are 0 to 12"),
+        ("data=blobs&classes=77&offset=1e9&view=sideways&one=55", "no number 55 here"),
+    ],
+)
+def test_bad_links_open_with_a_sentence(page, app, address, said):
+    page.goto(f"{app}/?{address}&{SMALL}")
+    expect(page.get_by_text(said)).to_be_visible(timeout=ENDLESS)
+    ready(page)

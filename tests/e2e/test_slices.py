@@ -1,0 +1,261 @@
+"""The page of slices, and how fast a plane change is seen, in a real browser."""
+
+import itertools
+import os
+import re
+import statistics
+
+import pytest
+from playwright.sync_api import expect
+
+from distill_core.specs import (
+    DatasetSpec,
+    EnsembleSpec,
+    PictureSpec,
+    PlaneSpec,
+    ProblemSpec,
+    StudentSpec,
+)
+from distill_core.store import Store
+from tests.e2e.conftest import PROJECT
+
+pytestmark = pytest.mark.e2e
+
+FREE = "view=all+features"
+SMALL = "data=moons&teachers=2"
+# Milliseconds for a first visit on a machine that has much else to do.
+PATIENCE = 120_000
+NEW_PICTURE = """digest => {
+    const view = document.querySelector('[data-testid=boundary-view]');
+    return view?.dataset.state === 'ready' && view.dataset.student !== digest;
+}"""
+# From a click anywhere to the next picture on the screen.
+TIME_CLICKS = """() => {
+    const view = document.querySelector('[data-testid=boundary-view]');
+    window.took = [];
+    let began = null;
+    document.addEventListener('click', () => { began = performance.now(); }, true);
+    new MutationObserver(() => {
+        if (began !== null && view.dataset.state === 'ready') {
+            window.took.push(performance.now() - began);
+            began = null;
+        }
+    }).observe(view, { attributes: true, attributeFilter: ['data-student'] });
+}"""
+# When each step of the tour has been drawn, frame by frame.
+TIME_STEPS = """last => {
+    const tour = document.querySelector('[data-testid=tour-view]');
+    window.drawn = [];
+    let before = tour.dataset.step;
+    const look = now => {
+        if (tour.dataset.step !== before) {
+            before = tour.dataset.step;
+            window.drawn.push([Number(before), now]);
+        }
+        if (window.drawn.length < 2 || Number(before) < last) requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}"""
+
+
+@pytest.fixture(scope="module")
+def store_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def app(serve, store_folder):
+    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(store_folder)})
+
+
+@pytest.fixture
+def page(new_page):
+    return new_page(bypass_csp=True)
+
+
+def opened(page, app, query, *, whole=True):
+    """Open the page and wait for its picture, and for all of it."""
+    page.goto(f"{app}/slices?{query}")
+    page.wait_for_function(NEW_PICTURE, arg="", timeout=PATIENCE)
+    if whole:
+        expect(page.get_by_role("button", name="Meter table (CSV)")).to_be_visible(timeout=PATIENCE)
+    settled(page)
+
+
+def settled(page):
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=PATIENCE
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def metric(page, label):
+    return page.get_by_test_id("stMetric").filter(has_text=label).inner_text()
+
+
+def student(name="moons", n_members=2, plane=None):
+    problem = ProblemSpec(dataset=DatasetSpec(name=name), plane=plane)
+    return StudentSpec(ensemble=EnsembleSpec(problem=problem, n_members=n_members))
+
+
+def stored(folder, kind):
+    return {path.stem for path in (folder / kind).glob("*/*.json")}
+
+
+def test_the_meter_says_what_the_store_holds(page, app, store_folder):
+    opened(page, app, f"{SMALL}&{FREE}")
+    picture = PictureSpec(student=student())
+    artifact = Store(store_folder).get("slice", picture.digest)
+    for row, who in enumerate(("ensemble", "student")):
+        own = artifact.arrays["own_colour"][row]
+        said = metric(page, f"Own colour, {who}")
+        assert f"{own.mean():.1%}" in said
+        assert f"{own.sum()} of {len(own)} points" in said
+    hollow = page.evaluate(
+        "() => document.querySelector('.bv-plot').data.find(t => t.uid === 'astray').x.length"
+    )
+    assert hollow == (artifact.arrays["own_colour"][0] == 0).sum()
+    expect(page.get_by_text(f"{artifact.arrays['own_colour'][0].sum()} (")).to_be_visible()
+
+
+def test_the_distance_that_counts_as_near_is_a_slider(page, app):
+    opened(page, app, f"{SMALL}&{FREE}")
+    before = metric(page, "Near the plane")
+    handle = page.get_by_role("slider", name="Near the plane")
+    handle.focus()
+    for _ in range(4):
+        handle.press("ArrowRight")
+    expect(page).to_have_url(re.compile("near=100"))
+    settled(page)
+    assert metric(page, "Near the plane") != before
+    # Test points may lie farther out than all of the training data.
+    assert int(re.search(r"(\d+) points", metric(page, "Near the plane"))[1]) >= 390
+
+
+def test_the_warning_comes_and_goes_with_the_picture(page, app):
+    warning = page.get_by_text("Do not read single points off this picture")
+    opened(page, app, f"{SMALL}&{FREE}&plane=random")
+    expect(warning).to_be_visible()
+    expect(page.get_by_text("No", exact=False).first).to_be_visible()
+    page.get_by_text("slice", exact=True).click()
+    expect(page.get_by_text("Yes, by construction.")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_function(
+        "() => document.querySelector('[data-testid=boundary-view]')?.dataset.state === 'ready'",
+        timeout=PATIENCE,
+    )
+    settled(page)
+    expect(warning).to_have_count(0)
+    assert "100.0%" in metric(page, "Own colour, ensemble")
+    expect(page.get_by_role("button", name="Make the tour")).to_have_count(0)
+
+
+def test_a_tour_plays_smoothly_and_a_plane_is_kept(page, app, store_folder):
+    opened(page, app, f"{SMALL}&{FREE}")
+    trained = stored(store_folder, "ensemble"), stored(store_folder, "student")
+    page.get_by_role("button", name="Make the tour").click()
+    tour = page.get_by_test_id("tour-view")
+    expect(tour).to_have_attribute("data-step", "0", timeout=PATIENCE)
+    settled(page)
+    page.wait_for_timeout(1500)
+    page.evaluate(TIME_STEPS, 59)
+    tour.get_by_role("button", name="Play the tour").click()
+    page.wait_for_function("() => window.drawn.at(-1)?.[0] === 59", timeout=PATIENCE)
+    steps = page.evaluate("window.drawn")
+    gaps = [b[1] - a[1] for a, b in itertools.pairwise(steps)]
+    rate = 1000 / statistics.median(gaps)
+    print(
+        f"tour of 60 steps: {len(steps)} drawn, {rate:.1f} a second (median), "
+        f"{1000 * len(gaps) / sum(gaps):.1f} (mean)"
+    )
+    assert len(steps) >= 50
+    assert rate >= 20
+
+    place = tour.get_by_role("slider", name="Place on the tour")
+    place.fill("7")
+    expect(tour).to_have_attribute("data-step", "7")
+    words = tour.locator(".bv-moment").inner_text()
+    assert "principal components" in words
+    before = page.get_by_test_id("boundary-view").get_attribute("data-student")
+    tour.get_by_role("button", name="Keep this plane").click()
+    page.wait_for_function(NEW_PICTURE, arg=before, timeout=PATIENCE)
+    expect(page).to_have_url(re.compile("kept=class"))
+    expect(page.get_by_text(f"The plane kept from a tour: {words}.")).to_be_visible()
+    settled(page)
+    kept = page.get_by_test_id("boundary-view").get_attribute("data-student")
+    assert (stored(store_folder, "ensemble"), stored(store_folder, "student")) == trained
+
+    # The address alone brings it back; another plane of the sidebar takes its place.
+    page.goto(page.url)
+    page.wait_for_function(NEW_PICTURE, arg="", timeout=PATIENCE)
+    assert page.get_by_test_id("boundary-view").get_attribute("data-student") == kept
+    settled(page)
+    page.get_by_role("button", name="Let it go").click()
+    page.wait_for_function(NEW_PICTURE, arg=kept, timeout=PATIENCE)
+    expect(page).not_to_have_url(re.compile("kept="))
+    assert page.get_by_test_id("boundary-view").get_attribute("data-student") == before
+
+
+def test_a_strange_kept_plane_still_opens(page, app):
+    opened(page, app, f"{SMALL}&{FREE}&kept=<b>nowhere</b>", whole=False)
+    expect(page.get_by_text("The plane in this link cannot be used.")).to_be_visible()
+
+
+def test_planes_side_by_side_and_the_table(page, app):
+    opened(page, app, f"{SMALL}&{FREE}")
+    expect(
+        page.get_by_text(re.compile(r"^On 40 random planes|On 40 random planes"))
+    ).to_be_visible()
+    expect(page.get_by_text("own colour").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Meter table (CSV)").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("plane,points,")
+    assert len(lines) == 9
+    assert "most disagreement" in lines[-1]
+    share = float(lines[1].split(",")[2])
+    assert f"{share:.1%}" in metric(page, "Own colour, ensemble")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone(new_page, app, scheme):
+    page = new_page(
+        viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, bypass_csp=True
+    )
+    opened(page, app, f"{SMALL}&{FREE}")
+    if page.get_by_role("button", name="Make the tour").count():
+        page.get_by_role("button", name="Make the tour").click()
+    expect(page.get_by_test_id("tour-view")).to_have_attribute("data-step", "0", timeout=PATIENCE)
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, "the page must not scroll sideways"
+    canvas = page.get_by_test_id("tour-view").locator(".tv-canvas")
+    assert canvas.bounding_box()["width"] <= 390
+    # The middle of the left edge: the page's theme is the picture's.
+    pixel = canvas.evaluate("c => [...c.getContext('2d').getImageData(3, c.height / 2, 1, 1).data]")
+    assert (sum(pixel[:3]) < 450) == (scheme == "dark")
+
+
+def test_a_plane_change_is_seen_at_once_and_trains_nothing(page, app, store_folder):
+    page.goto(f"{app}/?{FREE}&plane=random&pseed=500")
+    page.wait_for_function(NEW_PICTURE, arg="", timeout=PATIENCE)
+    expect(page.get_by_text(re.compile(r"^Over \d+ student seeds"))).to_be_visible(timeout=PATIENCE)
+    settled(page)
+    trained = [stored(store_folder, kind) for kind in ("ensemble-part", "ensemble", "student")]
+    page.evaluate(TIME_CLICKS)
+    seeds = page.get_by_test_id("stNumberInput").filter(has_text="Plane seed")
+    for i in range(1, 16):
+        seeds.get_by_test_id("stNumberInputStepUp").click()
+        page.wait_for_function("n => window.took.length >= n", arg=i, timeout=PATIENCE)
+        # Until the fine picture is there and nothing is computed any more.
+        page.wait_for_timeout(1500)
+        settled(page)
+    took = sorted(page.evaluate("window.took"))[:15]
+    p95 = took[round(0.95 * (len(took) - 1))]
+    print(
+        f"plane change to painted picture, 12 teachers, 20 features, planes never seen: median "
+        f"{statistics.median(took):.0f} ms, p95 {p95:.0f} ms"
+    )
+    assert p95 < 1500, "far from 300 ms, even on a busy machine"
+    after = [stored(store_folder, kind) for kind in ("ensemble-part", "ensemble", "student")]
+    assert after == trained, "a plane change has trained something"
+    seen = PictureSpec(student=student("tutorial", 12), plane=PlaneSpec(kind="random", seed=515))
+    assert seen.digest in stored(store_folder, "picture")

@@ -1,0 +1,133 @@
+import json
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from starlette.requests import Request
+from starlette.routing import Match
+
+from distill_core import jobs
+from distill_core.specs import (
+    DatasetSpec,
+    EnsembleSpec,
+    PictureSpec,
+    PlaneSpec,
+    ProblemSpec,
+    StudentSpec,
+)
+from pages.frame import preview, service
+from tests.test_app import InlineEngine
+
+ENSEMBLE = EnsembleSpec(
+    problem=ProblemSpec(dataset=DatasetSpec(name="moons")), n_members=2, hidden=(16,)
+)
+PICTURE = PictureSpec(student=StudentSpec(ensemble=ENSEMBLE, width=8), plane=PlaneSpec())
+
+
+class ReleasingEngine(InlineEngine):
+    def release(self, visitor, slot):
+        self.released = [*getattr(self, "released", []), (visitor, slot)]
+
+
+@pytest.fixture
+def engine(store, monkeypatch):
+    engine = ReleasingEngine(store)
+    monkeypatch.setattr(service, "store", lambda: store)
+    monkeypatch.setattr(service, "engine", lambda: engine)
+    service.admit("somebody")
+    return engine
+
+
+@pytest.fixture
+def ask(engine):
+    route = preview.preview_route()
+
+    def get(setting, visitor="somebody", path="/boundary-view/student"):
+        text = setting if isinstance(setting, str) else setting.model_dump_json()
+        query = urlencode({"visitor": visitor, "picture": text}).encode()
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query}
+        scope["headers"] = []
+        assert route.matches(scope)[0] == Match.FULL
+        return route.endpoint(Request(scope))
+
+    return get
+
+
+def read(body):
+    """Read a message as the browser does."""
+    length = int.from_bytes(body[:4], "little")
+    content, rest = json.loads(body[4 : 4 + length]), body[4 + length :]
+
+    def floats(start, n, low, step):
+        planes = np.frombuffer(rest[start : start + 2 * n], np.uint8).reshape(2, n).astype(int)
+        whole = np.cumsum(planes[0] + 256 * planes[1]) % 65536
+        return np.where(whole == 65535, np.nan, low + step * whole)
+
+    lines = {
+        name: np.stack([floats(*line[axis]["at"]) for axis in "xy"], axis=1)
+        for name, line in content["lines"].items()
+    }
+    return content, lines
+
+
+def test_the_lines_are_those_of_the_picture(ask, store, engine):
+    jobs.ensemble(ENSEMBLE, store)
+    answer = ask(PICTURE)
+    assert answer.status_code == 200
+    content, lines = read(answer.body)
+    stored = store.get("picture", PICTURE.digest)
+    assert content["student"] == PICTURE.digest
+    assert content["note"] == f"agreement {stored.meta['student']['agreement']:.1%}"
+    for name, kept in (("student", "lines"), ("twin", "twin_lines")):
+        assert len(stored.arrays[kept]) > 10
+        np.testing.assert_allclose(lines[name], stored.arrays[kept], atol=1e-3)
+    assert set(engine.released) == {("somebody", "history"), ("somebody", "replicates")}
+
+
+def test_what_the_view_sends_back_is_the_same_setting():
+    offered = json.loads(json.dumps(preview.offer(PICTURE, "somebody")))
+    assert PictureSpec(**offered["picture"]).digest == PICTURE.digest
+    for way in offered["sliders"].values():
+        part = offered["picture"]
+        for key in way:
+            part = part[key]
+        assert isinstance(part, int | float)
+
+
+def test_behind_a_base_path(ask, store):
+    jobs.ensemble(ENSEMBLE, store)
+    assert ask(PICTURE, path="/some/where/boundary-view/student").status_code == 200
+
+
+def test_without_an_ensemble_nothing_is_trained(ask, store):
+    assert ask(PICTURE).status_code == 404
+    assert store.get("student", PICTURE.student.digest) is None
+
+
+def test_strangers_are_not_served(ask):
+    assert ask(PICTURE, visitor="a stranger").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("", 422, "not a setting"),
+        ("[1]", 422, "not a setting"),
+        ("[" * 3999, 422, "not a setting"),
+        ('{"student": {"width": 0}}', 422, "width"),
+        ('{"student": {"alpha": NaN}}', 422, "alpha"),
+        ("x" * 4001, 413, "4,000"),
+    ],
+)
+def test_bad_settings_get_a_sentence(ask, text, status, words):
+    answer = ask(text)
+    assert answer.status_code == status
+    assert words in answer.body.decode()
+
+
+def test_only_so_many_visitors_are_remembered(monkeypatch):
+    monkeypatch.setattr(service, "_visitors", {})
+    monkeypatch.setattr(service, "_MAX_VISITORS", 3)
+    for i in range(5):
+        service.admit(f"visitor {i}")
+    assert [service.knows(f"visitor {i}") for i in range(5)] == [False, False, True, True, True]

@@ -47,8 +47,18 @@ BAD_VALUES = [
     (StudentSpec, {"width": NAN}, "got nan", "width should be a finite number"),
     (StudentSpec, {"depth": 0}, "got 0", "depth should be greater than or equal to 1"),
     (StudentSpec, {"depth": 4}, "got 4", "depth should be less than or equal to 3"),
-    (StudentSpec, {"temperature": 0}, "got 0", "temperature should be greater than 0"),
-    (StudentSpec, {"temperature": -1}, "got -1", "temperature should be greater than 0"),
+    (
+        StudentSpec,
+        {"temperature": 0},
+        "got 0",
+        "temperature should be greater than or equal to 0.01",
+    ),
+    (
+        StudentSpec,
+        {"temperature": -1},
+        "got -1",
+        "temperature should be greater than or equal to 0.01",
+    ),
     (StudentSpec, {"temperature": 101}, "got 101", "less than or equal to 100"),
     (StudentSpec, {"temperature": NAN}, "got nan", "temperature should be a finite number"),
     (StudentSpec, {"temperature": INF}, "got inf", "temperature should be a finite number"),
@@ -117,7 +127,7 @@ def test_every_wrong_value_gets_its_own_sentence():
         StudentSpec(width=0, temperature=-1.0, alpha=2)
     assert str(caught.value) == (
         "width should be greater than or equal to 1, got 0. "
-        "temperature should be greater than 0, got -1.0. "
+        "temperature should be greater than or equal to 0.01, got -1.0. "
         "alpha should be less than or equal to 1, got 2."
     )
 
@@ -265,7 +275,7 @@ FIELDS[StudentSpec] = {
     "ensemble": st.builds(EnsembleSpec, **FIELDS[EnsembleSpec]),
     "width": st.integers(1, 1024),
     "depth": st.integers(1, 3),
-    "temperature": st.floats(0, 100, exclude_min=True),
+    "temperature": st.floats(0.01, 100),
     "alpha": st.floats(0, 1) | st.just(-0.0),
     "seed": st.integers(0, 2**31 - 1),
     "schedule": schedules(),

@@ -107,7 +107,7 @@ def visitor(app, query):
 
 def test_thirty_visitors_want_the_same(page, app, look):
     query = "data=moons&teachers=3&seed=2&width=24"
-    before = look()["made"].get("picture", {})
+    before = look()["made"]
     began = time.monotonic()
     with contextlib.ExitStack() as others:
         waits = [others.enter_context(visitor(app, query)) for _ in range(29)]
@@ -117,13 +117,14 @@ def test_thirty_visitors_want_the_same(page, app, look):
             wait()
     took = time.monotonic() - began
     rest(page)
-    seen = look()
-    made = {kind: sum(them.values()) for kind, them in seen["made"].items()}
-    print(f"30 visitors, one new setting: all served in {took:.1f} s; jobs of the server: {made}")
-    assert {d: n for d, n in seen["made"]["picture"].items() if d not in before} == {
-        digest(page): 1
+    new = {
+        kind: {name: n for name, n in them.items() if name not in before.get(kind, {})}
+        for kind, them in look()["made"].items()
     }
-    assert {n for them in seen["made"].values() for n in them.values()} == {1}, "made twice"
+    print(f"30 visitors, one new setting: all served in {took:.1f} s by these jobs: {new}")
+    assert new["picture"] == {digest(page): 1}
+    assert len(new["ensemble-part"]) == 1
+    assert {n for them in new.values() for n in them.values()} == {1}, "made twice"
 
 
 def test_zoom_survives_fifty_moves(page, ready):

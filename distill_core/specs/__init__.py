@@ -1,0 +1,59 @@
+"""Frozen specs: what data, plane, ensemble and student are meant, and nothing else.
+
+A spec is the one object that crosses from the screen or the command line into the
+core, and its digest is the key of every stored result. No arrays, no training here.
+"""
+
+from distill_core.specs.base import Seed, Share, Spec, SpecError, canonical_json
+from distill_core.specs.data import (
+    N_CLASSES,
+    DatasetName,
+    DatasetSpec,
+    Offset,
+    PlaneKind,
+    PlaneSpec,
+    ProblemSpec,
+)
+from distill_core.specs.models import (
+    ALPHAS,
+    DEPTHS,
+    EPOCHS,
+    MAX_MEMBERS,
+    MEMBERS_PER_PART,
+    TEMPERATURES,
+    WIDTHS,
+    EnsemblePartSpec,
+    EnsembleSpec,
+    Schedule,
+    StudentSpec,
+)
+from distill_core.specs.views import PictureSpec, ReplicatesSpec, SectionSpec
+
+__all__ = [
+    "ALPHAS",
+    "DEPTHS",
+    "EPOCHS",
+    "MAX_MEMBERS",
+    "MEMBERS_PER_PART",
+    "N_CLASSES",
+    "TEMPERATURES",
+    "WIDTHS",
+    "DatasetName",
+    "DatasetSpec",
+    "EnsemblePartSpec",
+    "EnsembleSpec",
+    "Offset",
+    "PictureSpec",
+    "PlaneKind",
+    "PlaneSpec",
+    "ProblemSpec",
+    "ReplicatesSpec",
+    "Schedule",
+    "SectionSpec",
+    "Seed",
+    "Share",
+    "Spec",
+    "SpecError",
+    "StudentSpec",
+    "canonical_json",
+]

@@ -100,7 +100,7 @@ def test_behind_a_base_path(ask, store):
 
 
 def test_without_an_ensemble_nothing_is_trained(ask, store):
-    assert ask(PICTURE).status_code == 404
+    assert ask(PICTURE).status_code == 204
     assert store.get("student", PICTURE.student.digest) is None
 
 

@@ -56,7 +56,8 @@ def _answer(request: Request) -> Response:
     except (ValueError, TypeError, RecursionError) as error:
         return PlainTextResponse(f"This is not a setting. {error}", 422)
     if artifact is None:
-        return PlainTextResponse("Not yet: the page shows how far it is.", 404)
+        # Not yet, or not any more: the page says so, and a browser need not call it an error.
+        return Response(status_code=204)
     body = encode_lines(
         {"student": artifact.arrays["lines"], "twin": artifact.arrays["twin_lines"]},
         student=picture.digest,

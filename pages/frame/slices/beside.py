@@ -190,11 +190,12 @@ def _random_sentence(random: Artifact) -> str:
         found = intervals.interval(arrays[name])
         said[name] = f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]"
     gain = intervals.paired_interval(100 * (arrays["student"] - arrays["twin"]))
-    beyond = "" if gain.excludes() else ", which is within noise"
+    span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
+    beyond = "" if gain.excludes() else ": no difference can be told"
     return (
         f"On {gain.n} random planes the student reproduces {said['student']} of the ensemble’s "
-        f"answers, its twin {said['twin']} ({gain.mean:+.1f} points for the student{beyond}); "
-        f"student and twin agree on {said['pair']}."
+        f"answers, its twin {said['twin']} ({span}{beyond}); student and twin agree on "
+        f"{said['pair']}. These are planes of one pair of networks, not several pairs."
     )
 
 

@@ -14,7 +14,7 @@ run: $(VENV)/.installed
 
 test: lint check browser
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e"
-	$(BIN)/python -m pytest -n 3 --dist loadfile tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

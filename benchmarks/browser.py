@@ -106,7 +106,15 @@ class Playground:
 
     def open(self, path: str) -> None:
         """Open a path and wait for its picture and all that belongs to it."""
-        self._page.goto(self._address + path)
+        self._open(self._address + path)
+
+    def reopen(self) -> None:
+        """Open the same address in a new document, which remembers nothing."""
+        self._open(self._page.url)
+
+    def _open(self, address: str) -> None:
+        self._page.goto("about:blank")
+        self._page.goto(address)
         ready = f"() => document.querySelector('{_VIEW}')?.dataset.state === 'ready'"
         self._page.wait_for_function(ready, timeout=1e3 * PATIENCE)
         self._page.evaluate(_WATCH)

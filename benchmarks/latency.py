@@ -52,6 +52,8 @@ def run(say: Say, walk: Sequence[tuple[str, str]] = WALK, path: str = "") -> Out
             cold.append(_moved(page, slider, key, say))
             if cold[-1].student in before:
                 raise RuntimeError("This setting was trained before; the walk must not meet one.")
+        # What the browser remembers of the way there shall not help on the way back.
+        page.reopen()
         for slider, key in reversed(walk):
             before = _stored(Path(folder))
             warm.append(_moved(page, slider, _BACK[key], say))
@@ -68,7 +70,9 @@ def summary(cold: Sequence[Move], warm: Sequence[Move]) -> Outcome:
     return Outcome(
         "Slider to paint in Chromium, one visitor, from rest: milliseconds from the key press to "
         "the frame after the student's boundary is painted, in the browser's own clock; 50th and "
-        "95th percentile over the moves. Whole: until the fields are drawn anew, too.\nMessages: "
+        "95th percentile over the moves. Whole: until the fields are drawn anew, too.\n"
+        "From the store: the page was opened anew; at rest it fetches what lies one stop "
+        "further, if it is stored.\nMessages: "
         "what the server sent until then, by websocket or HTTP.",
         rows,
         [

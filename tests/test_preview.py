@@ -42,9 +42,9 @@ def engine(store, monkeypatch):
 def ask(engine):
     route = preview.preview_route()
 
-    def get(setting, visitor="somebody", path="/boundary-view/student"):
+    def get(setting, visitor="somebody", path="/boundary-view/student", **more):
         text = setting if isinstance(setting, str) else setting.model_dump_json()
-        query = urlencode({"visitor": visitor, "picture": text}).encode()
+        query = urlencode({"visitor": visitor, "picture": text, **more}).encode()
         scope = {"type": "http", "method": "GET", "path": path, "query_string": query}
         scope["headers"] = []
         assert route.matches(scope)[0] == Match.FULL
@@ -87,11 +87,11 @@ def test_the_lines_are_those_of_the_picture(ask, store, engine):
 def test_what_the_view_sends_back_is_the_same_setting():
     offered = json.loads(json.dumps(preview.offer(PICTURE, "somebody")))
     assert PictureSpec(**offered["picture"]).digest == PICTURE.digest
-    for way in offered["sliders"].values():
+    for slider in offered["sliders"].values():
         part = offered["picture"]
-        for key in way:
+        for key in slider["way"]:
             part = part[key]
-        assert isinstance(part, int | float)
+        assert part in [*slider["stops"], PICTURE.student.width]
 
 
 def test_behind_a_base_path(ask, store):
@@ -131,3 +131,11 @@ def test_only_so_many_visitors_are_remembered(monkeypatch):
     for i in range(5):
         service.admit(f"visitor {i}")
     assert [service.knows(f"visitor {i}") for i in range(5)] == [False, False, True, True, True]
+
+
+def test_reading_ahead_trains_nothing(ask, store):
+    jobs.ensemble(ENSEMBLE, store)
+    assert ask(PICTURE, ahead=1).status_code == 204
+    assert store.get("student", PICTURE.student.digest) is None
+    asked = ask(PICTURE)
+    assert ask(PICTURE, ahead=1).body == asked.body

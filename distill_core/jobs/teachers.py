@@ -21,7 +21,7 @@ from distill_core.specs import EnsemblePartSpec, EnsembleSpec, PlaneSpec, Sectio
 from distill_core.store import Store
 
 # Seconds between two pictures of a growing ensemble, and how finely they are drawn.
-_SNAPSHOT_EVERY = 0.4
+_SNAPSHOT_EVERY = 0.65
 SNAPSHOT_RESOLUTION = 48
 # Every third point of the full grid, so that the two can be compared.
 ROUGH_RESOLUTION = (RESOLUTION - 1) // 3 + 1

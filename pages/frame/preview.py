@@ -7,19 +7,22 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from distill_core import jobs
+from distill_core import jobs, specs
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from pages.frame import service
 from pages.frame.boundary_view.encoding import encode_lines
 
-# Which slider, by its label, changes what in a picture.
+# Which slider, by its label, changes what in a picture, and where it can stand.
 _SLIDERS = {
-    "Student width": ("student", "width"),
-    "Student depth": ("student", "depth"),
-    "Temperature T": ("student", "temperature"),
-    "alpha (weight on the ensemble)": ("student", "alpha"),
-    "Epochs": ("student", "schedule", "epochs"),
+    label: {"way": way, "stops": stops}
+    for label, way, stops in (
+        ("Student width", ("student", "width"), specs.WIDTHS),
+        ("Student depth", ("student", "depth"), specs.DEPTHS),
+        ("Temperature T", ("student", "temperature"), specs.TEMPERATURES),
+        ("alpha (weight on the ensemble)", ("student", "alpha"), specs.ALPHAS),
+        ("Epochs", ("student", "schedule", "epochs"), specs.EPOCHS),
+    )
 }
 # A setting in JSON is far shorter; nobody else has anything to say here.
 _MAX_LENGTH = 4000
@@ -52,7 +55,11 @@ def _answer(request: Request) -> Response:
         )
     try:
         picture = PictureSpec(**json.loads(text))
-        artifact = _made(picture, visitor)
+        # Read ahead: only what is there already, and nobody is working on a slider.
+        ahead = "ahead" in request.query_params
+        artifact = (
+            service.store().get("picture", picture.digest) if ahead else _made(picture, visitor)
+        )
     except (ValueError, TypeError, RecursionError) as error:
         return PlainTextResponse(f"This is not a setting. {error}", 422)
     if artifact is None:

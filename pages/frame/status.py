@@ -17,6 +17,9 @@ from pages.frame import service
 _SHOW_AFTER = 0.4
 # How often a run looks whether its visitor wants something else by now.
 _LISTEN_EVERY = 0.03
+# Most students are trained sooner; until then nothing is sent, as the browser would draw it
+# in place of the student's line.
+_GRACE = 0.12
 _VISITOR = "visitor"
 
 
@@ -47,6 +50,7 @@ def wait(
     place = place or st.empty()
     began = time.monotonic()
     for job in jobs:
+        job.wait(_GRACE)
         while not job.wait(_LISTEN_EVERY):
             elapsed = time.monotonic() - began
             if at_most is not None and elapsed > at_most:

@@ -6,6 +6,9 @@ import { read } from "./decoding.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const LINES = ["twin", "student"];
+// When a page has rested for so long, what lies one stop further is fetched, if it is stored.
+const REST_MS = 300;
+const MOST_KNOWN = 400;
 
 export class Preview {
   constructor(view) {
@@ -16,6 +19,7 @@ export class Preview {
     this.note.className = "bv-note";
     this.note.setAttribute("aria-hidden", "true");
     this.observer = new MutationObserver((changes) => this.look(changes));
+    this.known = new Map();
   }
 
   // Takes what the page has just drawn: the setting, and which sliders change what in it.
@@ -27,50 +31,73 @@ export class Preview {
     // itself says at every moment where it stands.
     const options = { attributes: true, attributeFilter: ["aria-valuetext"], subtree: true };
     this.observer.observe(document.body, options);
-    const wanted = this.wanted();
-    if (JSON.stringify(wanted) === JSON.stringify(setting.picture)) this.end();
-    else this.ask(wanted);
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.readAhead(setting), REST_MS);
+    this.follow();
   }
 
   leave() {
+    clearTimeout(this.resting);
+    this.setting = undefined;
     this.observer.disconnect();
     this.asking?.abort();
   }
 
   look(changes) {
     const moved = changes.some(({ target }) => target.ariaLabel in this.setting.sliders);
-    if (!moved || !this.view.root.isConnected) return;
-    const wanted = this.wanted();
-    if (JSON.stringify(wanted) === JSON.stringify(this.setting.picture)) this.end();
+    if (moved && this.view.root.isConnected) this.follow();
+  }
+
+  follow() {
+    const wanted = JSON.stringify(this.wanted());
+    if (wanted === JSON.stringify(this.setting.picture)) this.end();
     else this.ask(wanted);
   }
 
   // The setting at which the sliders stand now.
   wanted() {
     const picture = structuredClone(this.setting.picture);
-    for (const [label, way] of Object.entries(this.setting.sliders)) {
+    for (const [label, { way }] of Object.entries(this.setting.sliders)) {
       const slider = document.querySelector(`input[type=range][aria-label="${CSS.escape(label)}"]`);
       const value = Number.parseFloat(slider?.ariaValueText);
-      if (Number.isNaN(value)) continue;
-      const inner = way.slice(0, -1).reduce((part, key) => part[key], picture);
-      inner[way.at(-1)] = value;
+      if (!Number.isNaN(value)) change(picture, way, value);
     }
     return picture;
   }
 
-  async ask(wanted) {
-    const text = JSON.stringify(wanted);
+  async ask(text) {
     if (text === this.asked) return;
     this.asked = text;
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const query = new URLSearchParams({ visitor: this.setting.visitor, picture: text });
-    const url = new URL(`../student?${query}`, import.meta.url);
-    const content = await answer(url, asking.signal);
+    const content = this.known.get(text) ?? (await this.fetched(text, {}, asking.signal));
     if (this.asking !== asking) return;
     // Without an answer the page will draw, or say why it cannot.
     if (content) this.draw(content);
     else this.asked = undefined;
+  }
+
+  // One stop to each side of every slider.
+  async readAhead(setting) {
+    for (const { way, stops } of Object.values(setting.sliders)) {
+      const here = stops.indexOf(way.reduce((part, key) => part[key], setting.picture));
+      for (const stop of [stops[here - 1], stops[here + 1]]) {
+        if (this.setting !== setting) return;
+        if (here < 0 || stop === undefined) continue;
+        const picture = structuredClone(setting.picture);
+        change(picture, way, stop);
+        const text = JSON.stringify(picture);
+        if (!this.known.has(text)) await this.fetched(text, { ahead: 1 });
+      }
+    }
+  }
+
+  async fetched(text, more, signal) {
+    const query = new URLSearchParams({ visitor: this.setting.visitor, picture: text, ...more });
+    const content = await answer(new URL(`../student?${query}`, import.meta.url), signal);
+    if (content) this.known.set(text, content);
+    if (this.known.size > MOST_KNOWN) this.known.delete(this.known.keys().next().value);
+    return content;
   }
 
   draw(content) {
@@ -107,6 +134,11 @@ export class Preview {
   }
 }
 
+function change(picture, way, value) {
+  const inner = way.slice(0, -1).reduce((part, key) => part[key], picture);
+  inner[way.at(-1)] = value;
+}
+
 // By XMLHttpRequest: the steps of `fetch` would each wait behind what the page draws meanwhile.
 function answer(url, signal) {
   return new Promise((resolve) => {
@@ -115,7 +147,7 @@ function answer(url, signal) {
     request.open("GET", url);
     request.onload = () => resolve(request.status === 200 ? read(request.response) : undefined);
     request.onerror = request.onabort = () => resolve(undefined);
-    signal.addEventListener("abort", () => request.abort());
+    signal?.addEventListener("abort", () => request.abort());
     request.send();
   });
 }

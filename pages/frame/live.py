@@ -151,14 +151,14 @@ def complete(shown: Shown) -> None:
     if all(artifact is not None for _, _, _, artifact in wanted):
         return
     status.rest(_REST)
-    pending = [
-        job
+    more = [
+        status.request(kind, function, spec, slot=kind)
         for kind, function, spec, artifact in wanted
         if artifact is None
-        and not isinstance(job := status.request(kind, function, spec, slot=kind), Artifact)
     ]
-    status.wait(pending, "Repeating with other seeds")
-    if any(job.state == "done" for job in pending):
+    status.wait([job for job in more if isinstance(job, Job)], "Repeating with other seeds")
+    # Another visitor may have had it made in the meantime.
+    if any(isinstance(one, Artifact) or one.state == "done" for one in more):
         st.rerun()
 
 

@@ -239,7 +239,7 @@ def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> Plane
     return PlaneSpec(kind="three samples", samples=found[0])
 
 
-# Size of the search: enough to beat the usual planes clearly, in less than a second.
+# Size of the search: enough to beat the usual planes clearly, in a few seconds at most.
 _POOL, _CANDIDATES, _RANDOM, _SWAPS = 100, 80, 120, 24
 
 

@@ -1,9 +1,9 @@
 """What a worker does: from a spec to a stored artifact, each kind by one function.
 
 Every function takes a spec, the store and a way to report; it finds what it builds on in
-the store or makes it first, and puts exactly one artifact under its kind and the spec's
-digest. The same spec gives the same bytes in every process. Which job runs where and when
-is the engine's business.
+the store or makes it first, and puts one artifact under its kind and the spec's digest
+(`sweep` puts those of many other jobs before its own). The same spec gives the same bytes
+in every process. Which job runs where and when is the engine's business.
 """
 
 from distill_core.jobs.ahead import stops, sweep

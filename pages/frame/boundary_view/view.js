@@ -146,7 +146,8 @@ class View {
     await new Promise(requestAnimationFrame);
     if (mine !== this.latest) return;
     this.root.dataset.state = content.state;
-    this.root.dataset.student = content.student;
+    // A page that comes late draws below the line of a setting that the slider is at already.
+    this.root.dataset.student = this.root.dataset.preview ?? content.student;
     if (content.frames.length) this.root.dataset.frame = content.frames.length - 1;
     else delete this.root.dataset.frame;
     this.preview.offer(content.preview);

@@ -75,7 +75,7 @@ _TAKEN = """() => {
 
 @dataclass(frozen=True)
 class Move:
-    """One move of a slider.
+    """One move of a control.
 
     Parameters
     ----------
@@ -120,9 +120,10 @@ class Playground:
         self._page.evaluate(_WATCH)
         self.rest()
 
-    def press(self, slider: str, key: str) -> Move:
-        """Press a key on a slider, wait for the picture, and return what it took."""
-        self._page.get_by_role("slider", name=slider).focus()
+    def press(self, control: str, key: str) -> Move:
+        """Press a key on a control, wait for the picture, and return what it took."""
+        numbers = self._page.get_by_role("spinbutton", name=control)
+        self._page.get_by_role("slider", name=control).or_(numbers).focus()
         self._page.keyboard.press(key)
         drawn = "() => window.paintNote.whole !== null"
         self._page.wait_for_function(drawn, polling="raf", timeout=1e3 * PATIENCE)

@@ -1,4 +1,4 @@
-"""From a key on a slider to the painted boundary, in Chromium: new students and stored ones."""
+"""From a key on a control to the painted boundary, in Chromium: students and planes."""
 
 import tempfile
 import time
@@ -27,11 +27,14 @@ WALK: tuple[tuple[str, str], ...] = tuple(
 _BACK = {"ArrowLeft": "ArrowRight", "ArrowRight": "ArrowLeft"}
 # Of a student: one that no lesson has.
 _SEED = 7
-COLD_MS, WARM_MS, MOST_KB = 250, 100, 30
+PLANES = 20
+COLD_MS, WARM_MS, PLANE_MS, MOST_KB = 250, 100, 300, 30
 
 
-def run(say: Say, walk: Sequence[tuple[str, str]] = WALK, path: str = "") -> Outcome:
-    """Walk over settings that nobody has trained, then back over the same ones.
+def run(
+    say: Say, walk: Sequence[tuple[str, str]] = WALK, path: str = "", planes: int = PLANES
+) -> Outcome:
+    """Walk over settings that nobody has trained, back over the same ones, then over planes.
 
     Parameters
     ----------
@@ -41,6 +44,8 @@ def run(say: Say, walk: Sequence[tuple[str, str]] = WALK, path: str = "") -> Out
         Sliders and keys.
     path : str
         Further settings of the page, such as `&data=moons`.
+    planes : int
+        How many planes to look at, of which none was seen before.
     """
     with tempfile.TemporaryDirectory() as folder, playground(Path(folder)) as page:
         page.open(f"/?seed={_SEED}{path}")
@@ -48,36 +53,44 @@ def run(say: Say, walk: Sequence[tuple[str, str]] = WALK, path: str = "") -> Out
         page.rest()
         cold, warm = [], []
         for slider, key in walk:
-            before = _stored(Path(folder))
+            before = _stored(Path(folder), "picture")
             cold.append(_moved(page, slider, key, say))
             if cold[-1].student in before:
                 raise RuntimeError("This setting was trained before; the walk must not meet one.")
         # What the browser remembers of the way there shall not help on the way back.
         page.reopen()
         for slider, key in reversed(walk):
-            before = _stored(Path(folder))
+            before = _stored(Path(folder), "picture")
             warm.append(_moved(page, slider, _BACK[key], say))
             if warm[-1].student not in before:
                 raise RuntimeError("This setting was not stored; the way back must be known.")
-    return summary(cold, warm)
+        page.open(f"/?view=all+features&plane=random&pseed=500{path}")
+        trained = _stored(Path(folder), "ensemble", "student")
+        turned = [_moved(page, "Plane seed", "ArrowUp", say) for _ in range(planes)]
+        if _stored(Path(folder), "ensemble", "student") != trained:
+            raise RuntimeError("A plane change has trained something; it must only ask the models.")
+    return summary(cold, warm, turned)
 
 
-def summary(cold: Sequence[Move], warm: Sequence[Move]) -> Outcome:
-    """Return quantiles and claims of moves to new settings and to stored ones."""
-    rows = [_row("never trained", cold), _row("from the store", warm)]
+def summary(cold: Sequence[Move], warm: Sequence[Move], turned: Sequence[Move]) -> Outcome:
+    """Return quantiles and claims of moves to new settings, to stored ones, and to planes."""
+    names = "never trained", "from the store", "a plane never seen"
+    rows = [_row(*named) for named in zip(names, (cold, warm, turned), strict=True)]
     p95 = [float(row["p95 ms"]) for row in rows]
     largest = max(float(row["largest message KB"]) for row in rows)
     return Outcome(
-        "Slider to paint in Chromium, one visitor, from rest: milliseconds from the key press to "
+        "Control to paint in Chromium, one visitor, from rest: milliseconds from the key press to "
         "the frame after the student's boundary is painted, in the browser's own clock; 50th and "
         "95th percentile over the moves. Whole: until the fields are drawn anew, too.\n"
         "From the store: the page was opened anew; at rest it fetches what lies one stop "
-        "further, if it is stored.\nMessages: "
+        "further, if it is stored.\nA plane: all features, nothing is trained; at first it has "
+        "every third line of the grid, the fine one follows.\nMessages: "
         "what the server sent until then, by websocket or HTTP.",
         rows,
         [
             Claim(f"Never trained: p95 under {COLD_MS} ms ({p95[0]:.0f}).", p95[0] < COLD_MS),
             Claim(f"From the store: p95 under {WARM_MS} ms ({p95[1]:.0f}).", p95[1] < WARM_MS),
+            Claim(f"A plane: p95 under {PLANE_MS} ms ({p95[2]:.0f}).", p95[2] < PLANE_MS),
             Claim(f"An update takes at most {MOST_KB} KB ({largest:.1f}).", largest <= MOST_KB),
         ],
     )
@@ -97,15 +110,15 @@ def _row(name: str, moves: Sequence[Move]) -> Row:
     }
 
 
-def _moved(page: Playground, slider: str, key: str, say: Say) -> Move:
-    move = page.press(slider, key)
-    say(f"{slider}, {key}: {move.milliseconds:.0f} ms, {move.total} bytes")
+def _moved(page: Playground, control: str, key: str, say: Say) -> Move:
+    move = page.press(control, key)
+    say(f"{control}, {key}: {move.milliseconds:.0f} ms, {move.total} bytes")
     page.rest()
     return move
 
 
-def _stored(folder: Path) -> set[str]:
-    return {path.stem for path in folder.glob("picture/*/*.json")}
+def _stored(folder: Path, *kinds: str) -> set[str]:
+    return {path.stem for kind in kinds for path in folder.glob(f"{kind}/*/*.json")}
 
 
 def _wait_until_still(folder: Path, seconds: float = 2.0, patience: float = 120.0) -> None:

@@ -150,12 +150,14 @@ def test_the_walk_meets_no_setting_twice_and_stays_on_the_sliders():
 def test_latency_says_quantiles_and_the_largest_frame():
     cold = [Move("", 100.0 + i, 200.0 + i, 10_000 + i, 20_000) for i in range(101)]
     warm = [Move("", 50.0, 60.0, 31_000, 40_000)] * 30
-    outcome = latency.summary(cold, warm)
-    first, second = outcome.rows
+    turned = [Move("", 299.0, 299.0, 10_000, 20_000)] * 19 + [Move("", 400.0, 400.0, 1, 1)]
+    outcome = latency.summary(cold, warm, turned)
+    first, second, third = outcome.rows
     assert (first["moves"], first["p50 ms"], first["p95 ms"]) == (101, 150, 195)
     assert (first["largest message KB"], second["all messages KB, p50"]) == (10.1, 40)
     assert (first["whole p50 ms"], second["whole p95 ms"]) == (250, 60)
-    assert [claim.holds for claim in outcome.claims] == [True, True, False]
+    assert (third["moves"], third["p50 ms"]) == (20, 299)
+    assert [claim.holds for claim in outcome.claims] == [True, True, False, False]
 
 
 # Training and its peers

@@ -127,7 +127,8 @@ def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: 
     for i, t in enumerate(temperatures):
         mine = [c for c in cells if c["temperature"] == t and c[name]["mean"] is not None]
         figure.add_scatter(
-            uid=f"T-{t:g}",
+            # Plotly looks for a trace by a selector made of this, in which a point ends a name.
+            uid=f"T-{t:g}".replace(".", "_"),
             name=f"T = {t:g}",
             x=[c["alpha"] for c in mine],
             y=[c[name]["mean"] for c in mine],

@@ -13,6 +13,7 @@ import streamlit as st
 from distill_core import figures
 from distill_core.studies import Study
 from pages.frame import controls, study
+from pages.frame.boundary_view.chart import chart_view
 
 
 def answer(found: Study) -> None:
@@ -34,24 +35,8 @@ def answer(found: Study) -> None:
 
 
 def chart(figure: go.Figure, key: str, words: str) -> None:
-    """Draw a figure in the page's theme; `words` say what is seen to those who do not see it."""
-    dark = st.context.theme.type == "dark"
-    figure = figures.in_dark(figure) if dark else figure
-    # Not transparent: a saved picture shall be readable on any ground.
-    ground = st.get_option(f"theme.{'dark' if dark else 'light'}.backgroundColor")
-    figure.update_layout(paper_bgcolor=ground)
-    image = {"format": "png", "scale": 2, "filename": key}
-    st.plotly_chart(
-        figure,
-        theme=None,
-        key=key,
-        alt=words,
-        config={
-            "displaylogo": False,
-            "modeBarButtons": [["toImage", "zoom2d", "resetScale2d"]],
-            "toImageButtonOptions": image,
-        },
-    )
+    """Draw a figure; `words` say what is seen to those who do not see it."""
+    chart_view(figure, key=key, label=words)
 
 
 def charts(columns: int | Sequence[int], drawn: Iterable[tuple[go.Figure, str, str]]) -> None:

@@ -137,18 +137,23 @@ def show(
 
 def complete(shown: Shown) -> None:
     """When the sliders rest: make what the picture can do without, then run the page again."""
+    finer = False
     if not service.store().has("section", shown.picture.section.digest):
         status.rest(_SHORT_REST)
         found = status.request("section", jobs.section, shown.picture.section, slot="section")
         if isinstance(found, Job):
             status.wait([found], "Looking closely")
-        if not isinstance(found, Job) or found.state == "done":
+        finer = not isinstance(found, Job) or found.state == "done"
+        # Where many wait for their first picture, the better one comes with all the rest.
+        if finer and not status.is_crowded():
             st.rerun()
     wanted: list[tuple[str, Any, Spec, Artifact | None]] = [
         ("history", jobs.history, shown.picture, shown.history),
         ("replicates", jobs.replicates, replicates_of(shown.picture), shown.replicates),
     ]
     if all(artifact is not None for _, _, _, artifact in wanted):
+        if finer:
+            st.rerun()
         return
     status.rest(_REST)
     more = [
@@ -158,7 +163,7 @@ def complete(shown: Shown) -> None:
     ]
     status.wait([job for job in more if isinstance(job, Job)], "Repeating with other seeds")
     # Another visitor may have had it made in the meantime.
-    if any(isinstance(one, Artifact) or one.state == "done" for one in more):
+    if finer or any(isinstance(one, Artifact) or one.state == "done" for one in more):
         st.rerun()
 
 
@@ -179,7 +184,8 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
     place = st.empty()
     status.bar(place, running, words)
     snapshots = [job.snapshot for job in running if job.snapshot is not None]
-    if snapshots and picture.plane == (spec.problem.plane or PlaneSpec()):
+    growing = bool(snapshots) and picture.plane == (spec.problem.plane or PlaneSpec())
+    if growing:
         boundary_view(
             figures.boundary_figure(
                 jobs.read_growth(snapshots, window),
@@ -194,6 +200,9 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
     if status.wait(running, words, at_most=_GROWTH_STEP, place=place):
         for job in running:
             status.result(job, "ensemble-part")
+        # A view is drawn once in a run.
+        if not growing:
+            return _made("ensemble", jobs.ensemble, spec, "Joining the teachers")
     st.rerun()
 
 

@@ -1,6 +1,7 @@
 """Wait for a job where the visitor can see it, and never longer than they want."""
 
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -20,7 +21,13 @@ _LISTEN_EVERY = 0.03
 # Most students are trained sooner; until then nothing is sent, as the browser would draw it
 # in place of the student's line.
 _GRACE = 0.12
+# So many runs may wait as described above; if more do, each looks and draws less often, so that
+# a hundred visitors who wait do not keep the workers from what they wait for.
+_CALM = 4
 _VISITOR = "visitor"
+
+# The threads of all runs that wait for a job.
+_waiting: set[int] = set()
 
 
 def request(kind: str, function: Any, spec: Spec, *, slot: str) -> Artifact | Job:
@@ -43,24 +50,39 @@ def wait(
 ) -> bool:
     """Wait until all jobs have finished; return False when `at_most` seconds are over first.
 
-    A progress bar appears when it takes long. Every Streamlit call below is also the point
-    at which a newer setting of the same visitor interrupts this run.
+    When many visitors wait, `at_most` is longer. A progress bar appears when it takes long. Every
+    Streamlit call below is also the point at which a newer setting of the same visitor
+    interrupts this run.
     """
     at_once = place is not None
     place = place or st.empty()
     began = time.monotonic()
-    for job in jobs:
-        job.wait(_GRACE)
-        while not job.wait(_LISTEN_EVERY):
-            elapsed = time.monotonic() - began
-            if at_most is not None and elapsed > at_most:
-                return False
-            if at_once or elapsed > _SHOW_AFTER:
-                bar(place, jobs, words)
-            else:
-                place.empty()
+    _waiting.add(threading.get_ident())
+    try:
+        for job in jobs:
+            job.wait(_GRACE)
+            while not job.wait(_LISTEN_EVERY * _crowd()):
+                elapsed = time.monotonic() - began
+                if at_most is not None and elapsed > at_most * _crowd():
+                    return False
+                if at_once or elapsed > _SHOW_AFTER:
+                    bar(place, jobs, words)
+                else:
+                    place.empty()
+    finally:
+        _waiting.discard(threading.get_ident())
     place.empty()
     return True
+
+
+def is_crowded() -> bool:
+    """Say whether so many visitors wait that runs of pages should be few."""
+    return _crowd() > 1
+
+
+def _crowd() -> float:
+    """Return how many times too many runs wait, at least 1."""
+    return max(1.0, len(_waiting) / _CALM)
 
 
 def rest(seconds: float) -> None:

@@ -18,6 +18,7 @@ PROJECT = Path(__file__).parents[2]
 # A busy machine may need a while for what is instant elsewhere.
 expect.set_options(timeout=15_000)
 
+DESKTOP = {"width": 1280, "height": 1000}
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -79,6 +80,17 @@ def _wait_until_healthy(process, address, log, seconds=90):
 
 
 @pytest.fixture(scope="session")
+def store_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def app(serve, store_folder):
+    """Return the address of one server for all tests that need none of their own."""
+    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(store_folder)})
+
+
+@pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
@@ -95,8 +107,7 @@ def new_page(browser):
     with contextlib.ExitStack() as contexts:
 
         def open_page(**options):
-            options = {"viewport": {"width": 1280, "height": 1000}, **options}
-            context = browser.new_context(**options)
+            context = browser.new_context(**{"viewport": DESKTOP, "bypass_csp": True, **options})
             context.set_default_timeout(90_000)
             contexts.callback(context.close)
             return context.new_page()
@@ -104,9 +115,22 @@ def new_page(browser):
         yield open_page
 
 
+@pytest.fixture(scope="session")
+def tab(browser):
+    # Playwright waits for conditions by eval, which the server's policy forbids to scripts.
+    with contextlib.closing(browser.new_context(bypass_csp=True)) as context:
+        context.set_default_timeout(90_000)
+        yield context.new_page()
+
+
 @pytest.fixture
-def page(new_page):
-    return new_page()
+def page(tab):
+    """Return an empty page; the tab is always the same one, which has compiled all scripts."""
+    tab.set_viewport_size(DESKTOP)
+    yield tab
+    tab.unroute_all(behavior="ignoreErrors")
+    tab.emulate_media(color_scheme="light")
+    tab.goto("about:blank")
 
 
 @dataclass
@@ -119,7 +143,12 @@ class Seen:
 
 @pytest.fixture
 def watch():
-    """Return a function that records a page's errors and the hosts it asks from now on."""
+    """Return a function that records a page's errors and the hosts it asks, until the test ends."""
+    listening = []
+
+    def listen(page, event, action):
+        page.on(event, action)
+        listening.append((page, event, action))
 
     def record(page):
         seen = Seen()
@@ -132,10 +161,12 @@ def watch():
             if request.url.startswith("http"):
                 seen.hosts.add(urlsplit(request.url).netloc)
 
-        page.on("console", on_console)
-        page.on("pageerror", lambda error: seen.errors.append(str(error)))
-        page.on("request", on_request)
-        page.on("websocket", lambda socket: seen.hosts.add(urlsplit(socket.url).netloc))
+        listen(page, "console", on_console)
+        listen(page, "pageerror", lambda error: seen.errors.append(str(error)))
+        listen(page, "request", on_request)
+        listen(page, "websocket", lambda socket: seen.hosts.add(urlsplit(socket.url).netloc))
         return seen
 
-    return record
+    yield record
+    for page, event, action in listening:
+        page.remove_listener(event, action)

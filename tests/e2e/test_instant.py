@@ -15,7 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 from tests.e2e.conftest import PROJECT
-from tests.e2e.test_playground import FIRST_PAINTED, PAINTED, WIDTH, digest, press, rest
+from tests.e2e.waiting import FIRST_PAINTED, WIDTH, digest, painted, press, rest
 
 pytestmark = pytest.mark.e2e
 
@@ -35,11 +35,6 @@ def app(serve, tmp_path_factory):
 
 
 @pytest.fixture
-def page(new_page):
-    return new_page(bypass_csp=True)
-
-
-@pytest.fixture
 def look(app):
     """Return a function that looks at the engine."""
 
@@ -54,7 +49,7 @@ def look(app):
 def ready(page, app):
     def open_path(path):
         page.goto(f"{app}/{path}")
-        page.wait_for_function(PAINTED, arg="", timeout=90_000)
+        painted(page)
         rest(page)
 
     return open_path
@@ -71,7 +66,7 @@ def test_twenty_moves_in_two_seconds(page, ready, look):
         page.wait_for_timeout(max(0, 1000 * (began + 0.1 * (i + 1) - time.monotonic())))
     took = time.monotonic() - began
     expect(page).to_have_url(re.compile("width=1(&|$)"))
-    page.wait_for_function(PAINTED, arg=before, timeout=90_000)
+    painted(page, before)
     expect(page.get_by_test_id("boundary-view")).to_have_attribute(
         "aria-label", re.compile(r"\(width 1, "), timeout=90_000
     )
@@ -89,7 +84,9 @@ def test_twenty_moves_in_two_seconds(page, ready, look):
 def visitor(app, query):
     """Open what the server takes for a browser's tab; yield a wait for its page's end."""
     address = app.replace("http", "ws") + "/_stcore/stream"
-    with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+    # What nobody has read yet must neither stop the reading nor the answers to pings.
+    patient = {"max_size": None, "max_queue": None, "ping_interval": None}
+    with connect(address, subprotocols=["streamlit"], **patient) as socket:
         message = BackMsg()
         message.rerun_script.query_string = query
         socket.send(message.SerializeToString())
@@ -112,7 +109,7 @@ def test_thirty_visitors_want_the_same(page, app, look):
     with contextlib.ExitStack() as others:
         waits = [others.enter_context(visitor(app, query)) for _ in range(29)]
         page.goto(f"{app}/?{query}")
-        page.wait_for_function(PAINTED, arg="", timeout=120_000)
+        painted(page)
         for wait in waits:
             wait()
     took = time.monotonic() - began
@@ -138,9 +135,9 @@ def test_zoom_survives_fifty_moves(page, ready):
     whole, zoomed = box["width"], page.evaluate(RANGES)
     page.evaluate("() => { document.querySelector('.js-plotly-plot').mark = 'the same node'; }")
     for i in range(50):
-        press(page, WIDTH, "ArrowLeft" if i % 10 < 5 else "ArrowRight", painted=FIRST_PAINTED)
+        press(page, WIDTH, "ArrowLeft" if i % 10 < 5 else "ArrowRight", until=FIRST_PAINTED)
     rest(page)
-    page.wait_for_function(PAINTED, arg="")
+    painted(page)
     assert page.evaluate(RANGES) == zoomed
     assert whole > 300
     assert page.evaluate("document.querySelector('.js-plotly-plot').mark") == "the same node"
@@ -157,7 +154,7 @@ def test_a_worker_killed_at_work_costs_only_time(page, app, look):
     expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=90_000)
     page.wait_for_timeout(500)
     os.kill(seen["pids"][0], signal.SIGKILL)
-    page.wait_for_function(PAINTED, arg="", timeout=120_000)
+    painted(page)
     rest(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)

@@ -1,85 +1,28 @@
 import json
 import os
 import re
-import statistics
 import time
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import PROJECT
+from tests.e2e.waiting import ALPHA, LINES, TEMPERATURE, WIDTH, digest, painted, press, rest, stored
 
 pytestmark = pytest.mark.e2e
-
-WIDTH, TEMPERATURE, ALPHA = "Student width", "Temperature T", "alpha (weight on the ensemble)"
-# The picture's lines as the browser has them: {uid: [[x...], [y...]]}.
-LINES = """() => Object.fromEntries(
-    document.querySelector('[data-testid=boundary-view] .js-plotly-plot').data
-        .filter(t => t.mode === 'lines').map(t => [t.uid, [Array.from(t.x), Array.from(t.y)]]))"""
-PAINTED = """digest => {
-    const view = document.querySelector('[data-testid=boundary-view]');
-    return view?.dataset.state === 'ready' && !view.dataset.preview
-        && view.dataset.student !== digest;
-}"""
-# The student's new line is there, on the short way or the long one.
-FIRST_PAINTED = """digest => {
-    const view = document.querySelector('[data-testid=boundary-view]');
-    return view.dataset.student !== digest;
-}"""
-
-
-@pytest.fixture(scope="module")
-def store_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def app(serve, store_folder):
-    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(store_folder)})
-
-
-@pytest.fixture
-def page(new_page):
-    # Playwright waits for conditions by eval, which the server's policy forbids to scripts.
-    return new_page(bypass_csp=True)
 
 
 @pytest.fixture
 def ready(page, app, watch):
     """Open a path of the app and wait for its picture."""
 
-    def open_path(path="/", **options):
+    def open_path(path="/"):
         seen = watch(page)
         page.goto(app + path)
-        page.wait_for_function(PAINTED, arg="", timeout=90_000)
+        painted(page)
         return seen
 
     return open_path
-
-
-def digest(page):
-    return page.get_by_test_id("boundary-view").get_attribute("data-student")
-
-
-def press(page, slider, key, times=1, painted=PAINTED):
-    """Move a slider by keys and wait for the new picture; return the seconds it took."""
-    before = digest(page)
-    handle = page.get_by_role("slider", name=slider)
-    handle.focus()
-    for _ in range(times - 1):
-        handle.press(key)
-    began = time.monotonic()
-    handle.press(key)
-    page.wait_for_function(painted, arg=before, polling="raf", timeout=90_000)
-    return time.monotonic() - began
-
-
-def rest(page):
-    """Wait until the page has drawn everything and nothing is computed any more."""
-    expect(page.get_by_text(re.compile(r"^Over \d+ student seeds"))).to_be_visible(timeout=90_000)
-    expect(page.get_by_test_id("stApp")).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=90_000
-    )
 
 
 def agreement(page):
@@ -87,18 +30,15 @@ def agreement(page):
     return float(re.search(r"([\d.]+)%", figure.inner_text())[1])
 
 
-def stored(folder, kind):
-    return {path.stem for path in (folder / kind).glob("*/*.json")}
-
-
-def test_default_page_on_a_cold_store(page, app):
+def test_default_page_on_a_cold_store(page, serve, tmp_path):
+    app = serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(tmp_path)})
     began = time.monotonic()
     page.goto(app)
     page.wait_for_function(
         f"() => document.querySelector('.js-plotly-plot') && ({LINES})().ensemble"
     )
     first = time.monotonic() - began
-    page.wait_for_function(PAINTED, arg="", timeout=90_000)
+    painted(page)
     print(
         f"first ensemble boundary {first:.1f} s after opening, the student's "
         f"{time.monotonic() - began:.1f} s"
@@ -113,7 +53,7 @@ def test_first_visit_shows_a_growing_ensemble(page, app):
     expect(view).to_have_attribute("data-state", "training", timeout=90_000)
     page.wait_for_function(f"() => ({LINES})().ensemble?.[0].length > 10")
     assert "student" not in page.evaluate(LINES)
-    page.wait_for_function(PAINTED, arg="", timeout=90_000)
+    painted(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -143,22 +83,6 @@ def test_sliders_move_the_student_and_never_the_ensemble(page, ready, store_fold
     assert stored(store_folder, "ensemble") == ensembles, "an ensemble was trained again"
     assert not seen.errors
     assert all(host.startswith("localhost") for host in seen.hosts)
-
-
-def test_slider_to_paint(page, ready):
-    ready("/?seed=7")
-    rest(page)
-    for slider, painted, what in (
-        (TEMPERATURE, FIRST_PAINTED, "the student's line"),
-        (ALPHA, PAINTED, "the whole picture"),
-    ):
-        for key, where in (("ArrowLeft", "never trained"), ("ArrowRight", "from the store")):
-            took = []
-            for _ in range(3):
-                took.append(press(page, slider, key, painted=painted))
-                rest(page)
-                page.wait_for_timeout(500)
-            print(f"slider to paint, {what}, {where}: median {statistics.median(took):.3f} s")
 
 
 def test_the_line_follows_a_slider_that_is_not_let_go(page, ready):
@@ -192,7 +116,7 @@ def test_the_line_follows_a_slider_that_is_not_let_go(page, ready):
     expect(view).to_have_attribute("data-preview", shown[-1])
     assert view.locator(".bv-preview path").last.get_attribute("d") == drawn
     page.mouse.up()
-    page.wait_for_function(PAINTED, arg=before)
+    painted(page, before)
     assert digest(page) == shown[-1]
     assert page.evaluate(LINES)["student"] != lines["student"]
     expect(view.locator(".bv-preview")).to_have_count(0)
@@ -207,7 +131,7 @@ def test_the_last_of_many_moves_is_shown(page, ready):
         handle.press(key)
     expect(page).to_have_url(re.compile("width=4(&|$)"))
     rest(page)
-    page.wait_for_function(PAINTED, arg=before)
+    painted(page, before)
     expect(page.get_by_test_id("boundary-view")).to_have_attribute(
         "aria-label", re.compile(r"\(width 4, ")
     )
@@ -239,13 +163,16 @@ def test_pin_undo_and_reset(page, ready):
     ready("/?data=moons&teachers=2")
     page.get_by_role("button", name="Pin this student").click()
     expect(page).to_have_url(re.compile("pin=64"))
-    press(page, WIDTH, "ArrowLeft", times=10)
+    press(page, WIDTH, "ArrowLeft", times=9)
+    # A setting that was passed in a hurry is none to go back to.
+    rest(page)
+    press(page, WIDTH, "ArrowLeft")
     rest(page)
     expect(page.get_by_role("columnheader", name="pinned")).to_be_visible()
     assert {"pinned", "student"} <= page.evaluate(LINES).keys()
     before = digest(page)
     page.get_by_role("button", name="Undo").click()
-    page.wait_for_function(PAINTED, arg=before)
+    painted(page, before)
     expect(page).to_have_url(re.compile("width=3(&|$)"))
     page.get_by_role("button", name="Reset", exact=True).click()
     expect(page).not_to_have_url(re.compile("width="))
@@ -267,11 +194,9 @@ def test_playback_ends_at_the_final_boundary(page, ready):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_phone(new_page, app, scheme):
-    page = new_page(
-        viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True, bypass_csp=True
-    )
+    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
     page.goto(app + "/?data=moons&teachers=2")
-    page.wait_for_function(PAINTED, arg="", timeout=90_000)
+    painted(page)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, "the page must not scroll sideways"
     box = page.get_by_test_id("boundary-view").bounding_box()
@@ -282,13 +207,13 @@ def test_phone(new_page, app, scheme):
 def test_all_features_changes_the_plane_without_training(page, ready, store_folder):
     ready("/?data=moons&view=all+features&teachers=2")
     rest(page)
-    trained = stored(store_folder, "ensemble"), stored(store_folder, "student")
+    trained = stored(store_folder, "ensemble", "student")
     before = digest(page)
     page.get_by_role("combobox", name="Plane").click()
     page.get_by_role("option", name="principal components").click()
-    page.wait_for_function(PAINTED, arg=before, timeout=90_000)
+    painted(page, before)
     rest(page)
-    assert (stored(store_folder, "ensemble"), stored(store_folder, "student")) == trained
+    assert stored(store_folder, "ensemble", "student") == trained
     expect(page.get_by_text("The models see all features; this is a cut.")).to_be_visible()
 
 
@@ -309,7 +234,7 @@ def test_damaged_artifact_is_set_aside_and_trained_anew(page, ready, store_folde
 
 
 def test_security_headers_hold_in_the_browser(new_page, app, watch):
-    page = new_page()
+    page = new_page(bypass_csp=False)
     seen = watch(page)
     answer = page.goto(app + "/?data=moons&teachers=2")
     expect(page.get_by_test_id("boundary-view")).to_have_attribute(

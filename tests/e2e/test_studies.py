@@ -1,14 +1,13 @@
 import csv
 import io
 import json
-import os
 import re
 import time
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import PROJECT
+from tests.e2e.waiting import stored
 
 pytestmark = pytest.mark.e2e
 
@@ -17,25 +16,11 @@ SMALL = "data=moons&teachers=2&epochs=1"
 CAPACITY = f"/capacity?{SMALL}&seeds=2"
 SOFTNESS = f"/softness?{SMALL}&cellseeds=2&widths=8"
 VARIANCE = f"/variance?{SMALL}&repeats=3&resamples=0"
+# The kinds that are kept of studies; the server may train the default ensemble meanwhile.
+KEPT = "students", "boundaries", "study"
 # All names of traces that the page's figures have.
 TRACES = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .flatMap(plot => (plot.data || []).map(trace => trace.name))"""
-
-
-@pytest.fixture(scope="module")
-def store_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("store")
-
-
-@pytest.fixture(scope="module")
-def app(serve, store_folder):
-    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(store_folder)})
-
-
-def stored(folder):
-    """Return what is kept of studies; the server may train the default ensemble meanwhile."""
-    kinds = ("students", "boundaries", "study")
-    return {path.stem for kind in kinds for path in folder.glob(f"{kind}/*/*.json")}
 
 
 def run_button(page):
@@ -79,11 +64,11 @@ def test_a_capacity_study_grows_and_answers_and_opens_again(page, app, store_fol
     expect(page.get_by_role("heading", name="How small can the student be?")).to_be_visible()
     expect(page.get_by_text("Nothing is computed for this setting yet.")).to_be_visible()
     expect(page.get_by_text(re.compile("This takes about .* second"))).to_be_visible()
-    before = stored(store_folder)
+    before = stored(store_folder, *KEPT)
     run_button(page).click()
     expect(page.get_by_test_id("stProgress")).to_contain_text("left")
     done(page)
-    assert len(stored(store_folder) - before) > 28
+    assert len(stored(store_folder, *KEPT) - before) > 28
     expect(answer(page).last).to_be_visible()
     # Five figures over widths, and four planes.
     shown(page, student=9, ensemble=4)
@@ -91,7 +76,7 @@ def test_a_capacity_study_grows_and_answers_and_opens_again(page, app, store_fol
     assert len(rows) == 14 * 2 * 2
     assert {row["model"] for row in rows} == {"student", "twin"}
     # Once more: the same answer, and nothing is trained.
-    sentence, kept = answer(page).last.inner_text(), stored(store_folder)
+    sentence, kept = answer(page).last.inner_text(), stored(store_folder, *KEPT)
     seen = watch(page)
     began = time.monotonic()
     page.reload()
@@ -100,7 +85,7 @@ def test_a_capacity_study_grows_and_answers_and_opens_again(page, app, store_fol
     print(f"second opening: {took:.2f} s")
     assert took < 5
     expect(run_button(page)).to_have_count(0)
-    assert stored(store_folder) == kept
+    assert stored(store_folder, *KEPT) == kept
     assert all(host.startswith("localhost") for host in seen.hosts)
 
 
@@ -108,7 +93,7 @@ def test_the_tolerance_changes_the_answer_and_trains_nothing(page, app, store_fo
     page.goto(app + f"/capacity?{SMALL}&seeds=4&tolerance=0.1")
     run_button(page).click()
     done(page)
-    kept, strict = stored(store_folder), answer(page).last.inner_text()
+    kept, strict = stored(store_folder, *KEPT), answer(page).last.inner_text()
     # Must not: call a width sufficient that the sentence does not call so.
     assert strict.startswith("No narrower student is shown to be sufficient")
     expect(page.get_by_test_id("stMetric").first).to_contain_text("Widest tried")
@@ -116,7 +101,7 @@ def test_the_tolerance_changes_the_answer_and_trains_nothing(page, app, store_fo
     done(page)
     assert answer(page).last.inner_text() != strict
     expect(page.get_by_test_id("stMetric").first).to_contain_text("Sufficient width")
-    assert stored(store_folder) == kept
+    assert stored(store_folder, *KEPT) == kept
     with page.expect_download() as download:
         page.get_by_role("button", name="Spec (JSON)").click()
     content = json.loads(download.value.path().read_text())
@@ -257,6 +242,7 @@ def test_phone(new_page, app, path, scheme):
     expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, "the page must not scroll sideways"
+    page.locator(".js-plotly-plot .main-svg").first.wait_for()
     ground = page.evaluate(
         "getComputedStyle(document.querySelector('.js-plotly-plot .main-svg')).backgroundColor"
     )

@@ -29,7 +29,7 @@ def _watch():
                 if job not in same:
                     same.append(job)
             most[:] = max(most[0], len(states) - waiting), max(most[1], waiting)
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def _look(_):

@@ -1,6 +1,7 @@
 """The live view: a Plotly figure that is updated in place, played back and clicked on.
 
-`boundary_view` is called by pages, `plotly_route` is mounted by the server.
+`boundary_view` is called by pages, `plotly_route` is mounted by the server. Beside it in this
+room: `chart` for all other figures, `tour`.
 """
 
 import functools

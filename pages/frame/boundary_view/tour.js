@@ -2,7 +2,9 @@
 // keep. Text from outside is only ever drawn or set as text.
 
 import { decode } from "./decoding.js";
-import { element, loadStyle, Player, readTheme, SHAPES } from "./view.js";
+import { loadStyle } from "./loading.js";
+import { readTheme } from "./theme.js";
+import { element, Player, SHAPES } from "./view.js";
 
 // Faster than the eye follows single pictures, slow enough to follow the points.
 const PACE_MS = 36;

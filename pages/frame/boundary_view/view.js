@@ -3,7 +3,9 @@
 // as text.
 
 import { decode } from "./decoding.js";
+import { load } from "./loading.js";
 import { Preview } from "./preview.js";
+import { readTheme, themed } from "./theme.js";
 
 const CLICK_PIXELS = 4;
 const DOUBLE_CLICK_MS = 300;
@@ -36,36 +38,6 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   };
   view.show(data);
   return () => view.leave();
-}
-
-// ---------------------------------------------------------------------------- loading
-
-let loading;
-
-function load() {
-  loading ??= Promise.all([loadPlotly(), loadStyle()]).then(([plotly]) => plotly);
-  return loading;
-}
-
-function loadPlotly() {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = new URL("plotly.min.js", import.meta.url).href;
-    // Taken at once: another Plotly on the page may put itself in this place later.
-    script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject(new Error("no Plotly")));
-    script.onerror = () => reject(new Error("plotly.min.js did not load"));
-    document.head.append(script);
-  });
-}
-
-export function loadStyle() {
-  return new Promise((resolve) => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = new URL("view.css", import.meta.url).href;
-    link.onload = link.onerror = resolve;
-    document.head.append(link);
-  });
 }
 
 // ------------------------------------------------------------------------------ view
@@ -155,14 +127,7 @@ class View {
 
   // Colours of a light page become those of a dark one.
   themed(value) {
-    const { dark } = this.content;
-    const swap = (item) => {
-      if (typeof item === "string") return this.theme.dark ? (dark[item] ?? item) : item;
-      if (Array.isArray(item)) return item.map(swap);
-      if (item?.constructor !== Object) return item;
-      return Object.fromEntries(Object.entries(item).map(([k, inner]) => [k, swap(inner)]));
-    };
-    return swap(value);
+    return themed(value, this.theme, this.content.dark);
   }
 
   // The square as wide as the page allows, with room for axes and colour bar around it.
@@ -457,17 +422,6 @@ function way(a, b) {
 function plain(name) {
   const signs = { "&lt;": "<", "&gt;": ">", "&#37;": "%", "&amp;": "&" };
   return name.replace(/&(lt|gt|amp|#37);/g, (entity) => signs[entity]);
-}
-
-export function readTheme(root) {
-  const style = getComputedStyle(root);
-  const [red, green, blue] = style.color.match(/[\d.]+/g).map(Number);
-  return {
-    text: style.color,
-    background: style.backgroundColor,
-    font: style.fontFamily,
-    dark: 0.3 * red + 0.59 * green + 0.11 * blue > 128,
-  };
 }
 
 // A small picture of a layer: its line, its marker or its area, in its own colours.

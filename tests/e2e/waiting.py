@@ -1,0 +1,70 @@
+"""What tests wait for: the picture of a setting, its first line, the end of all work."""
+
+import re
+import time
+
+from playwright.sync_api import expect
+
+# Milliseconds that a machine with much else to do may need.
+ENDLESS = 90_000
+WIDTH, TEMPERATURE, ALPHA = "Student width", "Temperature T", "alpha (weight on the ensemble)"
+# The picture's lines as the browser has them: {uid: [[x...], [y...]]}.
+LINES = """() => Object.fromEntries(
+    document.querySelector('[data-testid=boundary-view] .js-plotly-plot').data
+        .filter(t => t.mode === 'lines').map(t => [t.uid, [Array.from(t.x), Array.from(t.y)]]))"""
+# The whole picture of another student is there.
+PAINTED = """digest => {
+    const view = document.querySelector('[data-testid=boundary-view]');
+    return view?.dataset.state === 'ready' && !view.dataset.preview
+        && view.dataset.student !== digest;
+}"""
+# The student's new line is there, on the short way or the long one.
+FIRST_PAINTED = """digest => {
+    const view = document.querySelector('[data-testid=boundary-view]');
+    return view.dataset.student !== digest;
+}"""
+
+
+def painted(page, before=""):
+    """Wait for the whole picture of another student than `before`."""
+    page.wait_for_function(PAINTED, arg=before, timeout=ENDLESS)
+
+
+def digest(page):
+    """Return which student is on the screen."""
+    return page.get_by_test_id("boundary-view").get_attribute("data-student")
+
+
+def press(page, slider, key, times=1, until=PAINTED):
+    """Move a slider by keys and wait for the new picture; return the seconds it took."""
+    before = digest(page)
+    handle = page.get_by_role("slider", name=slider)
+    handle.focus()
+    for _ in range(times - 1):
+        handle.press(key)
+    began = time.monotonic()
+    handle.press(key)
+    page.wait_for_function(until, arg=before, polling="raf", timeout=ENDLESS)
+    return time.monotonic() - began
+
+
+def settled(page):
+    """Wait until nothing runs any more, what is just about to begin included; must not see an
+    exception.
+    """
+    page.wait_for_timeout(300)
+    expect(page.get_by_test_id("stApp")).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=ENDLESS
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def rest(page):
+    """Wait until the playground has drawn everything and nothing is computed any more."""
+    expect(page.get_by_text(re.compile(r"^Over \d+ student seeds"))).to_be_visible(timeout=ENDLESS)
+    settled(page)
+
+
+def stored(folder, *kinds):
+    """Return the digests of all artifacts of some kinds."""
+    return {path.stem for kind in kinds for path in folder.glob(f"{kind}/*/*.json")}

@@ -1,5 +1,6 @@
 """The live view: from a setting to the picture in the browser, whatever must be trained first."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,9 @@ _GROWTH_STEP = 0.7
 # needs the processor to paint first.
 _REST = 0.4
 _SHORT_REST = 0.15
+# So long everything else waits for a new picture: what the browser gets in one go it draws in
+# one go, and then the picture comes last.
+_PICTURE_FIRST = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +84,7 @@ def show(
     service.engine().visited()
     window = load_window(picture.plane, picture.student.ensemble.problem.dataset)
     ensemble = _grown(picture, window)
+    rough = not store.has("section", picture.section.digest)
     section, made = _looked(picture)
     student = _made("student", jobs.student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
@@ -95,7 +100,8 @@ def show(
         over,
         twin=dashed,
         teachers=_teachers(picture) if "each teacher" in chosen and one is None else None,
-        disagreement=boundary.disagreement(drawn, over),
+        # Shading a rough look takes time, and its edges would be wrong.
+        disagreement=None if rough else boundary.disagreement(drawn, over),
         points=classes.sorted_out(layers.points(picture, chosen), one),
         corners=layers.corner_places(picture),
         pinned=None if pinned is None else _pinned_lines(pinned, window, one),
@@ -114,6 +120,9 @@ def show(
         frames=None if history is None or one is not None else layers.frames(history),
         preview=None if one is not None else preview.offer(picture, status.visitor()),
     )
+    if st.session_state.get("drawn") != picture.digest:
+        st.session_state["drawn"] = picture.digest
+        time.sleep(_PICTURE_FIRST)
     if result.clicked:
         place = (float(result.clicked["u"]), float(result.clicked["v"]))
         if place != st.session_state.get("place"):

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,7 +146,9 @@ class Playground:
 @contextlib.contextmanager
 def playground(store: Path) -> Iterator[Playground]:
     """Start a server on a store folder and Chromium on a page of it; end both afterwards."""
-    with _server(store) as address, sync_playwright() as playwright:
+    environment = {**os.environ, "DISTILL_STORE": str(store)}
+    serving = server(PROJECT / "app.py", environment=environment)
+    with serving as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
         )
@@ -157,18 +159,22 @@ def playground(store: Path) -> Iterator[Playground]:
 
 
 @contextlib.contextmanager
-def _server(store: Path) -> Iterator[str]:
+def server(script: Path, *options: str, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run `streamlit run <script>` on a free port; yield its address as soon as it answers.
+
+    Raises
+    ------
+    RuntimeError
+        When it does not start; the message holds what it wrote.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+        port = str(probe.getsockname()[1])
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    command += ["--server.port", port, "--server.headless", "true"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [*command, "--server.port", str(port)],
-            cwd=PROJECT,
-            env={**os.environ, "DISTILL_STORE": str(store)},
-            stdout=log,
-            stderr=subprocess.STDOUT,
+            command, cwd=PROJECT, env=dict(environment), stdout=log, stderr=subprocess.STDOUT
         )
         try:
             address = f"http://localhost:{port}"

@@ -131,7 +131,7 @@ if section is not None:
         ],
     )
     cut = " The models see all features: this is a cut." * (problem.plane is None)
-    st.caption(f"The thick dark line is the ensemble's boundary, each thin one a seed's.{cut}")
+    st.caption(f"The thick line is the ensemble's boundary, each thin one a seed's.{cut}")
 
 with st.expander("How the rule works", icon=":material/rule:"):
     st.markdown(RULE)

@@ -1,20 +1,14 @@
 import contextlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-PROJECT = Path(__file__).parents[2]
+from benchmarks.browser import PROJECT, server
+
 # A busy machine may need a while for what is instant elsewhere.
 expect.set_options(timeout=15_000)
 
@@ -31,52 +25,16 @@ BROWSER_FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory):
+def serve():
     """Start `streamlit run <script>` and return its address; all servers end with the tests."""
     with contextlib.ExitStack() as running:
 
-        def start(script, *options, environment=None):
-            log = tmp_path_factory.mktemp("server") / "log"
-            return running.enter_context(_server(script, options, environment, log))
+        def start(script, *options, environment=os.environ):
+            # Work ahead would take the cores from what is tested.
+            environment = {"DISTILL_WARM": "0", **environment}
+            return running.enter_context(server(script, *options, environment=environment))
 
         yield start
-
-
-@contextlib.contextmanager
-def _server(script, options, environment, log):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
-    command += ["--server.port", str(port), "--server.headless", "true"]
-    address = f"http://localhost:{port}"
-    # Work ahead would take the cores from what is tested.
-    environment = {"DISTILL_WARM": "0", **(environment or os.environ)}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            _wait_until_healthy(process, address, log)
-            yield address
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_healthy(process, address, log, seconds=90):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"The server did not start:\n{log.read_text()}")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,12 @@ import json
 import re
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-PROJECT = Path(__file__).parents[2]
+from benchmarks.browser import PROJECT
+
 pytestmark = pytest.mark.e2e
 
 # Milliseconds for a first visit on a machine that has much else to do.

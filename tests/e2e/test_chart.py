@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import PROJECT
+from benchmarks.browser import PROJECT
 from tests.e2e.test_boundary_view import APP, swipe_up
 
 pytestmark = pytest.mark.e2e

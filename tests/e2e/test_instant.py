@@ -14,7 +14,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from tests.e2e.conftest import PROJECT
+from benchmarks.browser import PROJECT
 from tests.e2e.waiting import FIRST_PAINTED, WIDTH, digest, painted, press, rest
 
 pytestmark = pytest.mark.e2e

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from benchmarks.browser import PROJECT
 from distill_core import uploads
-from tests.e2e.conftest import PROJECT
 from tests.e2e.waiting import ENDLESS, settled
 from tests.test_uploads import HOSTILE, X, Z
 from tests.test_uploads import csv as made_csv

@@ -6,7 +6,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import PROJECT
+from benchmarks.browser import PROJECT
 from tests.e2e.waiting import ALPHA, LINES, TEMPERATURE, WIDTH, digest, painted, press, rest, stored
 
 pytestmark = pytest.mark.e2e

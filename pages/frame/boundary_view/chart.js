@@ -116,9 +116,10 @@ class Chart {
   }
 
   async draw() {
+    // Hidden in the meantime, or gone: then it has no colours either.
+    if (!this.plot.clientWidth) return;
     const { content } = this;
     const look = this.look();
-    if (!look.width) return;
     this.drawn = { content, look };
     try {
       await this.plotly.react(this.plot, ...pieces(content, look), config(content.name));

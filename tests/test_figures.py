@@ -6,6 +6,7 @@ import zlib
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from plotly.graph_objects import Figure
 
 from distill_core import boundary, figures
 from distill_core.figures import palette
@@ -44,7 +45,7 @@ def classes_section(n_classes):
     return boundary.section(lambda uv: uv @ np.stack([np.cos(angle), np.sin(angle)]), WINDOW, 50)
 
 
-def full_figure(n_points=1000, **options):
+def full_layers(n_points=1000, **options):
     generator = np.random.default_rng(3)
     uv = generator.normal((WINDOW.u, WINDOW.v), 1.8, size=(n_points, 2))
     ensemble, student = section(1.0), section(0.6, shift=0.3)
@@ -60,7 +61,11 @@ def full_figure(n_points=1000, **options):
         "student_levels": True,
         **options,
     }
-    return figures.boundary_figure(ensemble, student, **settings)
+    return figures.boundary_layers(ensemble, student, **settings)
+
+
+def full_figure(*n_points, **options):
+    return Figure(full_layers(*n_points, **options))
 
 
 def layers(figure):
@@ -155,8 +160,8 @@ def test_zoom_is_kept_until_the_window_changes():
 
 
 def test_a_student_without_a_boundary_is_said_to_have_none():
-    figure = figures.boundary_figure(section(1.0), flat_section())
-    shown = layers(figure)
+    figure = figures.boundary_layers(section(1.0), flat_section())
+    shown = layers(Figure(figure))
     assert shown["student"].name == "student: one answer everywhere"
     assert shown["ensemble"].name == "ensemble"
     sent = decoded(encoding.encode(figure))
@@ -333,7 +338,7 @@ def playback(n_frames=12):
 
 
 def test_an_update_takes_at_most_30_kilobytes():
-    figure, frames = full_figure(n_points=1000), playback()
+    figure, frames = full_layers(n_points=1000), playback()
     assert all(len(lines) > 200 for _, lines in frames)
     message = encoding.encode(figure, frames, label="words " * 40, dark=dict(figures.DARK))
     print(f"one update, every layer, 1000 points, 12 frames: {len(message):,} bytes")
@@ -341,8 +346,14 @@ def test_an_update_takes_at_most_30_kilobytes():
 
 
 def test_what_is_sent_is_what_was_drawn():
-    figure, frames = full_figure(), playback()
-    content = decoded(encoding.encode(figure, frames, student="digest", label="ö \ud800 </script>"))
+    whole, frames = full_layers(), playback()
+    content = decoded(encoding.encode(whole, frames, student="digest", label="ö \ud800 </script>"))
+    # Plotly finds nothing wrong with it, and nothing to add.
+    figure = Figure(whole)
+    understood = figure.layout.to_plotly_json() | {"template": {}}
+    assert content["figure"]["layout"] == understood
+    for sent, trace in zip(content["figure"]["data"], figure.data, strict=True):
+        assert sent.keys() == trace.to_plotly_json().keys()
     assert content["student"] == "digest"
     assert content["label"] == "ö \ud800 </script>"
     side = 2 * WINDOW.half
@@ -372,6 +383,6 @@ def test_what_is_sent_is_what_was_drawn():
 )
 def test_odd_lines_survive_the_way(lines):
     end = ("end", lines)
-    content = decoded(encoding.encode(figures.boundary_figure(section(1)), [("odd", lines), end]))
+    content = decoded(encoding.encode(figures.boundary_layers(section(1)), [("odd", lines), end]))
     (sent, _) = content["frames"]
     assert_allclose(np.c_[sent["x"], sent["y"]], lines, atol=1e7 / 65534)

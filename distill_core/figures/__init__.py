@@ -9,7 +9,7 @@ from distill_core.figures.cells import cells_figure, shares_figure
 from distill_core.figures.charts import learning_curves_figure, votes_figure
 from distill_core.figures.groups import groups_figure, ledger_figure
 from distill_core.figures.palette import DARK, escaped, in_dark
-from distill_core.figures.plane import boundary_figure
+from distill_core.figures.plane import boundary_figure, boundary_layers
 from distill_core.figures.samples import MAX_SVG_POINTS, Points
 from distill_core.figures.slices import planes_figure
 from distill_core.figures.small import map_figure, small_plane_figure, soft_targets_figure
@@ -23,6 +23,7 @@ __all__ = [
     "Points",
     "bands_figure",
     "boundary_figure",
+    "boundary_layers",
     "cells_figure",
     "escaped",
     "groups_figure",

@@ -1,10 +1,9 @@
-"""The ground of the picture: probabilities on a grid as contours or regions."""
+"""The ground of the picture: probabilities on a grid as contours or regions, each a trace."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from distill_core.figures.palette import COLOURS, REGIONS
@@ -18,10 +17,11 @@ _SHADES = 20
 _HERE = "<br>u %{x:.2f}, v %{y:.2f}<extra></extra>"
 
 
-def field(shown: Sequence["Section"], names: Sequence[str]) -> go.Contour:
+def field(shown: Sequence["Section"], names: Sequence[str]) -> dict[str, Any]:
     """Return the ensemble's probability of class 1 as filled contours at .1, .2, ..., .9."""
     parts = [f"{who} %{{customdata[{i}]}} &#37;" for i, who in enumerate(_owners(shown))]
-    return go.Contour(
+    return dict(
+        type="contour",
         **_grid(shown[0].window, shown[0].proba.shape[-1]),
         uid="field",
         name="ensemble’s probability",
@@ -38,7 +38,7 @@ def field(shown: Sequence["Section"], names: Sequence[str]) -> go.Contour:
     )
 
 
-def regions(shown: Sequence["Section"], names: Sequence[str]) -> go.Heatmap:
+def regions(shown: Sequence["Section"], names: Sequence[str]) -> dict[str, Any]:
     """Return the ensemble's answers in class colours, paler where it is less sure."""
     n_classes = len(names)
     best = [section.proba.max(0) for section in shown]
@@ -55,7 +55,8 @@ def regions(shown: Sequence["Section"], names: Sequence[str]) -> go.Heatmap:
     labels = np.stack([_sampled(section.labels, len(z)) for section in shown], axis=-1)
     answers = np.array(names, dtype=object)[labels]
     parts = [f"{who} %{{customdata[{i}]}} &#37; sure" for i, who in enumerate(_owners(shown))]
-    return go.Heatmap(
+    return dict(
+        type="heatmap",
         **_grid(shown[0].window, z.shape[-1]),
         uid="field",
         name="ensemble’s answer",
@@ -71,9 +72,10 @@ def regions(shown: Sequence["Section"], names: Sequence[str]) -> go.Heatmap:
     )
 
 
-def levels(student: "Section") -> go.Contour:
+def levels(student: "Section") -> dict[str, Any]:
     """Return the student's probability of class 1 as thin lines at .1, .2, ..., .9."""
-    return go.Contour(
+    return dict(
+        type="contour",
         **_grid(student.window, student.proba.shape[-1]),
         uid="levels",
         name="student’s levels",
@@ -110,7 +112,8 @@ def _sampled(field: NDArray[Any], resolution: int) -> NDArray[Any]:
 def _grid(window: "Window", resolution: int) -> dict[str, float]:
     """Return where a field of `resolution` by `resolution` values lies."""
     u, v = window.axes(resolution)
-    return {"x0": u[0], "dx": u[1] - u[0], "y0": v[0], "dy": v[1] - v[0]}
+    (u0, u1), (v0, v1) = (map(float, places[:2]) for places in (u, v))
+    return {"x0": u0, "dx": u1 - u0, "y0": v0, "dy": v1 - v0}
 
 
 def _colour_bar() -> dict[str, Any]:

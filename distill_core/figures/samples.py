@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from distill_core.figures.palette import CLASSES, COLOURS
@@ -43,13 +42,13 @@ class Points:
     distance: NDArray[np.floating[Any]] | None = None
 
 
-def samples(points: Points, names: Sequence[str]) -> list[go.Scatter | go.Scattergl]:
+def samples(points: Points, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return one trace of points per class, told apart by shape and colour."""
     many = len(points.uv) > MAX_SVG_POINTS
-    kind, size, opacity, rim = (go.Scattergl, 4, 0.6, 0) if many else (go.Scatter, 7, 0.85, 0.8)
+    kind, size, opacity, rim = ("scattergl", 4, 0.6, 0) if many else ("scatter", 7, 0.85, 0.8)
     own_colour = np.ones(len(points.y), bool) if points.own_colour is None else points.own_colour
     hover = _hover(points, names)
-    traces = []
+    traces: list[dict[str, Any]] = []
     for label, name in enumerate(names):
         mine = np.flatnonzero((points.y == label) & own_colour)
         # From left to right: the order means nothing, and such numbers compress better.
@@ -65,18 +64,20 @@ def samples(points: Points, names: Sequence[str]) -> list[go.Scatter | go.Scatte
             marker["opacity"] = points.opacity[mine].astype(np.float32)
         uv = points.uv[mine].astype(np.float32)
         place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
-        traces.append(kind(**place, mode="markers", marker=marker, **_said(hover, mine)))
+        look = {"type": kind, "mode": "markers", "marker": marker}
+        traces.append(place | look | _said(hover, mine))
     astray = np.flatnonzero(~own_colour)
     if points.own_colour is not None:
-        traces.append(_astray(points, astray, size).update(_said(hover, astray)))
+        traces.append(_astray(points, astray, size) | _said(hover, astray))
     return traces
 
 
-def _astray(points: Points, mine: NDArray[np.int64], size: int) -> go.Scatter:
+def _astray(points: Points, mine: NDArray[np.int64], size: int) -> dict[str, Any]:
     """Return the samples on a colour that is not their own prediction: hollow markers."""
     uv, looks = points.uv[mine].astype(np.float32), [CLASSES[label] for label in points.y[mine]]
     strength = 1.0 if points.opacity is None else points.opacity[mine].astype(np.float32)
-    return go.Scatter(
+    return dict(
+        type="scatter",
         uid="astray",
         name="hollow: on a colour not its own",
         x=uv[:, 0],

@@ -50,7 +50,7 @@ def small_plane_figure(
     if field_of is not None:
         names = [escaped(name) for name in class_names]
         ground_layer = (field if len(names) == 2 else regions)([field_of], names)
-        figure.add_trace(ground_layer.update(showscale=False, showlegend=False))
+        figure.add_trace(ground_layer | {"showscale": False, "showlegend": False})
     for model, pieces in lines.items():
         _add_lines(figure, model, pieces)
     figure.layout = _plane_layout(window, title, height)

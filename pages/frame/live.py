@@ -95,7 +95,7 @@ def show(
     place = st.session_state.get("place")
     names = datasets.load(picture.student.ensemble.problem.dataset).class_names
     drawn, over, dashed = (classes.seen(section, one) for section in (whole, ours, twins))
-    figure = figures.boundary_figure(
+    figure = figures.boundary_layers(
         drawn,
         over,
         twin=dashed,
@@ -196,7 +196,7 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
     growing = bool(snapshots) and picture.plane == (spec.problem.plane or PlaneSpec())
     if growing:
         boundary_view(
-            figures.boundary_figure(
+            figures.boundary_layers(
                 jobs.read_growth(snapshots, window),
                 class_names=datasets.load(spec.problem.dataset).class_names,
                 axis_titles=layers.axis_titles(picture),

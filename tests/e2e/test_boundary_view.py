@@ -60,7 +60,7 @@ radius = st.slider("radius", 10, 35, 20) / 10
 rings = np.vstack([circle(3), [[np.nan, np.nan]], circle(radius)[::-1]])
 uv = np.random.default_rng(0).normal(size=(300, 2))
 more = st.toggle("more layers", True)
-figure = figures.boundary_figure(
+figure = figures.boundary_layers(
     section(3),
     section(radius),
     twin=section(2.2),

@@ -57,7 +57,7 @@ class BoundaryView:
 
 
 def boundary_view(
-    figure: Figure,
+    figure: Mapping[str, Any],
     *,
     key: str,
     student_digest: str,
@@ -67,11 +67,11 @@ def boundary_view(
     preview: Mapping[str, Any] | None = None,
     height: int = 620,
 ) -> BoundaryView:
-    """Draw a figure of `figures.boundary_figure`, keeping zoom, pan and hidden layers.
+    """Draw what `figures.boundary_layers` returns, keeping zoom, pan and hidden layers.
 
     Parameters
     ----------
-    figure : plotly.graph_objects.Figure
+    figure : mapping
         What to draw, in light colours; the browser recolours it for a dark theme.
     key : str
         The view that is updated; calls with the same key update the same picture.
@@ -110,7 +110,7 @@ def boundary_view(
     )
     if failed:
         dark = st.context.theme.type == "dark"
-        plain = in_dark(figure) if dark else Figure(figure)
+        plain = in_dark(Figure(figure)) if dark else Figure(figure)
         plain.update_layout(height=height + 160)
         st.plotly_chart(plain, key=f"{key} plain", theme=None, config={"displaylogo": False})
     return BoundaryView(_place(result.get("clicked")), failed)

@@ -12,7 +12,6 @@ Differences of smooth fields and lines are small and alike, and that is what zli
 shortens best.
 """
 
-import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,13 +19,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from plotly.graph_objects import Figure
 
 _NAN = 65535
 
 
 def encode(
-    figure: Figure,
+    figure: Mapping[str, Any],
     frames: Sequence[tuple[str, NDArray[np.float32]]] = (),
     **header: Any,
 ) -> bytes:
@@ -34,8 +32,9 @@ def encode(
 
     Parameters
     ----------
-    figure : plotly.graph_objects.Figure
-        Its float arrays are rounded to 1/65534 of their range, its bytes are kept.
+    figure : mapping
+        "data" and "layout" as from `figures.boundary_layers`. Its float arrays are rounded to
+        1/65534 of their range, its bytes are kept.
     frames : sequence of (str, ndarray of shape (m, 2))
         A label and boundary lines for each. The last one is the boundary that the figure
         shows already, so only its label is sent.
@@ -48,7 +47,7 @@ def encode(
         for label, lines in frames[:-1]
     ]
     shown += [{"label": label} for label, _ in frames[-1:]]
-    figure_parts = _packed(figure.to_dict(), body)
+    figure_parts = _packed(figure, body)
     return zlib.compress(_joined({**header, "frames": shown, "figure": figure_parts}, body), 6)
 
 
@@ -92,22 +91,18 @@ def _joined(content: Mapping[str, Any], body: bytearray) -> bytes:
 
 
 def _packed(value: Any, body: bytearray) -> Any:
-    """Return a copy of a figure's tree with Plotly's base64 arrays moved into the body."""
+    """Return a copy of a figure's tree with its arrays moved into the body."""
     if isinstance(value, list | tuple):
         return [_packed(item, body) for item in value]
-    if isinstance(value, np.ndarray):
-        # Plotly encodes arrays as base64 except empty ones.
-        return value.tolist()
-    if not isinstance(value, dict):
-        return value
-    if "bdata" not in value:
+    if isinstance(value, Mapping):
         return {key: _packed(item, body) for key, item in value.items()}
-    content, kind = base64.b64decode(value["bdata"]), value["dtype"]
-    if kind == "u1":
-        return _fields(content, value.get("shape", str(len(content))), body)
-    if kind in ("f4", "f8"):
-        return _floats(np.frombuffer(content, kind), body)
-    return value
+    if not isinstance(value, np.ndarray):
+        return value
+    if not value.size:
+        return []
+    if value.dtype == np.uint8:
+        return _fields(value.tobytes(), ",".join(map(str, value.shape)), body)
+    return _floats(value, body)
 
 
 def _floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:

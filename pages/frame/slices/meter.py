@@ -132,7 +132,7 @@ def picture(look: Look) -> None:
         own_colour=meter.own_colour[0],
         distance=meter.distance,
     )
-    figure = figures.boundary_figure(
+    figure = figures.boundary_layers(
         whole,
         ours,
         disagreement=boundary.disagreement(whole, ours),

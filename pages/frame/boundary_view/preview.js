@@ -9,6 +9,7 @@ const LINES = ["twin", "student"];
 // When a page has rested for so long, what lies one stop further is fetched, if it is stored.
 const REST_MS = 300;
 const MOST_KNOWN = 400;
+const AGAIN_MS = 250;
 
 export class Preview {
   constructor(view) {
@@ -65,16 +66,19 @@ export class Preview {
     return picture;
   }
 
-  async ask(text) {
+  async ask(text, isSecond = false) {
     if (text === this.asked) return;
     this.asked = text;
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
     const content = this.known.get(text) ?? (await this.fetched(text, {}, asking.signal));
     if (this.asking !== asking) return;
-    // Without an answer the page will draw, or say why it cannot.
-    if (content) this.draw(content);
-    else this.asked = undefined;
+    if (content) return this.draw(content);
+    // An older request that came late may have replaced this one. Without a second answer the
+    // page will draw, or say why it cannot.
+    this.asked = undefined;
+    const again = () => this.setting && this.asking === asking && this.ask(text, true);
+    if (!isSecond) setTimeout(again, AGAIN_MS);
   }
 
   // One stop to each side of every slider.

@@ -122,6 +122,30 @@ def test_the_line_follows_a_slider_that_is_not_let_go(page, ready):
     expect(view.locator(".bv-preview")).to_have_count(0)
 
 
+def test_the_line_follows_though_the_first_answer_is_empty(page, ready):
+    """So it is when an older request comes late and replaces the newer one."""
+    ready("/?data=moons&teachers=2&seed=11")
+    rest(page)
+    asked = []
+
+    def empty_at_first(route):
+        if "ahead=" in route.request.url:
+            return route.continue_()
+        asked.append(route.request.url)
+        return route.fulfill(status=204) if len(asked) == 1 else route.continue_()
+
+    page.route("**/boundary-view/student?*", empty_at_first)
+    place = page.get_by_role("slider", name=WIDTH).locator("xpath=..").bounding_box()
+    page.mouse.move(place["x"], place["y"])
+    page.mouse.down()
+    page.mouse.move(place["x"] - 40, place["y"])
+    view = page.get_by_test_id("boundary-view")
+    expect(view).to_have_attribute("data-preview", re.compile("."))
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+    page.mouse.up()
+
+
 def test_the_last_of_many_moves_is_shown(page, ready):
     ready("/?seed=8")
     before = digest(page)

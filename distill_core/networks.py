@@ -102,6 +102,10 @@ class Stack:
         copy.flat.copy_(self.flat)
         return copy
 
+    def view(self, part: slice) -> Self:
+        """Return some of the networks, not copied: who changes them changes these."""
+        return type(self)(self.flat[part], tuple(block[part] for block in self.blocks))
+
     def members(self, index: Sequence[int]) -> Self:
         """Return a copy of some of the networks, in the order of `index`."""
         chosen = type(self).empty(len(index), self.sizes)

@@ -259,6 +259,16 @@ def test_a_student_does_not_depend_on_its_company_bit_by_bit(width, depth):
             assert torch.equal(few.logits(X), many.logits(X)[chosen])
 
 
+@pytest.mark.parametrize("working_set", [1, 30_000, 10**9])
+def test_networks_that_take_turns_equal_networks_that_do_not_bit_by_bit(monkeypatch, working_set):
+    X, y = some_data()
+    specs, teachers = some_students(7), some_teachers()
+    together, ensemble = fit_students(specs, X, y, teachers), fit_ensemble(ENSEMBLE, X, y)
+    monkeypatch.setattr(training, "_WORKING_SET", working_set)
+    assert equal_bits(fit_students(specs, X, y, teachers), together)
+    assert equal_bits(fit_ensemble(ENSEMBLE, X, y), ensemble)
+
+
 def test_training_has_one_thread_whatever_the_process_has():
     X, y = some_data(n=600, d=20)
     specs = some_students(8, width=128, schedule=SCHEDULE.replace(batch_size=512))
@@ -421,6 +431,28 @@ def test_every_step_is_reported_in_order_with_the_stack_as_it_is():
     # The last step of a one-cycle schedule has learning rate zero; every other one moves.
     for one, two in itertools.pairwise(weights[:-1]):
         assert not torch.equal(one, two)
+
+
+def test_networks_that_take_turns_are_equally_far_after_the_first_step_and_each_epoch(monkeypatch):
+    X, y = some_data()
+    specs, teachers = some_students(5), some_teachers()
+
+    def watched():
+        stacks = []
+        fit_students(
+            specs, X, y, teachers, on_step=lambda *now: stacks.append((*now[:2], now[2].clone()))
+        )
+        return stacks
+
+    together = watched()
+    monkeypatch.setattr(training, "_WORKING_SET", 1)
+    in_turns = watched()
+    assert [now[:2] for now in in_turns] == [now[:2] for now in together]
+    n_steps, n_batches = len(together), len(together) // specs[0].schedule.epochs
+    for done in (1, *range(n_batches, n_steps + 1, n_batches)):
+        assert equal_bits(in_turns[done - 1][2], together[done - 1][2])
+    # Between two epochs some are further than others.
+    assert not equal_bits(in_turns[n_batches][2], together[n_batches][2])
 
 
 def test_on_step_may_stop_the_training():

@@ -4,8 +4,9 @@ import streamlit as st
 
 from distill_core import datasets
 from distill_core.specs import PictureSpec, SpecError
-from pages.frame import classes, controls, evidence, layers, live, status
+from pages.frame import classes, controls, evidence, layers, live, preview, status
 
+preview.goes_first(status.visitor())
 st.title("Does the student follow the ensemble?")
 st.markdown(
     "Many large networks vote; one small network learns to answer like them. Move a slider and "

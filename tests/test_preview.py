@@ -1,4 +1,6 @@
 import json
+import threading
+import time
 from urllib.parse import urlencode
 
 import numpy as np
@@ -7,6 +9,7 @@ from starlette.requests import Request
 from starlette.routing import Match
 
 from distill_core import jobs
+from distill_core.engine import Job
 from distill_core.specs import (
     DatasetSpec,
     EnsembleSpec,
@@ -139,3 +142,42 @@ def test_reading_ahead_trains_nothing(ask, store):
     assert store.get("student", PICTURE.student.digest) is None
     asked = ask(PICTURE)
     assert ask(PICTURE, ahead=1).body == asked.body
+
+
+@pytest.fixture
+def slow_job(ask, store, engine, monkeypatch):
+    """Return a job that a line waits for; the test ends it."""
+    jobs.ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest)
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    asking = threading.Thread(target=ask, args=[PICTURE])
+    asking.start()
+    while "somebody" not in preview._making:
+        time.sleep(0.001)
+    yield job
+    job.become("done")
+    asking.join()
+    assert not preview._making
+
+
+def seconds(visitor):
+    began = time.monotonic()
+    preview.goes_first(visitor)
+    return time.monotonic() - began
+
+
+def test_a_page_lets_the_line_of_its_own_visitor_go_first(slow_job, monkeypatch):
+    monkeypatch.setattr(preview, "_LINE_FIRST", 60)
+    assert seconds("somebody else") < 0.05
+    threading.Timer(0.1, slow_job.become, ["done"]).start()
+    assert 0.05 < seconds("somebody") < 10
+
+
+def test_a_page_does_not_wait_long_for_a_line(slow_job, monkeypatch):
+    monkeypatch.setattr(preview, "_LINE_FIRST", 0.1)
+    assert seconds("somebody") > 0.05
+    assert not slow_job.finished
+
+
+def test_a_page_whose_view_asks_for_nothing_does_not_wait(engine):
+    assert seconds("somebody") < 0.05

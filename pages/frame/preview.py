@@ -1,6 +1,7 @@
 """The student while a slider still moves: its lines on a short way, past the page's script."""
 
 import json
+import time
 from typing import Any
 
 from starlette.requests import Request
@@ -8,6 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from distill_core import jobs, specs
+from distill_core.engine import Job
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from pages.frame import service
@@ -28,6 +30,9 @@ _SLIDERS = {
 _MAX_LENGTH = 4000
 # Seconds; a student that takes longer is left to the page, which shows how far it is.
 _PATIENCE = 5.0
+# So long at most does a page's run leave the processor to the student's line, and so long does
+# the line take from here onto the screen.
+_LINE_FIRST, _TO_THE_SCREEN = 0.25, 0.02
 
 
 def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:
@@ -42,6 +47,18 @@ def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:
 def preview_route() -> Route:
     """Return the route under which the live view asks, beside its own files."""
     return Route("/{base:path}boundary-view/student", _answer, methods=["GET"])
+
+
+def goes_first(visitor: str) -> None:
+    """Wait for the line that a visitor's view has asked for, but not for long.
+
+    The line is what a moving hand looks at. A page that runs meanwhile would take the
+    processor from the worker that trains the student, and from the browser that draws it.
+    """
+    job = _making.get(visitor)
+    if job is not None:
+        job.wait(_LINE_FIRST)
+        time.sleep(_TO_THE_SCREEN)
 
 
 # Not a coroutine: it waits for a worker, in a thread of its own.
@@ -77,6 +94,10 @@ def _answer(request: Request) -> Response:
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
+# By visitor, the job that makes the line asked for last.
+_making: dict[str, Job] = {}
+
+
 def _made(picture: PictureSpec, visitor: str) -> Artifact | None:
     """Return a picture from the store or a worker; None if its ensemble is still missing."""
     store, engine = service.store(), service.engine()
@@ -88,5 +109,10 @@ def _made(picture: PictureSpec, visitor: str) -> Artifact | None:
         # What the setting before can do without must not keep the new one waiting.
         engine.release(visitor, slot)
     job = engine.request(visitor, jobs.picture, picture, kind="picture", slot="student")
-    job.wait(_PATIENCE)
+    _making[visitor] = job
+    try:
+        job.wait(_PATIENCE)
+    finally:
+        if _making.get(visitor) is job:
+            del _making[visitor]
     return store.get("picture", picture.digest)

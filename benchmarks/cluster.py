@@ -17,9 +17,8 @@ from distill_core.store import Store
 
 N_REPEATS = 3
 N_STUDENTS = 512
-# Students per job, twins included. The first is the one that the claim is about: a stack of
-# 32 costs the least processor time per student (128 a quarter more: it leaves the cache), and
-# 16 jobs share out evenly.
+# Students per job, twins included. The first is the one that the claim is about: its 16 jobs
+# share out evenly.
 CHUNKS = (32, 64, 128)
 PATIENCE = 600.0
 AT_LEAST = 1.7

@@ -30,8 +30,9 @@ __all__ = [
     "section",
 ]
 
-# Points evaluated at once: keeps a wide stack's activations inside the processor's cache.
-_CHUNK = 2048
+# Points evaluated at once, over all networks of a stack: keeps its activations inside the
+# processor's cache. Below the second number calls take more time than that saves.
+_CHUNK, _SMALLEST_CHUNK = 3072, 128
 # Grid steps per step for regions of disagreement, which may be thin.
 _FINER = 3
 
@@ -89,10 +90,11 @@ def combined_model(stack: Stack, combine: Literal["logits", "probabilities"] = "
 
     With "probabilities" the returned logits are the logarithms of the mean probabilities.
     """
+    chunk = max(_SMALLEST_CHUNK, _CHUNK // stack.k)
 
     def model(uv: NDArray[np.float64]) -> NDArray[np.float64]:
         parts = []
-        for part in torch.from_numpy(uv.astype(np.float32)).split(_CHUNK):
+        for part in torch.from_numpy(uv.astype(np.float32)).split(chunk):
             logits = stack.logits(part).double()
             if combine == "probabilities":
                 parts.append(torch.log_softmax(logits, -1).exp().mean(0).log())

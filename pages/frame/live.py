@@ -25,8 +25,8 @@ _GROWTH_STEP = 0.7
 _REST = 0.4
 _SHORT_REST = 0.15
 # So long everything else waits for a new picture: what the browser gets in one go it draws in
-# one go, and then the picture comes last.
-_PICTURE_FIRST = 0.05
+# one go, and then the picture comes last; and while it draws, the processor may be the same.
+_PICTURE_FIRST = 0.15
 
 
 @dataclass(frozen=True, eq=False)

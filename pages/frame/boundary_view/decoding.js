@@ -3,8 +3,25 @@
 const NAN = 65535;
 
 export async function decode(data) {
-  const inflated = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return read(await new Response(inflated).arrayBuffer());
+  return read(await inflated(data));
+}
+
+// By hand, not by Blob and Response: their steps would each wait behind what else the page does.
+async function inflated(data) {
+  const stream = new DecompressionStream("deflate");
+  const writer = stream.writable.getWriter();
+  // What goes wrong in here shows in reading.
+  for (const written of [writer.write(data), writer.close()]) written.catch(() => {});
+  const reader = stream.readable.getReader();
+  const parts = [];
+  for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let end = 0;
+  for (const part of parts) {
+    whole.set(part, end);
+    end += part.length;
+  }
+  return whole.buffer;
 }
 
 // Reads a message that is not compressed.

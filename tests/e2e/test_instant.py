@@ -8,7 +8,6 @@ import signal
 import time
 import urllib.request
 
-import psutil
 import pytest
 from playwright.sync_api import expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -150,7 +149,7 @@ def on_a_cluster(serve, tmp_path):
     """Return the address of a server whose jobs run on a Dask cluster."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
     ) as cluster:
         scheduler = {"DISTILL_SCHEDULER": cluster.scheduler_address}
         store = {"DISTILL_STORE": str(tmp_path / "store")}
@@ -159,27 +158,28 @@ def on_a_cluster(serve, tmp_path):
 
 
 def test_a_worker_killed_at_work_costs_only_time(page, app):
-    kill_a_worker(page, app)
+    assert kill_workers(page, app, 1) == 1
 
 
-def test_a_dask_worker_killed_at_work_costs_only_time(page, on_a_cluster):
-    kill_a_worker(page, on_a_cluster)
+def test_dask_workers_killed_at_work_cost_only_time(page, on_a_cluster):
+    # All of them: which of them has what, the scheduler decides.
+    assert kill_workers(page, on_a_cluster, 2) >= 1
 
 
-def kill_a_worker(page, app):
-    """Kill a worker in the middle of a job; hold that the visitor sees the result all the same."""
+def kill_workers(page, app, count):
+    """Kill workers amid their jobs, hold that the visitor sees the result; count jobs run again."""
     page.goto(f"{app}/?teachers=24&view=all+features&eseed=5&seed=4")
-    # Both workers are in the middle of their teachers.
+    # Four parts for two workers: both are in the middle of their teachers.
     expect(page.get_by_text(re.compile(r"teachers: ([1-9]|\d\d)%"))).to_be_visible(timeout=90_000)
-    # Whatever the scheduler gave to whom, the one that is busiest is at it.
-    busiest = max(look_at(app)["pids"], key=lambda pid: psutil.Process(pid).cpu_percent(0.2))
-    os.kill(busiest, signal.SIGKILL)
+    killed = look_at(app)["pids"][:count]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
     painted(page)
     rest(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
     after = look_at(app)
     retried = sum(counts["retried"] for counts in after["counts"].values())
-    print(f"a worker killed at work: {retried} job run again, {len(after['pids'])} workers")
-    assert retried == 1
-    assert busiest not in after["pids"]
+    print(f"{count} workers killed at work: {retried} jobs run again, {len(after['pids'])} workers")
+    assert not set(killed) & set(after["pids"])
+    return retried

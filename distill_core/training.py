@@ -25,7 +25,7 @@ OnStep = Callable[[int, int, Stack], None]
 
 _INIT, _ORDER, _DROPOUT = range(3)
 # Bytes that a part of a stack works on: more, and they leave the processor's cache between two
-# steps; less, and the time goes into calls. Flat from 2 to 8 MB on the machines that were measured.
+# steps; less, and the time goes into calls. Nearly flat from 2 to 8 MB where it was measured.
 _WORKING_SET = 4 * 2**20
 
 

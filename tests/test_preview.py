@@ -168,9 +168,10 @@ def seconds(visitor):
 
 def test_a_page_lets_the_line_of_its_own_visitor_go_first(slow_job, monkeypatch):
     monkeypatch.setattr(preview, "_LINE_FIRST", 60)
-    assert seconds("somebody else") < 0.05
+    assert seconds("somebody else") < 10
     threading.Timer(0.1, slow_job.become, ["done"]).start()
-    assert 0.05 < seconds("somebody") < 10
+    assert seconds("somebody") < 10
+    assert slow_job.finished
 
 
 def test_a_page_does_not_wait_long_for_a_line(slow_job, monkeypatch):
@@ -179,5 +180,7 @@ def test_a_page_does_not_wait_long_for_a_line(slow_job, monkeypatch):
     assert not slow_job.finished
 
 
-def test_a_page_whose_view_asks_for_nothing_does_not_wait(engine):
-    assert seconds("somebody") < 0.05
+def test_a_page_whose_view_asks_for_nothing_does_not_wait(engine, monkeypatch):
+    monkeypatch.setattr(preview, "_LINE_FIRST", 60)
+    monkeypatch.setattr(preview, "_TO_THE_SCREEN", 60)
+    assert seconds("somebody") < 10

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill_core.engine import Cancelled, Engine, EngineError
+from distill_core.engine import Cancelled, Engine, EngineError, Job
 from distill_core.engine import cluster as cluster_module
 from distill_core.engine.policy import Board
 from distill_core.specs import Schedule, SpecError, StudentSpec
@@ -326,6 +326,20 @@ def test_progress_and_snapshots_arrive_while_the_job_runs(engine):
     assert len(set(progress)) >= 5
     assert squares[-1] == 300**2
     assert len(set(squares)) >= 3
+
+
+def test_the_first_snapshot_can_be_waited_for():
+    job = Job("loop", student(0).digest, "running")
+    assert not job.wait_snapshot(0.01)
+    job.show(1, 2, None)
+    assert not job.wait_snapshot(0.01), "progress is no snapshot"
+    threading.Timer(0.05, job.show, [1, 2, {"square": np.array([1])}]).start()
+    assert job.wait_snapshot(PATIENCE)
+    assert not job.finished
+    ended = Job("loop", student(0).digest, "running")
+    threading.Timer(0.05, ended.become, ["cancelled"]).start()
+    assert ended.wait_snapshot(PATIENCE)
+    assert ended.snapshot is None
 
 
 def test_wait_and_wait_change_give_up_in_time(lone):

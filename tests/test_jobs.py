@@ -400,13 +400,51 @@ def test_every_step_of_training_is_reported(store):
     notes = Notes()
     jobs.ensemble(ENSEMBLE, store, notes)
     assert notes.calls == [(done, STEPS) for done in range(1, STEPS + 1)]
+    # The student, then its twin; another student's twin is the same.
     notes = Notes()
     jobs.student(STUDENT, store, notes)
+    assert notes.calls == [(done, 2 * STEPS) for done in range(1, 2 * STEPS + 1)]
+    notes = Notes()
+    jobs.student(STUDENT.replace(temperature=9.0, alpha=0.3), store, notes)
     assert notes.calls == [(done, STEPS) for done in range(1, STEPS + 1)]
     notes = Notes()
     jobs.history(PICTURE, store, notes)
     assert notes.calls[:STEPS] == [(done, STEPS) for done in range(1, STEPS + 1)]
     assert all(done <= total for done, total in notes.calls)
+
+
+@pytest.mark.parametrize("spec", [PICTURE, FREE], ids=["slice", "all features"])
+def test_a_student_is_seen_before_its_twin_is_trained(store, spec):
+    jobs.ensemble(spec.student.ensemble, store)
+    notes = Notes()
+    jobs.picture(spec, store, notes)
+    (early,) = notes.arrays
+    # After the student's own steps, before the first of the twin's.
+    assert notes.calls[STEPS] == (1, 2)
+    assert len(notes.calls) == 2 * STEPS + 1
+    put = store.get("picture", spec.digest)
+    assert np.array_equal(early["lines"], put.arrays["lines"], equal_nan=True)
+    assert early["agreement"] == put.meta["student"]["agreement"]
+    # One that is trained already has nothing to show early.
+    notes = Notes()
+    jobs.picture(spec, store, notes)
+    assert not notes.arrays
+
+
+def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path):
+    """Bit by bit, at every T and alpha, and not for another width or seed."""
+    other = Store(tmp_path / "other")
+    for place in (store, other):
+        jobs.ensemble(ENSEMBLE, place)
+    for change in ({}, {"temperature": 9.0}, {"alpha": 0.0}, {"width": 9}, {"seed": 5}):
+        spec = STUDENT.replace(**change)
+        jobs.student(spec, store)
+        jobs.students._twins.clear()
+        jobs.student(spec, other)
+        kept, trained = (place.get("student", spec.digest) for place in (store, other))
+        assert_same_artifact(kept, trained)
+        # For the next student `store` has the twin of this one.
+    assert len(jobs.students._twins) <= jobs.students._MAX_KEPT
 
 
 @pytest.mark.parametrize("spec", [ENSEMBLE, FREE_ENSEMBLE], ids=["slice", "all features"])

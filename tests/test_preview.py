@@ -84,6 +84,7 @@ def test_the_lines_are_those_of_the_picture(ask, store, engine):
     for name, kept in (("student", "lines"), ("twin", "twin_lines")):
         assert len(stored.arrays[kept]) > 10
         np.testing.assert_allclose(lines[name], stored.arrays[kept], atol=1e-3)
+    assert content["twin"] == preview.offer(PICTURE, "somebody")["twin"]
     assert set(engine.released) == {("somebody", "history"), ("somebody", "replicates")}
 
 
@@ -144,6 +145,50 @@ def test_reading_ahead_trains_nothing(ask, store):
     assert ask(PICTURE, ahead=1).body == asked.body
 
 
+def test_the_student_comes_before_its_twin(ask, store, engine, monkeypatch):
+    jobs.ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest, "running")
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    line = np.array([[0, 1], [2, 3], [4, 5]], np.float32)
+    job.show(1, 2, {"lines": line, "agreement": np.array(0.875)})
+    content, lines = read(ask(PICTURE).body)
+    assert set(lines) == {"student"}
+    np.testing.assert_allclose(lines["student"], line, atol=1e-3)
+    assert content["student"] == PICTURE.digest
+    assert content["note"] == "agreement 87.5%"
+    # Who wants both waits until the job has ended.
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask(PICTURE, whole=1)))
+    asking.start()
+    asking.join(0.2)
+    assert not answers
+    jobs.picture(PICTURE, store)
+    job.become("done")
+    asking.join()
+    assert set(read(answers[0].body)[1]) == {"student", "twin"}
+
+
+def test_a_job_that_shows_something_else_is_no_answer_yet(ask, store, engine, monkeypatch):
+    jobs.ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest, "running")
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    job.show(1, 2, {"logits": np.zeros(3), "weight": np.array(1)})
+    assert ask(PICTURE).status_code == 204
+
+
+def test_a_twin_has_one_name_at_every_temperature_and_alpha(ask, store):
+    jobs.ensemble(ENSEMBLE, store)
+    offered = preview.offer(PICTURE, "somebody")["twin"]
+
+    def named(**change):
+        setting = PICTURE.replace(student=PICTURE.student.replace(**change))
+        return read(ask(setting).body)[0]["twin"]
+
+    assert named(temperature=7.0, alpha=0.25) == offered
+    assert named(width=6) != offered
+    assert named(seed=1) != offered
+
+
 @pytest.fixture
 def slow_job(ask, store, engine, monkeypatch):
     """Return a job that a line waits for; the test ends it."""
@@ -172,6 +217,16 @@ def test_a_page_lets_the_line_of_its_own_visitor_go_first(slow_job, monkeypatch)
     threading.Timer(0.1, slow_job.become, ["done"]).start()
     assert seconds("somebody") < 10
     assert slow_job.finished
+
+
+def test_a_page_waits_for_the_line_and_not_for_the_twin(slow_job, monkeypatch):
+    monkeypatch.setattr(preview, "_LINE_FIRST", 60)
+    # Only a running job can show something.
+    slow_job.become("running")
+    arrays = {"lines": np.zeros((2, 2), np.float32), "agreement": np.array(1.0)}
+    threading.Timer(0.1, slow_job.show, [1, 2, arrays]).start()
+    assert seconds("somebody") < 10
+    assert not slow_job.finished
 
 
 def test_a_page_does_not_wait_long_for_a_line(slow_job, monkeypatch):

@@ -78,6 +78,19 @@ class Job:
         with self._changed:
             return self._changed.wait_for(lambda: self.finished, timeout)
 
+    def wait_snapshot(self, timeout: float | None = None) -> bool:
+        """Wait until the job has reported arrays or has finished; say whether it has.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds; None waits for ever.
+        """
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self.finished or self._snapshot is not None, timeout
+            )
+
     def wait_change(self, timeout: float | None = None, *, since: int | None = None) -> int:
         """Wait until the job has finished or has something new to show.
 

@@ -1,6 +1,7 @@
 """Students beside their twins: trained, seen on a plane, followed through training, repeated."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_core import boundary, losses, metrics, training
+from distill_core.boundary import Section
 from distill_core.engine.worker import Report
 from distill_core.jobs.kept import found, on_plane, packed, section_arrays, silent
 from distill_core.jobs.teachers import trained_ensemble
@@ -20,22 +22,57 @@ from distill_core.store import Store
 # Playback frames are small on the wire and many, so their grid is coarser than the picture's.
 FRAME_RESOLUTION = 60
 
+# Twins that a process keeps in memory from one job to the next.
+_MAX_KEPT = 8
+
 Combine = Literal["logits", "probabilities"]
 
+# Called with a student as soon as it is trained, and its agreement with the ensemble.
+OnTrained = Callable[[Stack, float], None]
 
-def student(spec: StudentSpec, store: Store, report: Report = silent) -> None:
-    """Train a student beside its twin; put both networks and what they reach on test data."""
+
+def student(
+    spec: StudentSpec,
+    store: Store,
+    report: Report = silent,
+    on_trained: OnTrained = lambda own, agreement: None,
+) -> None:
+    """Train a student and its twin; put both networks and what they reach on test data.
+
+    The student comes first, as somebody waits for it. A twin kept from another job is not
+    trained again: it is the same at every T and alpha.
+    """
     teachers, logits = trained_ensemble(spec.ensemble, store, report)
     problem = load_problem(spec.ensemble.problem)
-    pair = training.fit_students(
-        [spec, spec.twin()],
-        problem.X_train,
-        problem.y_train,
-        logits["train_logits"],
-        on_step=lambda done, total, _: report(done, total),
-    )
-    proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
-    put_student(spec, pair, proba, teachers, logits, store)
+    key = (str(store.root), spec.twin().replace(temperature=1.0).digest)
+    twin = _twins.get(key)
+    n_parts = 1 if twin else 2
+
+    def fit(one: StudentSpec, part: int) -> Stack:
+        def on_step(done: int, total: int, _: Stack) -> None:
+            report(part * total + done, n_parts * total)
+
+        targets = logits["train_logits"]
+        return training.fit_students(
+            [one], problem.X_train, problem.y_train, targets, on_step=on_step
+        )
+
+    def tested(stack: Stack) -> NDArray[Any]:
+        return torch.softmax(stack.logits(problem.X_test), -1).numpy()
+
+    own = fit(spec, 0)
+    y_test = problem.y_test
+    reached = _against(tested(own), logits["test_logits"], y_test, spec.ensemble.combine)
+    on_trained(own, float(reached["agreement"][0]))
+    if twin is None:
+        twin = _twins[key] = fit(spec.twin(), 1)
+        if len(_twins) > _MAX_KEPT:
+            _twins.pop(next(iter(_twins)))
+    pair = Stack.joined([own, twin])
+    put_student(spec, pair, tested(pair), teachers, logits, store)
+
+
+_twins: dict[tuple[str, str], Stack] = {}
 
 
 def put_student(
@@ -77,13 +114,25 @@ def put_student(
 
 
 def picture(spec: PictureSpec, store: Store, report: Report = silent) -> None:
-    """Put a student's and its twin's section; trains them first if the store has no such pair."""
-    artifact = found(store, "student", spec.student, student, report)
-    pair = on_plane(Stack.from_arrays(artifact.arrays), spec.student.ensemble.problem, spec.plane)
-    window = load_window(spec.plane, spec.student.ensemble.problem.dataset)
-    ours, twins = (
-        boundary.section(boundary.member_model(pair, member), window) for member in range(2)
-    )
+    """Put a student's and its twin's section; trains them first if the store has no such pair.
+
+    A student that is trained now is reported before its twin is: its `lines` and its
+    `agreement` with the ensemble on test data.
+    """
+    problem = spec.student.ensemble.problem
+    window = load_window(spec.plane, problem.dataset)
+
+    def seen(stack: Stack) -> Section:
+        model = boundary.member_model(on_plane(stack, problem, spec.plane))
+        return boundary.section(model, window)
+
+    def show(own: Stack, agreement: float) -> None:
+        report(1, 2, {"lines": seen(own).lines, "agreement": np.array(agreement)})
+
+    make = functools.partial(student, on_trained=show)
+    artifact = found(store, "student", spec.student, make, report)
+    pair = Stack.from_arrays(artifact.arrays)
+    ours, twins = (seen(pair.members([member])) for member in range(2))
     arrays = {**section_arrays(ours), **section_arrays(twins, "twin_")}
     store.put("picture", spec.digest, arrays, artifact.meta)
 

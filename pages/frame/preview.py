@@ -4,6 +4,8 @@ import json
 import time
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
@@ -11,7 +13,6 @@ from starlette.routing import Route
 from distill_core import jobs, specs
 from distill_core.engine import Job
 from distill_core.specs import PictureSpec
-from distill_core.store import Artifact
 from pages.frame import service
 from pages.frame.boundary_view.encoding import encode_lines
 
@@ -40,6 +41,7 @@ def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:
     return {
         "visitor": visitor,
         "picture": picture.model_dump(mode="json"),
+        "twin": _twin(picture),
         "sliders": _SLIDERS,
     }
 
@@ -57,7 +59,7 @@ def goes_first(visitor: str) -> None:
     """
     job = _making.get(visitor)
     if job is not None:
-        job.wait(_LINE_FIRST)
+        job.wait_snapshot(_LINE_FIRST)
         time.sleep(_TO_THE_SCREEN)
 
 
@@ -74,18 +76,16 @@ def _answer(request: Request) -> Response:
         picture = PictureSpec(**json.loads(text))
         # Read ahead: only what is there already, and nobody is working on a slider.
         ahead = "ahead" in request.query_params
-        artifact = (
-            service.store().get("picture", picture.digest) if ahead else _made(picture, visitor)
-        )
+        early = "whole" not in request.query_params
+        seen = _stored(picture) if ahead else _made(picture, visitor, early)
     except (ValueError, TypeError, RecursionError) as error:
         return PlainTextResponse(f"This is not a setting. {error}", 422)
-    if artifact is None:
+    if seen is None:
         # Not yet, or not any more: the page says so, and a browser need not call it an error.
         return Response(status_code=204)
+    lines, agreement = seen
     body = encode_lines(
-        {"student": artifact.arrays["lines"], "twin": artifact.arrays["twin_lines"]},
-        student=picture.digest,
-        note=f"agreement {artifact.meta['student']['agreement']:.1%}",
+        lines, student=picture.digest, twin=_twin(picture), note=f"agreement {agreement:.1%}"
     )
     return Response(body, media_type="application/octet-stream", headers=_NOT_KEPT)
 
@@ -94,16 +94,30 @@ def _answer(request: Request) -> Response:
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
+# Lines by whose they are, and the student's agreement with the ensemble.
+Seen = tuple[dict[str, NDArray[np.float32]], float]
+
 # By visitor, the job that makes the line asked for last.
 _making: dict[str, Job] = {}
 
 
-def _made(picture: PictureSpec, visitor: str) -> Artifact | None:
-    """Return a picture from the store or a worker; None if its ensemble is still missing."""
-    store, engine = service.store(), service.engine()
+def _stored(picture: PictureSpec) -> Seen | None:
+    artifact = service.store().get("picture", picture.digest)
+    if artifact is None:
+        return None
+    lines = {"student": artifact.arrays["lines"], "twin": artifact.arrays["twin_lines"]}
+    return lines, artifact.meta["student"]["agreement"]
+
+
+def _made(picture: PictureSpec, visitor: str, early: bool) -> Seen | None:
+    """Return what the store has or a worker makes; None if the ensemble is still missing.
+
+    Early, the student's line does not wait for the twin's.
+    """
+    engine = service.engine()
     engine.visited()
-    found = store.get("picture", picture.digest)
-    if found is not None or not store.has("ensemble", picture.student.ensemble.digest):
+    found = _stored(picture)
+    if found is not None or not service.store().has("ensemble", picture.student.ensemble.digest):
         return found
     for slot in ("history", "replicates"):
         # What the setting before can do without must not keep the new one waiting.
@@ -111,8 +125,16 @@ def _made(picture: PictureSpec, visitor: str) -> Artifact | None:
     job = engine.request(visitor, jobs.picture, picture, kind="picture", slot="student")
     _making[visitor] = job
     try:
-        job.wait(_PATIENCE)
+        (job.wait_snapshot if early else job.wait)(_PATIENCE)
     finally:
         if _making.get(visitor) is job:
             del _making[visitor]
-    return store.get("picture", picture.digest)
+    so_far = job.snapshot
+    if not job.finished and so_far is not None and "lines" in so_far:
+        return {"student": so_far["lines"]}, float(so_far["agreement"])
+    return _stored(picture)
+
+
+def _twin(picture: PictureSpec) -> str:
+    """Return a name of a picture's twin, which is the same at every T and alpha."""
+    return picture.replace(student=picture.student.twin().replace(temperature=1.0)).digest

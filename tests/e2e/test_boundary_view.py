@@ -4,7 +4,9 @@ import re
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from benchmarks.browser import PROJECT
@@ -39,7 +41,8 @@ from distill_core import figures
 from distill_core.planes import Window
 from pages.frame.boundary_view import boundary_view
 
-WINDOW = Window(0.5, -0.25, 4.0)
+elsewhere = st.toggle("elsewhere")
+WINDOW = Window(0, 1, 5) if elsewhere else Window(0.5, -0.25, 4.0)
 
 
 def circle(radius):
@@ -65,7 +68,7 @@ figure = figures.boundary_layers(
     section(radius),
     twin=section(2.2),
     disagreement=rings if more else None,
-    points=figures.Points(uv, (np.hypot(*uv.T) < 1).astype(int)) if more else None,
+    points=figures.Points(uv, (np.hypot(*uv.T) < 1).astype(int)),
     student_levels=not more,
     class_names=("<img src=x onerror='document.title=1'>", "b & %{{x}} </span>"),
 )
@@ -73,7 +76,7 @@ frames = [(f"epoch {{i + 1}} of 12", circle(radius * (i + 1) / 12)) for i in ran
 view = boundary_view(
     figure,
     key="view",
-    student_digest=f"radius {{radius}}",
+    student_digest=f"radius {{radius}}" + " elsewhere" * elsewhere,
     state=state,
     label=f"A circle of radius {{radius}} inside one of 3",
     frames=frames if state == "ready" else None,
@@ -230,6 +233,52 @@ def test_an_update_keeps_zoom_and_node(opened):
     # Must not: nor is the double click that leads back.
     opened.wait_for_timeout(500)
     expect(opened.get_by_text("clicks: []")).to_be_visible()
+
+
+SLOW = """() => {
+    const react = Plotly.react;
+    Plotly.react = async (...some) => {
+        await new Promise((go) => { window.goOn = go; });
+        return react(...some);
+    };
+}"""
+
+
+def look(page, tmp_path, name):
+    """Return what is seen of the plane without its frame, as numbers (h, w, 3)."""
+    page.mouse.move(0, 0)
+    box = plane(page)
+    inner = {"x": box["x"] + 3, "y": box["y"] + 3}
+    size = {"width": box["width"] - 6, "height": box["height"] - 6}
+    page.screenshot(path=tmp_path / name, clip=inner | size)
+    return np.asarray(Image.open(tmp_path / name).convert("RGB")).astype(float)
+
+
+def test_a_picture_of_another_plane_is_sketched_before_plotly_draws_it(opened, tmp_path):
+    before = look(opened, tmp_path, "before.png")
+    opened.evaluate(SLOW)
+    opened.get_by_text("more layers").click()
+    opened.wait_for_function("() => window.goOn")
+    # The same plane with other layers is not sketched.
+    assert opened.get_by_test_id("boundary-view").get_attribute("data-preview") is None
+    opened.evaluate("() => { window.goOn(); window.goOn = null; }")
+    opened.get_by_text("elsewhere").click()
+    opened.wait_for_function("() => window.goOn")
+    view = opened.get_by_test_id("boundary-view")
+    expect(view).to_have_attribute("data-student", "radius 2.0 elsewhere")
+    expect(view).to_have_attribute("data-preview", "radius 2.0 elsewhere")
+    # The numbers at the axes would be those of the plane before.
+    expect(opened.locator(".bv-plot .xtick text").first).to_be_hidden()
+    sketched = look(opened, tmp_path, "sketched.png")
+    opened.evaluate("() => window.goOn()")
+    expect(view).not_to_have_attribute("data-preview", re.compile("."))
+    expect(view.locator("canvas")).to_have_count(0)
+    expect(opened.locator(".bv-plot .xtick text").first).to_be_visible()
+    drawn = look(opened, tmp_path, "drawn.png")
+    apart = np.abs(sketched - drawn).mean()
+    assert apart < 0.1 * np.abs(before - drawn).mean()
+    # All but thin levels is where Plotly has it.
+    assert (np.abs(sketched - drawn).max(2) > 64).mean() < 0.03
 
 
 def test_a_hidden_layer_stays_hidden(opened):

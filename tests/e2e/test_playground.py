@@ -104,8 +104,10 @@ def test_the_line_follows_a_slider_that_is_not_let_go(page, ready):
         shown.append(digest(page))
         expect(view).to_have_attribute("data-preview", digest(page))
     expect(view.locator(".bv-note")).to_contain_text("agreement")
+    # The twin comes after the student.
     expect(view.locator(".bv-preview path")).to_have_count(2)
     expect(view.locator(".tracestudent").first).to_be_hidden()
+    expect(view.locator(".tracetwin").first).to_be_hidden()
     assert page.url == address, "the page runs when the slider is let go, not before"
     drawn = view.locator(".bv-preview path").last.get_attribute("d")
     # Back where it began, nothing is left of it.
@@ -122,6 +124,22 @@ def test_the_line_follows_a_slider_that_is_not_let_go(page, ready):
     expect(view.locator(".bv-preview")).to_have_count(0)
 
 
+def test_a_twin_that_stays_the_same_stays(page, ready):
+    ready("/?data=moons&teachers=2&seed=12")
+    rest(page)
+    view, before = page.get_by_test_id("boundary-view"), digest(page)
+    place = page.get_by_role("slider", name=TEMPERATURE).locator("xpath=..").bounding_box()
+    page.mouse.move(place["x"], place["y"])
+    page.mouse.down()
+    page.mouse.move(place["x"] - 40, place["y"], steps=3)
+    expect(view).to_have_attribute("data-preview", re.compile("."))
+    expect(view.locator(".bv-preview path")).to_have_count(1)
+    expect(view.locator(".tracestudent .js-line")).to_be_hidden()
+    expect(view.locator(".tracetwin .js-line")).to_be_visible()
+    page.mouse.up()
+    painted(page, before)
+
+
 def test_the_line_follows_though_the_first_answer_is_empty(page, ready):
     """So it is when an older request comes late and replaces the newer one."""
     ready("/?data=moons&teachers=2&seed=11")
@@ -129,7 +147,7 @@ def test_the_line_follows_though_the_first_answer_is_empty(page, ready):
     asked = []
 
     def empty_at_first(route):
-        if "ahead=" in route.request.url:
+        if "ahead=" in route.request.url or "whole=" in route.request.url:
             return route.continue_()
         asked.append(route.request.url)
         return route.fulfill(status=204) if len(asked) == 1 else route.continue_()

@@ -7,7 +7,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import stored
+from tests.e2e.waiting import settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +45,8 @@ def done(page):
 
 def table(page):
     """Download the study's table and return its rows."""
+    # The button comes last in a run; until then it offers the table of the run before.
+    settled(page)
     with page.expect_download() as download:
         page.get_by_role("button", name="Table (CSV)").click()
     return list(csv.DictReader(io.StringIO(download.value.path().read_text())))

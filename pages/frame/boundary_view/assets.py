@@ -18,6 +18,7 @@ _FILES = {
     "theme.js": "text/javascript; charset=utf-8",
     "view.js": "text/javascript; charset=utf-8",
     "decoding.js": "text/javascript; charset=utf-8",
+    "sketch.js": "text/javascript; charset=utf-8",
     "preview.js": "text/javascript; charset=utf-8",
     "tour.js": "text/javascript; charset=utf-8",
     "chart.js": "text/javascript; charset=utf-8",

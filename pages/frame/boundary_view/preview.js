@@ -3,6 +3,7 @@
 // The page follows when the slider rests; without this module it would be only slower.
 
 import { read } from "./decoding.js";
+import { sketch } from "./sketch.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 const LINES = ["twin", "student"];
@@ -73,12 +74,24 @@ export class Preview {
     const asking = (this.asking = new AbortController());
     const content = this.known.get(text) ?? (await this.fetched(text, {}, asking.signal));
     if (this.asking !== asking) return;
-    if (content) return this.draw(content);
+    if (content) {
+      this.draw(content);
+      if (this.isWhole(content)) return;
+      const whole = await this.fetched(text, { whole: 1 }, asking.signal);
+      if (whole && this.asking === asking) this.draw(whole);
+      return;
+    }
     // An older request that came late may have replaced this one. Without a second answer the
     // page will draw, or say why it cannot.
     this.asked = undefined;
     const again = () => this.setting && this.asking === asking && this.ask(text, true);
     if (!isSecond) setTimeout(again, AGAIN_MS);
+  }
+
+  // The student's line comes as soon as it is trained; the twin's then still lacks, unless the
+  // one that is drawn already is the same.
+  isWhole({ lines, twin }) {
+    return lines.twin !== undefined || twin === this.setting.twin;
   }
 
   // One stop to each side of every slider.
@@ -99,35 +112,73 @@ export class Preview {
   async fetched(text, more, signal) {
     const query = new URLSearchParams({ visitor: this.setting.visitor, picture: text, ...more });
     const content = await answer(new URL(`../student?${query}`, import.meta.url), signal);
-    if (content) this.known.set(text, content);
+    if (content?.lines.twin) this.known.set(text, content);
     if (this.known.size > MOST_KNOWN) this.known.delete(this.known.keys().next().value);
     return content;
   }
 
   draw(content) {
     const { view } = this;
-    const [left, top, width, height, ...range] = view.planePlace();
-    Object.assign(this.svg.style, {
-      left: `${left}px`,
-      top: `${top}px`,
-      width: `${width}px`,
-      height: `${height}px`,
-    });
-    const lines = LINES.filter((uid) => view.indexOf(uid) >= 0 && !view.hidden.has(uid));
+    const [width, height, ...range] = this.cover(this.svg);
+    const isSameTwin = content.twin === this.setting.twin;
+    const lines = LINES.filter((uid) => content.lines[uid] && view.indexOf(uid) >= 0)
+      .filter((uid) => !view.hidden.has(uid) && !(uid === "twin" && isSameTwin));
     const place = { width, height, range };
     this.svg.replaceChildren(...lines.map((uid) => path(content.lines[uid], view.trace(uid), place)));
     this.note.textContent = content.note;
     view.plot.append(this.svg, this.note);
     view.root.classList.add("bv-moving");
-    view.root.dataset.preview = content.student;
-    requestAnimationFrame(() => {
-      if (view.root.dataset.preview === content.student) view.root.dataset.student = content.student;
-    });
+    view.root.classList.toggle("bv-same-twin", isSameTwin);
+    this.say(content.student);
+  }
+
+  // Draws a whole new picture at once, and returns when it is on the screen.
+  async sketch(student, traces, layout) {
+    const { _fullLayout: now } = this.view.plot;
+    const [, , width, height] = this.view.planePlace();
+    // A zoom outlives a new picture of the same window; the axes of another would be wrong.
+    const isSame = now.uirevision === layout.uirevision;
+    const { xaxis, yaxis } = isSame ? now : layout;
+    this.view.root.classList.toggle("bv-elsewhere", !isSame);
+    this.canvas?.remove();
+    this.canvas = sketch(traces, { width, height, range: [...xaxis.range, ...yaxis.range] });
+    this.canvas.className = "bv-preview";
+    this.cover(this.canvas);
+    this.view.plot.append(this.canvas);
+    await this.say(student);
+    await new Promise(requestAnimationFrame);
+  }
+
+  // Lays a preview over the plane, and returns the plane's size and what it shows.
+  cover(node) {
+    const [left, top, width, height, ...range] = this.view.planePlace();
+    const place = { left, top, width, height };
+    for (const [name, pixels] of Object.entries(place)) node.style[name] = `${pixels}px`;
+    return [width, height, ...range];
+  }
+
+  // Says whose preview stands there, in the frame in which it is painted.
+  async say(student) {
+    const { dataset } = this.view.root;
+    dataset.preview = student;
+    await new Promise(requestAnimationFrame);
+    if (dataset.preview === student) dataset.student = student;
+  }
+
+  // Plotly has drawn a student: what stood for it goes.
+  drawn(student) {
+    this.canvas?.remove();
+    this.view.root.classList.remove("bv-elsewhere");
+    if (this.view.root.dataset.preview === student) this.clear();
   }
 
   end() {
     this.asking?.abort();
     this.asking = this.asked = undefined;
+    this.clear();
+  }
+
+  clear() {
     const { root, content } = this.view;
     if (!root.dataset.preview) return;
     this.svg.remove();

@@ -4,12 +4,14 @@
 import { decode } from "./decoding.js";
 import { loadStyle } from "./loading.js";
 import { readTheme } from "./theme.js";
-import { element, Player, SHAPES } from "./view.js";
+import { drawMarker, strokeLine } from "./sketch.js";
+import { element, Player } from "./view.js";
 
 // Faster than the eye follows single pictures, slow enough to follow the points.
 const PACE_MS = 36;
 const LARGEST = 560;
-const POINT_SCALE = 0.78;
+const POINT_SIZE = 7.8;
+const HOLLOW_WIDTH = 1.6;
 const AXES_RADIUS = 44;
 const NAMED_AXES = 3;
 const SHORTEST_NAMED = 0.45;
@@ -74,7 +76,7 @@ class Tour {
     this.colour = (name) => colours[name][page];
     this.classes = colours.classes.map(({ name, symbol, colours }) => ({
       name,
-      shape: new Path2D(SHAPES[symbol] ?? SHAPES.circle),
+      symbol,
       colour: colours[page],
     }));
     this.values = new Uint8Array(arrays.ground.bdata);
@@ -144,20 +146,11 @@ class Tour {
 
   drawLine(context, index, name, width) {
     const { arrays, cuts } = this.content;
-    const [xs, ys] = [arrays[`${name}_x`], arrays[`${name}_y`]];
-    context.beginPath();
-    let isNew = true;
-    for (let i = cuts[name][index]; i < cuts[name][index + 1]; i++) {
-      if (Number.isNaN(xs[i])) isNew = true;
-      else if (isNew) {
-        context.moveTo(this.x(xs[i]), this.y(ys[i]));
-        isNew = false;
-      } else context.lineTo(this.x(xs[i]), this.y(ys[i]));
-    }
+    const line = { x: arrays[`${name}_x`], y: arrays[`${name}_y`] };
+    const [from, to] = cuts[name].slice(index, index + 2);
     context.lineWidth = width;
-    context.lineJoin = "round";
     context.strokeStyle = this.colour(name);
-    context.stroke();
+    strokeLine(context, line, (u) => this.x(u), (v) => this.y(v), from, to);
   }
 
   // What belongs to one point lies together, step by step.
@@ -167,22 +160,17 @@ class Tour {
     const [opacity, own, y] = ["opacity", "own", "classes"].map((name) => new Uint8Array(arrays[name].bdata ?? arrays[name]));
     for (let point = 0; point < y.length; point++) {
       const at = point * n + index;
-      const { shape, colour } = this.classes[y[point]];
-      context.save();
+      const { symbol, colour } = this.classes[y[point]];
       context.globalAlpha = opacity[at] / 255;
-      context.translate(this.x(arrays.u[at]), this.y(arrays.v[at]));
-      context.scale(POINT_SCALE, POINT_SCALE);
-      context.translate(-13, -7);
-      if (own[at]) {
-        context.fillStyle = colour;
-        context.fill(shape);
-      } else {
-        context.strokeStyle = colour;
-        context.lineWidth = 2;
-        context.stroke(shape);
-      }
-      context.restore();
+      this.drawPoint(context, own[at] ? symbol : `${symbol}-open`, colour, this.x(arrays.u[at]), this.y(arrays.v[at]));
     }
+    context.globalAlpha = 1;
+  }
+
+  drawPoint(context, symbol, colour, x, y, size = POINT_SIZE) {
+    context.fillStyle = context.strokeStyle = colour;
+    const isOpen = symbol.endsWith("-open");
+    drawMarker(context, symbol, size, isOpen ? HOLLOW_WIDTH : 0, x, y);
   }
 
   // The shadows of the features: where each of them points on this plane.
@@ -242,17 +230,12 @@ class Tour {
     this.legend.replaceChildren(
       item("ensemble", line("ensemble", 3.4)),
       item("student", line("student", 2.2)),
-      ...this.classes.map(({ name, shape, colour }) =>
-        item(name, (context) => {
-          context.fillStyle = colour;
-          context.fill(shape);
-        }),
+      ...this.classes.map(({ name, symbol, colour }) =>
+        item(name, (context) => this.drawPoint(context, symbol, colour, 13, 7, 10)),
       ),
-      item("hollow: on a colour not its own", (context) => {
-        context.strokeStyle = first.colour;
-        context.lineWidth = 1.6;
-        context.stroke(first.shape);
-      }),
+      item("hollow: on a colour not its own", (context) =>
+        this.drawPoint(context, `${first.symbol}-open`, first.colour, 13, 7, 10),
+      ),
     );
   }
 

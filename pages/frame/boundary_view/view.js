@@ -5,6 +5,7 @@
 import { decode } from "./decoding.js";
 import { load } from "./loading.js";
 import { Preview } from "./preview.js";
+import { SHAPES } from "./sketch.js";
 import { readTheme, themed } from "./theme.js";
 
 const CLICK_PIXELS = 4;
@@ -103,12 +104,15 @@ class View {
     layout.hoverlabel.font.family = this.theme.font;
     // On touch screens a finger on the picture must be able to scroll the page.
     if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+    const isNew = content.state === "ready" && this.isElsewhere(content, traces);
     this.traces = traces;
     this.isFinal = true;
+    if (isNew) await this.preview.sketch(content.student, traces, layout);
     // A line that is in its place already has nothing to fade from.
     const isThere = this.root.dataset.preview === content.student;
     const before = isThere ? null : this.studentPath();
     await this.Plotly.react(this.plot, traces, layout, CONFIG);
+    this.preview.drawn(content.student);
     this.fadeOut(before);
     this.drawLegend();
     this.player.offer(content.frames.map((frame) => frame.label));
@@ -123,6 +127,13 @@ class View {
     if (content.frames.length) this.root.dataset.frame = content.frames.length - 1;
     else delete this.root.dataset.frame;
     this.preview.offer(content.preview);
+  }
+
+  // Whether another setting is drawn on another ground; then all of the picture is new.
+  isElsewhere({ student }, traces) {
+    if (!this.traces || [this.root.dataset.student, this.root.dataset.preview].includes(student)) return false;
+    const [now, next] = [this.traces, traces].map((all) => all.find(({ uid }) => uid === "field").z.bdata);
+    return !sameBytes(new Uint8Array(now), new Uint8Array(next));
   }
 
   // Colours of a light page become those of a dark one.
@@ -355,6 +366,7 @@ export class Player {
   offer(labels) {
     this.labels = labels;
     this.bar.hidden = labels.length < 2;
+    if (!this.bar.hidden) this.bar.classList.add("bv-known");
     this.range.max = Math.max(0, labels.length - 1);
     this.say(labels.length - 1);
   }
@@ -468,17 +480,3 @@ function swatch(trace) {
   }
   return svg;
 }
-
-export const SHAPES = {
-  circle: "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0z",
-  "circle-cross-open": "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0zM13 0V14M6 7H20",
-  "triangle-up": "M13 1.5l6 10.5h-12z",
-  "triangle-down": "M13 12.5l6-10.5h-12z",
-  square: "M8.5 2.5h9v9h-9z",
-  diamond: "M13 1l6 6l-6 6l-6-6z",
-  cross: "M11 2h4v3h3v4h-3v3h-4v-3h-3v-4h3z",
-  x: "M13 4.8l2.8-2.8 2.2 2.2-2.8 2.8 2.8 2.8-2.2 2.2-2.8-2.8-2.8 2.8-2.2-2.2 2.8-2.8-2.8-2.8 2.2-2.2z",
-  pentagon: "M13 1.5l5.5 4-2.1 6.5h-6.8l-2.1-6.5z",
-  hexagon: "M10 2h6l3 5-3 5h-6l-3-5z",
-  star: "M13 1l1.6 4h4.2l-3.4 2.6 1.3 4.2-3.7-2.6-3.7 2.6 1.3-4.2-3.4-2.6h4.2z",
-};

@@ -298,6 +298,19 @@ def test_work_ahead_stays_away_while_a_visitor_is_there(lone, short_quiet):
     assert finished(ahead).state == "done"
 
 
+def test_work_ahead_leaves_a_worker_to_a_visitor_around(engine, short_quiet, monkeypatch):
+    engine.visited()
+    ahead = [engine.request(None, engine_jobs.loop, student(i, 40), kind="loop") for i in range(3)]
+    started(ahead[0])
+    time.sleep(0.2)
+    assert [job.state for job in ahead] == ["running", "queued", "queued"]
+    # Nobody was there for long: all workers are for the work ahead.
+    monkeypatch.setattr("distill_core.engine.engine.AROUND", 0.0)
+    assert finished(ahead[0]).state == "done"
+    started(ahead[1])
+    started(ahead[2])
+
+
 def test_work_ahead_that_a_visitor_wants_does_not_yield(lone):
     ahead = lone.request(None, engine_jobs.loop, student(0, 30), kind="loop")
     started(ahead)

@@ -86,6 +86,10 @@ class ClusterWorkers:
         """Return the process ids of the workers, each on its own machine."""
         return list(self._client.run(os.getpid).values())
 
+    def size(self) -> int:
+        """Return how many jobs the cluster runs at once."""
+        return self._capacity
+
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Wait until the cluster has a worker; say whether it has."""
         with self._changed:

@@ -31,6 +31,9 @@ _REMEMBERED, _N_REMEMBERED = 5.0, 128
 # Seconds for which work ahead stays away after a visitor was there: cores are for visitors,
 # even when the workers have nothing to do.
 QUIET = 3.0
+# For so long after that it leaves one worker free: a visitor who looks at a picture will move a
+# slider, and finds a core at rest.
+AROUND = 300.0
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class _Workers(Protocol):
     def start(self) -> None: ...
     def take(self) -> Seat | None: ...
     def pids(self) -> list[int]: ...
+    def size(self) -> int: ...
     def wait_ready(self, timeout: float | None = None) -> bool: ...
     def failure(self) -> str | None: ...
     def revive(self) -> None: ...
@@ -241,13 +245,19 @@ class Engine:
     def _plan(self) -> list[Start]:
         """Give the free seats to what waits."""
         starts: list[Start] = []
-        waiting = self._board.waiting(visitors_only=time.monotonic() < self._quiet_until)
+        now = time.monotonic()
+        waiting = self._board.waiting(visitors_only=now < self._quiet_until)
+        room = self._workers.size()
+        if now < self._quiet_until + AROUND:
+            room = max(1, room - 1)
         failure = self._workers.failure() if waiting else None
         for task in waiting:
             if failure is not None:
                 self._fail(task, EngineError(failure))
             elif self._store.has(task.job.kind, task.job.digest):
                 self._board.finish(task, "done")
+            elif not task.holders and self._board.n_ahead >= room:
+                break
             elif seat := self._workers.take():
                 starts.append(self._board.start(task, seat))
             else:

@@ -90,6 +90,10 @@ class LocalWorkers:
         with self._changed:
             return [process.pid for process in self._alive]
 
+    def size(self) -> int:
+        """Return how many processes there are when all are alive."""
+        return len(self._keepers)
+
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Wait until every process is warm; say whether they are."""
         with self._changed:

@@ -58,6 +58,11 @@ class Board:
         """Return the jobs that run, those asked to stop included, and those that wait."""
         return [task.job for task in (*self.running.values(), *self._queue)]
 
+    @property
+    def n_ahead(self) -> int:
+        """How many of the jobs that run are work ahead."""
+        return sum(not task.holders for task in self.running.values())
+
     def holders(self, visitor: str, slot: str | None) -> list[Holder]:
         """Return the slots in which a visitor wants something."""
         return [h for h in self._held if h[0] == visitor and slot in (None, h[1])]

@@ -33,7 +33,7 @@ _MAX_LENGTH = 4000
 _PATIENCE = 5.0
 # So long at most does a page's run leave the processor to the student's line, and so long does
 # the line take from here onto the screen.
-_LINE_FIRST, _TO_THE_SCREEN = 0.25, 0.02
+_LINE_FIRST, _TO_THE_SCREEN = 0.25, 0.05
 
 
 def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:

@@ -274,14 +274,14 @@ def short_quiet(monkeypatch):
 
 def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine, short_quiet):
     ahead = [
-        engine.request(None, engine_jobs.loop, student(seed, 60), kind="loop") for seed in range(3)
+        engine.request(None, engine_jobs.loop, student(seed, 150), kind="loop") for seed in range(3)
     ]
     started(ahead[0])
     started(ahead[1])
     asked = time.monotonic()
     job = finished(engine.request("a", engine_jobs.note, student(50), kind="note"))
     assert job.state == "done"
-    assert time.monotonic() - asked < 0.5  # either loop alone takes longer
+    assert time.monotonic() - asked < 1.2  # either loop alone takes longer
     # Both: the cores are for the visitor, even if one worker is enough.
     assert engine.counts()["loop"]["yielded"] == 2
     assert [finished(job).state for job in ahead] == ["done"] * 3

@@ -461,7 +461,7 @@ def test_a_cluster_of_two_workers_gives_the_same_table(store, done):
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         Engine(store, scheduler=cluster.scheduler_address) as engine,
     ):

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill_core import boundary, losses, metrics, training
+from distill_core import boundary, losses, metrics, training, uploads
 from distill_core.boundary import Section
 from distill_core.engine.worker import Report
 from distill_core.jobs.kept import found, on_plane, packed, section_arrays, silent
@@ -119,6 +119,7 @@ def picture(spec: PictureSpec, store: Store, report: Report = silent) -> None:
     A student that is trained now is reported before its twin is: its `lines` and its
     `agreement` with the ensemble on test data.
     """
+    uploads.use(store)
     problem = spec.student.ensemble.problem
     window = load_window(spec.plane, problem.dataset)
 

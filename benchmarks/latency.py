@@ -83,8 +83,9 @@ def summary(cold: Sequence[Move], warm: Sequence[Move], turned: Sequence[Move]) 
         "the frame after the student's boundary is painted, in the browser's own clock; 50th and "
         "95th percentile over the moves. Whole: until the fields are drawn anew, too.\n"
         "From the store: the page was opened anew; at rest it fetches what lies one stop "
-        "further, if it is stored.\nA plane: all features, nothing is trained; at first it has "
-        "every third line of the grid, the fine one follows.\nMessages: "
+        "further, if it is stored.\nA plane: all features, nothing is trained; at first it is "
+        "sketched, with every third line of the grid; whole is Plotly's picture of that, the "
+        "fine one follows.\nMessages: "
         "what the server sent until then, by websocket or HTTP.",
         rows,
         [

@@ -431,20 +431,35 @@ def test_a_student_is_seen_before_its_twin_is_trained(store, spec):
     assert not notes.arrays
 
 
-def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path):
+def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path, monkeypatch):
     """Bit by bit, at every T and alpha, and not for another width or seed."""
     other = Store(tmp_path / "other")
     for place in (store, other):
         jobs.ensemble(ENSEMBLE, place)
-    for change in ({}, {"temperature": 9.0}, {"alpha": 0.0}, {"width": 9}, {"seed": 5}):
-        spec = STUDENT.replace(**change)
-        jobs.student(spec, store)
-        jobs.students._twins.clear()
-        jobs.student(spec, other)
+    for change, n_trained in (
+        ({}, 2),
+        ({"temperature": 9.0}, 1),
+        ({"alpha": 0.0}, 1),
+        ({"width": 9}, 2),
+        ({"seed": 5}, 2),
+    ):
+        spec, notes = STUDENT.replace(**change), Notes()
+        jobs.student(spec, store, notes)
+        assert notes.calls[-1] == (n_trained * STEPS, n_trained * STEPS)
+        with monkeypatch.context() as patch:
+            patch.setattr(jobs.students, "_twins", {})
+            jobs.student(spec, other)
         kept, trained = (place.get("student", spec.digest) for place in (store, other))
         assert_same_artifact(kept, trained)
-        # For the next student `store` has the twin of this one.
-    assert len(jobs.students._twins) <= jobs.students._MAX_KEPT
+
+
+def test_only_so_many_twins_are_kept(store, monkeypatch):
+    jobs.ensemble(ENSEMBLE, store)
+    monkeypatch.setattr(jobs.students, "_twins", {})
+    monkeypatch.setattr(jobs.students, "_MAX_KEPT", 2)
+    for seed in (3, 4, 5):
+        jobs.student(STUDENT.replace(seed=seed), store)
+    assert len(jobs.students._twins) == 2
 
 
 @pytest.mark.parametrize("spec", [ENSEMBLE, FREE_ENSEMBLE], ids=["slice", "all features"])

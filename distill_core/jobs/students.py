@@ -46,7 +46,7 @@ def student(
     problem = load_problem(spec.ensemble.problem)
     key = (str(store.root), spec.twin().replace(temperature=1.0).digest)
     twin = _twins.get(key)
-    n_parts = 1 if twin else 2
+    n_parts = 2 if twin is None else 1
 
     def fit(one: StudentSpec, part: int) -> Stack:
         def on_step(done: int, total: int, _: Stack) -> None:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from benchmarks import Claim, Outcome
 from benchmarks.racing import Row, Say
-from distill_core import training
-from distill_core.boundary import boundary_lines, combined_model, member_model
-from distill_core.planes import Window
-from distill_core.problems import load_problem, load_window
-from distill_core.refinement import Model
+from distill_core.boundaries.refinement import Model
+from distill_core.boundaries.section import boundary_lines, combined_model, member_model
+from distill_core.geometry.planes import Window
+from distill_core.geometry.problems import load_problem, load_window
+from distill_core.learning import training
 from distill_core.specs import EnsembleSpec, PlaneSpec, StudentSpec
 
 N_REPEATS = 7

@@ -20,7 +20,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional as F
 
 from benchmarks.notebook import teacher_network
-from distill_core.problems import Problem
+from distill_core.geometry.problems import Problem
 from distill_core.specs import Schedule
 
 HAS_JAX = importlib.util.find_spec("jax") is not None

@@ -8,10 +8,10 @@ import torch
 
 from benchmarks import Outcome, cluster
 from benchmarks.racing import Row, Say, sgemm_rate
-from distill_core import training
-from distill_core.boundary import boundary_lines, combined_model, section
-from distill_core.networks import Stack
-from distill_core.problems import load_plane, load_problem, load_window
+from distill_core.boundaries.section import boundary_lines, combined_model, section
+from distill_core.geometry.problems import load_plane, load_problem, load_window
+from distill_core.learning import training
+from distill_core.learning.networks import Stack
 from distill_core.specs import EnsembleSpec, PlaneSpec, ProblemSpec, StudentSpec
 
 N_REPEATS = 3

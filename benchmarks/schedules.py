@@ -1,6 +1,6 @@
 """Are the project's short schedules as good as the tutorial's long ones: the evidence.
 
-Both through `distill_core.training`, so that the schedule is all that differs, on all 20
+Both through `distill_core.learning.training`, so that the schedule is all that differs, on all 20
 features of the tutorial's data. The limits are those the schedules were chosen by.
 """
 
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from benchmarks import Claim, Outcome
-from distill_core import metrics, training
-from distill_core.intervals import Interval, paired_interval
-from distill_core.losses import soft_targets
-from distill_core.networks import Stack
-from distill_core.problems import Problem, load_problem
+from distill_core.geometry.problems import Problem, load_problem
+from distill_core.learning import training
+from distill_core.learning.losses import soft_targets
+from distill_core.learning.networks import Stack
+from distill_core.measures import metrics
+from distill_core.measures.intervals import Interval, paired_interval
 from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
 
 N_ENSEMBLES = 5

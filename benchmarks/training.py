@@ -10,11 +10,13 @@ import torch
 
 from benchmarks import Claim, Outcome, notebook, peers
 from benchmarks.racing import Row, Runner, Say, race, sgemm_rate
-from distill_core import jobs, metrics, training
+from distill_core import jobs
 from distill_core.engine import Engine
-from distill_core.losses import soft_targets
-from distill_core.networks import n_parameters
-from distill_core.problems import Problem, load_problem
+from distill_core.geometry.problems import Problem, load_problem
+from distill_core.learning import training
+from distill_core.learning.losses import soft_targets
+from distill_core.learning.networks import n_parameters
+from distill_core.measures import metrics
 from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
 from distill_core.store import Store
 

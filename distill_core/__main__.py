@@ -7,13 +7,13 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from distill_core import lessons
 from distill_core.engine import Engine, Job
-from distill_core.intervals import Interval
-from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, reproduce
+from distill_core.jobs import lessons
+from distill_core.measures.intervals import Interval
 from distill_core.specs import SpecError
 from distill_core.store import Store
 from distill_core.studies import command as study_command
+from distill_core.studies.reproduce import Reproduction, ReproductionSpec, Trial, reproduce
 
 # Seconds between two lines about progress.
 _SAY_EVERY = 2.0

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from distill_core import datasets, problems
-from distill_core.datasets import Table
-from distill_core.sheets import UploadError
+from distill_core.data import datasets
+from distill_core.data.csv_files import UploadError
+from distill_core.data.datasets import Table
+from distill_core.data.tables import Prepared
+from distill_core.geometry import problems
 from distill_core.specs import DatasetSpec, canonical_json
 from distill_core.store import Store
-from distill_core.tables import Prepared
 
 # Made-up measurements of three kinds of birds, to try the upload with.
 SAMPLE = Path(__file__).parent / "data" / "birds.csv"

@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import streamlit as st
 
-from distill_core import datasets, figures, jobs
-from distill_core.problems import load_window
+from distill_core import figures, jobs
+from distill_core.data import datasets
+from distill_core.geometry.problems import load_window
 from distill_core.specs import SectionSpec, SpecError
 from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
-from pages.frame import asking, controls, drawing, service, study
+from pages.frame.controls import student as controls
+from pages.frame.controls import study
+from pages.frame.server import service
+from pages.frame.studies import results, run
 
 # Figure, what it is, how to write it.
 MEASURES = [
@@ -43,11 +47,11 @@ try:
         ensemble = controls.ensemble(problem)
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
-        n_seeds = asking.count(
+        n_seeds = study.count(
             "Seeds", "seeds", 1, 64, 16, "Students per width. More seeds, narrower bands."
         )
     with middle:
-        tolerance = asking.number(
+        tolerance = study.number(
             "Tolerance (points)",
             "tolerance",
             0.1,
@@ -57,9 +61,9 @@ try:
             "points. It changes the answer and trains nothing.",
         )
     with right.popover("Depth and loss", icon=":material/tune:"):
-        setting = asking.setting("depth", "temperature", "alpha", "epochs")
+        setting = study.setting("depth", "temperature", "alpha", "epochs")
     spec = CapacitySpec(ensemble=ensemble, plane=plane, n_seeds=n_seeds, **setting)
-    found = study.follow(spec)
+    found = run.follow(spec)
 except SpecError as error:
     controls.say(error)
     st.stop()
@@ -69,19 +73,19 @@ if found.summary["beats_twin"]:
     summary = sufficiency.decided(found.summary, tolerance)
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
-drawing.answer(found)
+results.answer(found)
 entries, sufficient = found.summary["widths"], found.summary["sufficient"]
 # The widest is no answer: it only says that no narrower one was shown to be enough.
 enough = sufficient if sufficient != spec.widths[-1] else None
 for entry in entries:
     if entry["width"] == sufficient:
-        drawing.metrics(
+        results.metrics(
             {
                 "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
                 "Its parameters": (f"{entry['parameters']:,}", ""),
                 "Compression": (f"{entry['compression']:,.0f} ×", ""),
-                "Its agreement": drawing.value(entry["student"]["agreement"], ".1%"),
-                "Its accuracy": drawing.value(entry["student"]["accuracy"], ".1%"),
+                "Its agreement": results.value(entry["student"]["agreement"], ".1%"),
+                "Its accuracy": results.value(entry["student"]["accuracy"], ".1%"),
             }
         )
 
@@ -90,7 +94,7 @@ for place, (name, title, form) in zip(
     (left, right, right, *st.columns(2, gap="medium")), MEASURES, strict=True
 ):
     with place:
-        drawing.chart(
+        results.chart(
             figures.bands_figure(
                 spec.widths,
                 {m: {e["width"]: e[m][name] for e in entries} for m in ("student", "twin")},
@@ -110,10 +114,10 @@ st.caption(
 section = service.store().get("section", SectionSpec(ensemble=ensemble, plane=plane).digest)
 if section is not None:
     st.subheader("The boundary at a few widths")
-    who = asking.choice("Whose boundaries", "who", ["student", "twin"])
+    who = study.choice("Whose boundaries", "who", ["student", "twin"])
     whole = jobs.read_section(section, load_window(plane, problem.dataset))
-    found_lines = capacity.multiples(spec, service.store(), drawing.few(spec.widths, enough))
-    drawing.charts(
+    found_lines = capacity.multiples(spec, service.store(), results.few(spec.widths, enough))
+    results.charts(
         4,
         [
             (
@@ -149,4 +153,4 @@ with st.expander("How the rule works", icon=":material/rule:"):
         ],
         hide_index=True,
     )
-drawing.exports(found)
+results.exports(found)

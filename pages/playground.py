@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from distill_core import datasets
+from distill_core.data import datasets
 from distill_core.specs import PictureSpec, SpecError
-from pages.frame import classes, controls, evidence, layers, live, preview, status
+from pages.frame.browser import preview_route
+from pages.frame.controls import student as controls
+from pages.frame.playground import classes, evidence, layers
+from pages.frame.playground import picture as live
+from pages.frame.server import waiting
 
-preview.goes_first(status.visitor())
+preview_route.goes_first(waiting.visitor())
 st.title("Does the student follow the ensemble?")
 st.markdown(
     "Many large networks vote; one small network learns to answer like them. Move a slider and "
@@ -34,7 +38,7 @@ with left:
     try:
         shown = live.show(picture, pinned, chosen, one)
         st.session_state["last good"] = picture
-    except status.Unavailable as reason:
+    except waiting.Unavailable as reason:
         st.error(str(reason), icon=":material/error:")
         last = st.session_state.get("last good")
         if last is None or last == picture:

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
-from distill_core.jobs import slices
+from distill_core.jobs import faithfulness as slices
 from distill_core.specs import PictureSpec, SpecError, StudentSpec
-from pages.frame import asking, controls, status
-from pages.frame.slices import beside, meter, names, tour
-from pages.frame.slices.making import made, teachers
+from pages.frame.controls import student as controls
+from pages.frame.controls import study
+from pages.frame.server import waiting
+from pages.frame.server.waiting_slices import made, teachers
+from pages.frame.slices import meter, plane_names, side_by_side, tour
 
 NEAR = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
@@ -31,11 +33,11 @@ try:
             help="Sets the distance h up to which a point counts as near. It trains nothing.",
         )
     with right.popover("Student and loss", icon=":material/tune:"):
-        setting = asking.setting("width", "depth", "temperature", "alpha", "epochs")
-        seed = asking.count("Student seed", "seed", 0, 9999, 0, "The student's random start.")
+        setting = study.setting("width", "depth", "temperature", "alpha", "epochs")
+        seed = study.count("Student seed", "seed", 0, 9999, 0, "The student's random start.")
     student = StudentSpec(ensemble=ensemble, seed=seed, **setting)
     is_free = problem.plane is None
-    plane = names.kept_or(chosen, problem.dataset) if is_free else chosen
+    plane = plane_names.kept_or(chosen, problem.dataset) if is_free else chosen
     picture = PictureSpec(student=student, plane=plane)
 except SpecError as error:
     controls.say(error)
@@ -49,22 +51,22 @@ try:
     meter.figures_of(look, near)
     if plane != chosen:
         words, button = st.columns([3, 1], vertical_alignment="center")
-        words.info(f"The plane kept from a tour: {controls.plain(names.shown(plane))}.")
-        button.button("Let it go", on_click=names.let_go, width="stretch")
+        words.info(f"The plane kept from a tour: {controls.plain(plane_names.shown(plane))}.")
+        button.button("Let it go", on_click=plane_names.let_go, width="stretch")
     meter.picture(look)
     if is_free:
         st.subheader("A tour through planes")
         tour.offer(student, plane)
         st.subheader("The same two models on other planes")
-        found = beside.looks(student, plane, near)
-        beside.pictures(found)
+        found = side_by_side.looks(student, plane, near)
+        side_by_side.pictures(found)
         st.subheader("Does agreement depend on the plane?")
-        beside.agreement(found, beside.reproducibility(student))
-        beside.table(found)
+        side_by_side.agreement(found, side_by_side.reproducibility(student))
+        side_by_side.table(found)
     else:
         st.caption(
             "Other planes are other models in the slice view, so there is nothing to set side by "
             "side: with all features the same two models can be seen on every plane."
         )
-except status.Unavailable as reason:
+except waiting.Unavailable as reason:
     st.error(controls.plain(str(reason)), icon=":material/error:")

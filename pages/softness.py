@@ -2,11 +2,15 @@
 
 import streamlit as st
 
-from distill_core import datasets, figures
-from distill_core.problems import load_problem
+from distill_core import figures
+from distill_core.data import datasets
+from distill_core.geometry.problems import load_problem
 from distill_core.specs import TEMPERATURES, WIDTHS, SpecError
 from distill_core.studies import SoftnessSpec, softness
-from pages.frame import asking, controls, drawing, service, study
+from pages.frame.controls import student as controls
+from pages.frame.controls import study
+from pages.frame.server import service
+from pages.frame.studies import results, run
 
 # Figure, what it is, how to write it; its differences times what in which unit; less is better.
 MEASURES = [
@@ -28,25 +32,25 @@ try:
         ensemble = controls.ensemble(problem)
     left, middle, right = st.columns([5, 22, 8], vertical_alignment="bottom")
     with left:
-        n_seeds = asking.count(
+        n_seeds = study.count(
             "Seeds", "cellseeds", 1, 32, 8, "Students per cell. More seeds, narrower intervals."
         )
     with middle:
-        widths = asking.several("Student widths", "widths", WIDTHS, [64])
+        widths = study.several("Student widths", "widths", WIDTHS, [64])
     with right.popover("Depth and epochs", icon=":material/tune:"):
-        setting = asking.setting("depth", "epochs")
+        setting = study.setting("depth", "epochs")
     spec = SoftnessSpec(ensemble=ensemble, widths=widths, n_seeds=n_seeds, **setting)
-    found = study.follow(spec)
+    found = run.follow(spec)
 except SpecError as error:
     controls.say(error)
     st.stop()
 
-drawing.answer(found)
+results.answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
 for width in spec.widths:
     cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
-    drawing.charts(
+    results.charts(
         2,
         [
             (
@@ -87,7 +91,7 @@ if teachers is not None:
         titles=[(f"test sample {i}:", names[int(y[i])]) for i in chosen],
         class_names=names,
     )
-    drawing.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
+    results.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
     st.caption(
         "Six test samples with their labels, from the one that the ensemble is surest of to the "
         "one that it doubts most. As T grows, every answer tends to even odds."
@@ -96,8 +100,8 @@ if teachers is not None:
 width = spec.widths[-1]
 cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
 st.subheader("How much of the training comes from the ensemble")
-when = asking.choice("When", "when", list(SHARES))
-drawing.charts(
+when = study.choice("When", "when", list(SHARES))
+results.charts(
     2,
     [
         (
@@ -115,4 +119,4 @@ st.caption(
     f"Width {width}, training data, mean over seeds. alpha is a weight, not a share: how much the "
     "ensemble drives the training also depends on T and on how far the student is."
 )
-drawing.exports(found)
+results.exports(found)

@@ -5,7 +5,10 @@ import streamlit as st
 from distill_core import figures
 from distill_core.specs import SpecError, StudentSpec
 from distill_core.studies import VarianceSpec, answers, maps
-from pages.frame import asking, controls, drawing, service, study
+from pages.frame.controls import student as controls
+from pages.frame.controls import study
+from pages.frame.server import service
+from pages.frame.studies import results, run
 
 # Figure, what it is, how to write it.
 MEASURES = [
@@ -28,11 +31,11 @@ try:
         ensemble = controls.ensemble(problem)
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
-        n_repeats = asking.count(
+        n_repeats = study.count(
             "Repeats over seeds", "repeats", 1, 32, 8, "All seeds anew, the same training data."
         )
     with middle:
-        n_resamples = asking.count(
+        n_resamples = study.count(
             "Repeats over resamples",
             "resamples",
             0,
@@ -41,19 +44,19 @@ try:
             "The same seeds, the training data drawn anew from itself (bootstrap).",
         )
     with right.popover("Student and loss", icon=":material/tune:"):
-        setting = asking.setting("width", "depth", "temperature", "alpha", "epochs")
+        setting = study.setting("width", "depth", "temperature", "alpha", "epochs")
     student = StudentSpec(ensemble=ensemble, **setting)
     spec = VarianceSpec(student=student, n_repeats=n_repeats, n_resamples=n_resamples)
     seen = maps.MapsSpec(study=spec, plane=plane)
-    found = study.follow(spec, [maps.task(seen)])
+    found = run.follow(spec, [maps.task(seen)])
 except SpecError as error:
     controls.say(error)
     st.stop()
 
-drawing.answer(found)
+results.answer(found)
 # What comes from the store has its names in alphabetical order.
 summary = dict(sorted(found.summary.items(), reverse=True))
-drawing.charts(
+results.charts(
     3,
     [
         (
@@ -77,14 +80,14 @@ st.caption(
     "least three."
 )
 with st.expander("All figures as a table", icon=":material/table:"):
-    st.dataframe(drawing.group_table(summary), hide_index=True)
+    st.dataframe(results.group_table(summary), hide_index=True)
 
 st.subheader("Where the cross-entropy goes")
-source = asking.choice("Repeats", "over", list(summary))
+source = study.choice("Repeats", "over", list(summary))
 ledger = summary[source]["ledger"]
 if summary[source]["n"] > 1:
     st.markdown(controls.plain(answers.ledger(ledger)))
-drawing.chart(
+results.chart(
     figures.ledger_figure(ledger),
     "variance-ledger",
     "Cross-entropy: mean teacher, minus diversity, is the ensemble's; then student and twin.",
@@ -104,9 +107,9 @@ if artifact is not None:
         (view.knowledge, "ensemble", "knowledge uncertainty: teachers disagree"),
         (view.entropy, "student", "the student's entropy, nothing more"),
     ]
-    scale = asking.choice("Scale", "scale", ["of each map", "one for all maps"])
+    scale = study.choice("Scale", "scale", ["of each map", "one for all maps"])
     top = max(float(values.max()) for values, _, _ in parts)
-    drawing.charts(
+    results.charts(
         3,
         [
             (
@@ -126,7 +129,7 @@ if artifact is not None:
     cut = " The models see all features: this is a cut." * (problem.plane is None)
     st.caption(f"The first repeat, in nats (Depeweg et al. 2018; Malinin et al. 2020).{cut}")
     st.subheader("The boundary of every repeat")
-    drawing.charts(
+    results.charts(
         4,
         [
             (
@@ -140,4 +143,4 @@ if artifact is not None:
         ],
     )
     st.caption("Repeats over seeds; of each ensemble the first teacher stands for single ones.")
-drawing.exports(found)
+results.exports(found)

@@ -25,8 +25,8 @@ from benchmarks import (
 )
 from benchmarks.browser import Move
 from distill_core import specs
-from distill_core.planes import Window
-from distill_core.problems import Problem
+from distill_core.geometry.planes import Window
+from distill_core.geometry.problems import Problem
 from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
 
 WINDOW = Window(0.1, -0.2, 1.5)

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill_core import datasets, uploads
+from distill_core import uploads
 from distill_core.__main__ import _table, main
-from distill_core.reproduce import Reproduction, ReproductionSpec, Trial, run_seed
+from distill_core.data import datasets
 from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule
 from distill_core.studies import CapacitySpec, command
+from distill_core.studies.reproduce import Reproduction, ReproductionSpec, Trial, run_seed
 
 PROJECT = Path(__file__).parents[1]
 INTERVALS = [

@@ -11,11 +11,19 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from distill_core import boundary, datasets, jobs, tracing
-from distill_core.boundary import Section, combined_model, disagreement, one_versus_rest, section
-from distill_core.networks import Stack
-from distill_core.planes import Window
-from distill_core.problems import load_plane, load_problem, load_window
+from distill_core import boundaries, jobs
+from distill_core.boundaries import tracing
+from distill_core.boundaries.section import (
+    Section,
+    combined_model,
+    disagreement,
+    one_versus_rest,
+    section,
+)
+from distill_core.data import datasets
+from distill_core.geometry.planes import Window
+from distill_core.geometry.problems import load_plane, load_problem, load_window
+from distill_core.learning.networks import Stack
 from distill_core.specs import (
     DatasetSpec,
     EnsembleSpec,
@@ -168,7 +176,7 @@ MODELS = [
 
 @pytest.mark.parametrize("model", MODELS)
 def test_lines_are_where_the_answer_changes_on_a_dense_grid(model):
-    lines = boundary.boundary_lines(model, WINDOW)
+    lines = boundaries.boundary_lines(model, WINDOW)
     dense = 801
     labels = model(WINDOW.grid(dense)).argmax(1).reshape(dense, dense)
     true = changes(labels, WINDOW)
@@ -186,7 +194,7 @@ def test_lines_are_where_the_answer_changes_on_a_dense_grid(model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_vertex_has_two_answers_beside_it(model):
-    lines = boundary.boundary_lines(model, WINDOW)
+    lines = boundaries.boundary_lines(model, WINDOW)
     vertices = lines[~np.isnan(lines[:, 0])].astype(float)
     assert len(vertices) > 50
     logits = np.sort(model(vertices), axis=1)
@@ -199,7 +207,7 @@ def test_three_straight_borders_meet_in_one_point():
     """Linear logits: the boundaries are rays from (0, 0) at known angles."""
     angles = np.pi / 2 + 2 * np.pi * np.arange(3) / 3
     directions = np.c_[np.cos(angles), np.sin(angles)]
-    lines = boundary.boundary_lines(lambda uv: uv @ directions.T, Window(0.013, 0.017, 1.0))
+    lines = boundaries.boundary_lines(lambda uv: uv @ directions.T, Window(0.013, 0.017, 1.0))
     found = pieces(lines)
     assert len(found) == 3
     rays = np.pi / 2 + np.pi / 3 + 2 * np.pi * np.arange(3) / 3
@@ -216,14 +224,14 @@ def test_three_straight_borders_meet_in_one_point():
 
 def test_each_boundary_is_drawn_once():
     model = waves(3, 5)
-    drawn = pieces(boundary.boundary_lines(model, WINDOW))
+    drawn = pieces(boundaries.boundary_lines(model, WINDOW))
     middles = np.concatenate([(p[:-1] + p[1:]) / 2 for p in drawn])
     distance = cKDTree(middles).query(middles, k=2)[0][:, 1]
     assert (distance < 1e-7).mean() < 0.01
 
 
 def test_no_boundary_where_one_class_has_it_all():
-    lines = boundary.boundary_lines(lambda uv: np.tile([0.0, 3.0, 1.0], (len(uv), 1)), WINDOW)
+    lines = boundaries.boundary_lines(lambda uv: np.tile([0.0, 3.0, 1.0], (len(uv), 1)), WINDOW)
     assert lines.shape == (0, 2)
     assert lines.dtype == np.float32
 
@@ -262,7 +270,7 @@ def test_two_classes_equal_the_old_path_bit_by_bit(seed):
     model = combined_model(network(seed, 2, k=k), ("logits", "probabilities")[seed % 2])
     for resolution in (2, 37, 100):
         known = model(WINDOW.grid(resolution))
-        new = boundary.boundary_lines(model, WINDOW, resolution, known)
+        new = boundaries.boundary_lines(model, WINDOW, resolution, known)
         assert new.dtype == np.float32
         assert new.tobytes() == old_lines(model, WINDOW, resolution).tobytes()
     assert len(new) > 10
@@ -399,7 +407,7 @@ def test_more_classes_are_learned_not_only_run():
         problem=ProblemSpec(dataset=dataset, plane=None), n_members=2, hidden=(64, 32)
     )
     problem = load_problem(spec.problem)
-    from distill_core import training
+    from distill_core.learning import training
 
     stack = training.fit_ensemble(spec, problem.X_train, problem.y_train)
     proba = torch.softmax(stack.logits(problem.X_test), -1).mean(0)

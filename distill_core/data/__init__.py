@@ -1,5 +1,6 @@
-"""Sample data: `birds.csv`, measurements of 342 birds of three kinds that never lived.
+"""Data sets: generated, built in, or a visitor's table; and `birds.csv`, a sample to upload.
 
-The file is synthetic. Its numbers were drawn from normal distributions of plausible size,
-sex and place; some cells are empty, as in field notes. It is there to try the upload with.
+The sample is synthetic: measurements of 342 birds of three kinds that never lived. Its numbers
+were drawn from normal distributions of plausible size, sex and place; some cells are empty, as
+in field notes.
 """

@@ -13,15 +13,8 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import Protocol, Self
 
 from distill_core.engine.job import Job
-from distill_core.engine.policy import OUTCOMES, Board, Key, Start, Stop, Task, unwanted
-from distill_core.engine.worker import (
-    Arrays,
-    Cancelled,
-    EngineError,
-    JobFunction,
-    Seat,
-    is_ours,
-)
+from distill_core.engine.scheduler import OUTCOMES, Board, Key, Start, Stop, Task, unwanted
+from distill_core.engine.worker import Arrays, Cancelled, EngineError, JobFunction, Seat, is_ours
 from distill_core.specs import Spec
 from distill_core.store import Store
 
@@ -213,7 +206,7 @@ class Engine:
         self._workers.close()
 
     def _local(self, n_workers: int | None) -> _Workers:
-        from distill_core.engine.local import LocalWorkers
+        from distill_core.engine.processes import LocalWorkers
 
         if n_workers is None:
             cores = getattr(os, "sched_getaffinity", lambda _: ())(0)

@@ -116,7 +116,8 @@ def warm_up() -> None:
         import threadpoolctl  # type: ignore[import-untyped]
         import torch
 
-        from distill_core import problems, training
+        from distill_core.geometry import problems
+        from distill_core.learning import training
         from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
 
         importlib.import_module("distill_core.jobs")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from distill_core.figures.palette import COLOURS, REGIONS
 
 if TYPE_CHECKING:
-    from distill_core.boundary import Section
-    from distill_core.planes import Window
+    from distill_core.boundaries.section import Section
+    from distill_core.geometry.planes import Window
 
 # Steps of confidence within one class's colour when there are more than two classes.
 _SHADES = 20

@@ -12,8 +12,8 @@ from distill_core.figures.palette import COLOURS, axis, escaped, ground
 from distill_core.figures.samples import Points, samples
 
 if TYPE_CHECKING:
-    from distill_core.boundary import Section
-    from distill_core.planes import Window
+    from distill_core.boundaries.section import Section
+    from distill_core.geometry.planes import Window
 
 
 def boundary_layers(

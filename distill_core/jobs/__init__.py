@@ -6,9 +6,7 @@ the store or makes it first, and puts one artifact under its kind and the spec's
 in every process. Which job runs where and when is the engine's business.
 """
 
-from distill_core.jobs.ahead import stops, sweep
-from distill_core.jobs.disagreement import most_disagreement, read_disagreement
-from distill_core.jobs.kept import (
+from distill_core.jobs.artifacts import (
     found,
     on_plane,
     packed,
@@ -17,7 +15,9 @@ from distill_core.jobs.kept import (
     section_arrays,
     silent,
 )
+from distill_core.jobs.disagreement import most_disagreement, read_disagreement
 from distill_core.jobs.students import Combine, history, picture, replicates, student
+from distill_core.jobs.sweep import stops, sweep
 from distill_core.jobs.teachers import (
     ensemble,
     ensemble_part,

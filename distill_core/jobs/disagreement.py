@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from distill_core import boundary, datasets, faithfulness
+from distill_core import boundaries
+from distill_core.boundaries import faithfulness
+from distill_core.data import datasets
 from distill_core.engine.worker import Report
-from distill_core.jobs.kept import found, silent
+from distill_core.jobs.artifacts import found, silent
 from distill_core.jobs.students import student
 from distill_core.jobs.teachers import trained_ensemble
-from distill_core.networks import Stack
+from distill_core.learning.networks import Stack
 from distill_core.specs import PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact, Store
 
@@ -35,8 +37,8 @@ def most_disagreement(spec: StudentSpec, store: Store, report: Report = silent) 
     report(1, _STEPS)
     artifact = found(store, "student", spec, student, report)
     report(2, _STEPS)
-    ours = boundary.member_model(Stack.from_arrays(artifact.arrays))
-    whole = boundary.combined_model(stack, spec.ensemble.combine)
+    ours = boundaries.member_model(Stack.from_arrays(artifact.arrays))
+    whole = boundaries.combined_model(stack, spec.ensemble.combine)
     plane = faithfulness.most_disagreement(whole, ours, datasets.load(problem.dataset))
     store.put("disagreement", spec.digest, {"samples": np.array(plane.samples)})
 

@@ -9,13 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill_core import boundary, losses, metrics, training, uploads
-from distill_core.boundary import Section
+from distill_core import boundaries, uploads
+from distill_core.boundaries.section import Section
 from distill_core.engine.worker import Report
-from distill_core.jobs.kept import found, on_plane, packed, section_arrays, silent
+from distill_core.geometry.problems import Problem, load_problem, load_window
+from distill_core.jobs.artifacts import found, on_plane, packed, section_arrays, silent
 from distill_core.jobs.teachers import trained_ensemble
-from distill_core.networks import Stack
-from distill_core.problems import Problem, load_problem, load_window
+from distill_core.learning import losses, training
+from distill_core.learning.networks import Stack
+from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, ReplicatesSpec, StudentSpec
 from distill_core.store import Store
 
@@ -124,8 +126,8 @@ def picture(spec: PictureSpec, store: Store, report: Report = silent) -> None:
     window = load_window(spec.plane, problem.dataset)
 
     def seen(stack: Stack) -> Section:
-        model = boundary.member_model(on_plane(stack, problem, spec.plane))
-        return boundary.section(model, window)
+        model = boundaries.member_model(on_plane(stack, problem, spec.plane))
+        return boundaries.section(model, window)
 
     def show(own: Stack, agreement: float) -> None:
         report(1, 2, {"lines": seen(own).lines, "agreement": np.array(agreement)})
@@ -163,8 +165,8 @@ def history(spec: PictureSpec, store: Store, report: Report = silent) -> None:
     for pair in snapshots:
         report(len(frames), len(snapshots))
         seen = on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
-        model = boundary.member_model(seen)
-        frames.append(boundary.boundary_lines(model, window, FRAME_RESOLUTION))
+        model = boundaries.member_model(seen)
+        frames.append(boundaries.boundary_lines(model, window, FRAME_RESOLUTION))
     store.put("history", spec.digest, {"curves": np.array(curves), **packed("frame", frames)})
 
 

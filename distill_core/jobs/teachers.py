@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
-from distill_core import boundary, losses, metrics, training, uploads
-from distill_core.boundary import RESOLUTION, Section
+from distill_core import boundaries, uploads
+from distill_core.boundaries.section import RESOLUTION, Section
 from distill_core.engine.worker import Report
-from distill_core.jobs.kept import found, on_plane, packed, section_arrays, silent
-from distill_core.networks import Stack
-from distill_core.planes import Window
-from distill_core.problems import load_problem, load_window
+from distill_core.geometry.planes import Window
+from distill_core.geometry.problems import load_problem, load_window
+from distill_core.jobs.artifacts import found, on_plane, packed, section_arrays, silent
+from distill_core.learning import losses, training
+from distill_core.learning.networks import Stack
+from distill_core.measures import metrics
 from distill_core.specs import EnsemblePartSpec, EnsembleSpec, PlaneSpec, SectionSpec
 from distill_core.store import Store
 
@@ -49,7 +51,7 @@ def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent)
         nonlocal due
         if time.monotonic() < due:
             return report(done, total)
-        seen = boundary.combined_model(on_plane(stack, whole.problem, plane), whole.combine)
+        seen = boundaries.combined_model(on_plane(stack, whole.problem, plane), whole.combine)
         shape = (SNAPSHOT_RESOLUTION, SNAPSHOT_RESOLUTION, -1)
         logits = seen(points).reshape(shape).astype(np.float32)
         report(done, total, {"logits": logits, "weight": np.array(stack.k)})
@@ -116,7 +118,7 @@ def read_growth(snapshots: Sequence[Mapping[str, NDArray[Any]]], window: Window)
     logits = np.average([snapshot["logits"] for snapshot in snapshots], 0, weights)
     u, v = window.axes(len(logits))
     interpolated = RegularGridInterpolator((v, u), logits, bounds_error=False, fill_value=None)
-    return boundary.section(lambda uv: interpolated(uv[:, ::-1]), window, len(logits))
+    return boundaries.section(lambda uv: interpolated(uv[:, ::-1]), window, len(logits))
 
 
 def section(spec: SectionSpec, store: Store, report: Report = silent) -> None:
@@ -138,14 +140,14 @@ def teacher_lines(spec: SectionSpec, store: Store, report: Report = silent) -> N
     members = []
     for member in range(stack.k):
         report(member, stack.k)
-        model = boundary.member_model(seen_stack, member)
-        members.append(boundary.boundary_lines(model, window, _MEMBER_RESOLUTION))
+        model = boundaries.member_model(seen_stack, member)
+        members.append(boundaries.boundary_lines(model, window, _MEMBER_RESOLUTION))
     store.put("teacher-lines", spec.digest, packed("member", members))
 
 
 def _seen(spec: SectionSpec, store: Store, report: Report, resolution: int) -> Section:
     stack = trained_ensemble(spec.ensemble, store, report)[0]
     seen_stack = on_plane(stack, spec.ensemble.problem, spec.plane)
-    model = boundary.combined_model(seen_stack, spec.ensemble.combine)
+    model = boundaries.combined_model(seen_stack, spec.ensemble.combine)
     window = load_window(spec.plane, spec.ensemble.problem.dataset)
-    return boundary.section(model, window, resolution)
+    return boundaries.section(model, window, resolution)

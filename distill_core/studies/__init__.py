@@ -6,7 +6,7 @@ figures of what changes from repeat to repeat in `stability`, all sentences in `
 """
 
 from distill_core.studies.capacity import CapacitySpec
-from distill_core.studies.running import (
+from distill_core.studies.runner import (
     ASK_ABOVE,
     Progress,
     StudySpec,

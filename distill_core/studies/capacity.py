@@ -12,27 +12,21 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from distill_core import jobs
-from distill_core.networks import n_parameters
+from distill_core.learning.networks import n_parameters
 from distill_core.specs import WIDTHS, EnsembleSpec, PlaneSpec, Schedule, SectionSpec, Share, Spec
 from distill_core.store import Store
 from distill_core.studies import sufficiency
-from distill_core.studies.parts import (
+from distill_core.studies.student_stacks import (
     FIGURES,
     BoundariesSpec,
     StudentsSpec,
     blocks,
-    boundaries,
     ensemble_tasks,
     shape_of,
     students_task,
+    trace_boundaries,
 )
-from distill_core.studies.study import (
-    Row,
-    Task,
-    band,
-    by_seed,
-    gain,
-)
+from distill_core.studies.study import Row, Task, band, by_seed, gain
 
 # Seeds trained in one stack: wide enough to be efficient, small enough to show soon.
 _BLOCK = 4
@@ -106,7 +100,7 @@ def tasks(spec: CapacitySpec) -> list[Task]:
             listed.append(section)
         listed += [
             Task(
-                boundaries,
+                trace_boundaries,
                 BoundariesSpec(students=part.spec, plane=spec.plane),
                 "boundaries",
                 2 * len(seeds) * _PER_BOUNDARY,

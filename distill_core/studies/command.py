@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from distill_core import sheets, tables, uploads
+from distill_core import uploads
+from distill_core.data import csv_files, tables
 from distill_core.engine import Engine, EngineError
+from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import (
     DatasetName,
     DatasetSpec,
@@ -19,13 +21,12 @@ from distill_core.specs import (
     StudentSpec,
 )
 from distill_core.store import Store, StoreError
-from distill_core.studies import running, text
+from distill_core.studies import runner, terminal
 from distill_core.studies.capacity import CapacitySpec
-from distill_core.studies.running import Progress, StudySpec
+from distill_core.studies.runner import Progress, StudySpec
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Study
 from distill_core.studies.variance import VarianceSpec
-from distill_core.training import TrainingDivergedError
 
 _ABOUT = {
     "capacity": "how small can the student be?",
@@ -111,7 +112,7 @@ def dataset_of(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
         raise SpecError("--label names a column of your own data: give --csv FILE too")
     if arguments.dataset is not None or arguments.classes is not None:
         raise SpecError("Give either --csv and --label or --dataset, not both")
-    sheet = sheets.read_file(arguments.csv)
+    sheet = csv_files.read_file(arguments.csv)
     prepared = tables.prepare(sheet, arguments.label, arguments.features)
     for sentence in prepared.decisions:
         print(sentence, file=sys.stderr)
@@ -152,17 +153,17 @@ def _run(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     store = Store()
     spec = spec_of(arguments, dataset_of(arguments, store))
-    expected = running.seconds(spec, store)
-    if expected > running.ASK_ABOVE and not (arguments.yes or _agreed(expected)):
+    expected = runner.seconds(spec, store)
+    if expected > runner.ASK_ABOVE and not (arguments.yes or _agreed(expected)):
         raise SpecError("Not started. Give --yes to start it without a question")
     try:
-        study = running.look(spec, store)
+        study = runner.look(spec, store)
         if study.partial:
             with Engine(store) as engine:
-                submit = running.on_engine(engine, "study")
-                study = running.run(spec, store, submit, _Said())
+                submit = runner.on_engine(engine, "study")
+                study = runner.run(spec, store, submit, _Said())
     except KeyboardInterrupt:
-        study = running.look(spec, store)
+        study = runner.look(spec, store)
         _show(study, arguments, time.perf_counter() - began)
         raise
     except (EngineError, StoreError, TrainingDivergedError) as error:
@@ -176,7 +177,7 @@ def _show(study: Study, arguments: argparse.Namespace, seconds: float) -> None:
             path.write_text(study.to_csv(), encoding="utf-8", newline="")
         except OSError as error:
             raise SpecError(f"The file {path} cannot be written: {error.strerror}") from error
-    print(json.dumps(study.to_json(seconds), indent=2) if arguments.json else text.table(study))
+    print(json.dumps(study.to_json(seconds), indent=2) if arguments.json else terminal.table(study))
 
 
 def _agreed(expected: float) -> bool:

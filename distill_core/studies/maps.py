@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 from scipy.special import entr
 
-from distill_core import boundary, jobs, spread
+from distill_core import boundaries, jobs
 from distill_core.engine.worker import Report
+from distill_core.geometry.planes import Window
+from distill_core.geometry.problems import load_window
 from distill_core.jobs import silent
-from distill_core.networks import Stack
-from distill_core.planes import Window
-from distill_core.problems import load_window
+from distill_core.learning.networks import Stack
+from distill_core.measures import spread
 from distill_core.specs import PlaneSpec, SectionSpec, Spec
 from distill_core.store import Artifact, Store
 from distill_core.studies.stability import GROUPS
@@ -21,7 +22,7 @@ from distill_core.studies.study import Task
 from distill_core.studies.variance import VarianceSpec, repeat, repeat_task
 
 # As in `boundary`: fine enough for filled contours, and coarser for many lines.
-_RESOLUTION, _LINE_RESOLUTION = boundary.RESOLUTION, 60
+_RESOLUTION, _LINE_RESOLUTION = boundaries.RESOLUTION, 60
 
 
 class MapsSpec(Spec):
@@ -82,12 +83,12 @@ def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
     for done, (teachers, pair) in enumerate(models):
         report(done, len(models))
         for model, function in (
-            ("teacher", boundary.member_model(teachers)),
-            ("ensemble", boundary.combined_model(teachers, ensemble.combine)),
-            ("student", boundary.member_model(pair, 0)),
-            ("twin", boundary.member_model(pair, 1)),
+            ("teacher", boundaries.member_model(teachers)),
+            ("ensemble", boundaries.combined_model(teachers, ensemble.combine)),
+            ("student", boundaries.member_model(pair, 0)),
+            ("twin", boundaries.member_model(pair, 1)),
         ):
-            lines[model].append(boundary.boundary_lines(function, window, _LINE_RESOLUTION))
+            lines[model].append(boundaries.boundary_lines(function, window, _LINE_RESOLUTION))
     grid = torch.tensor(window.grid(_RESOLUTION), dtype=torch.float32)
     teachers, pair = models[0]
     split = spread.uncertainty(torch.softmax(teachers.logits(grid).double(), -1).numpy())

@@ -16,11 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator
 from scipy import stats
 
-from distill_core import losses
 from distill_core.jobs import Combine
+from distill_core.learning import losses
 from distill_core.specs import ALPHAS, TEMPERATURES, EnsembleSpec, Schedule, Share, Spec
 from distill_core.store import Store
-from distill_core.studies.parts import (
+from distill_core.studies.student_stacks import (
     FIGURES,
     SHARES,
     StudentsSpec,
@@ -28,15 +28,7 @@ from distill_core.studies.parts import (
     ensemble_tasks,
     students_task,
 )
-from distill_core.studies.study import (
-    Band,
-    Row,
-    Task,
-    band,
-    by_seed,
-    gain,
-    paired,
-)
+from distill_core.studies.study import Band, Row, Task, band, by_seed, gain, paired
 
 # A stack of two seeds and ten alphas takes about a second: long enough to be efficient.
 _BLOCK = 2

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
-from distill_core import metrics, spread
 from distill_core.jobs import Combine
-from distill_core.metrics import Numbers
+from distill_core.measures import metrics, spread
+from distill_core.measures.metrics import Numbers
 from distill_core.studies.study import Band, Row, band, difference
 
 GROUPS = ("teacher", "ensemble", "student", "twin")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from distill_core.intervals import Interval, paired_interval
+from distill_core.measures.intervals import Interval, paired_interval
 from distill_core.specs import Spec
 from distill_core.store import Store
 

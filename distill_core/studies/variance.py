@@ -14,15 +14,16 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from distill_core import jobs, training
+from distill_core import jobs
 from distill_core.engine.worker import Report
+from distill_core.geometry.problems import Problem, load_problem
 from distill_core.jobs import silent
-from distill_core.problems import Problem, load_problem
+from distill_core.learning import training
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import stability
-from distill_core.studies.parts import StudentsSpec, ensemble_tasks, students_task
 from distill_core.studies.stability import Repeats
+from distill_core.studies.student_stacks import StudentsSpec, ensemble_tasks, students_task
 from distill_core.studies.study import Row, Task
 
 Source = Literal["seeds", "resamples"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.frame import settings
+from pages.frame.controls import carry_over
 
 _PAGES = Path(__file__).resolve().parent.parent
 
@@ -27,8 +27,8 @@ page = st.navigation(
         )
     ]
 )
-settings.carry_over(page)
+carry_over.carry_over(page)
 try:
     page.run()
 finally:
-    settings.remember()
+    carry_over.remember()

@@ -22,7 +22,7 @@ import sys
 sys.path.insert(0, {project!r})
 import streamlit as st
 
-from pages.frame.boundary_view import plotly_route
+from pages.frame.browser.boundary_view import plotly_route
 
 app = st.App({page!r}, routes=[plotly_route()])
 """
@@ -38,8 +38,8 @@ import streamlit as st
 
 sys.path.insert(0, {project!r})
 from distill_core import figures
-from distill_core.planes import Window
-from pages.frame.boundary_view import boundary_view
+from distill_core.geometry.planes import Window
+from pages.frame.browser.boundary_view import boundary_view
 
 elsewhere = st.toggle("elsewhere")
 WINDOW = Window(0, 1, 5) if elsewhere else Window(0.5, -0.25, 4.0)

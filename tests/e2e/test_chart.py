@@ -21,7 +21,7 @@ import streamlit as st
 
 sys.path.insert(0, {project!r})
 from distill_core.figures import learning_curves_figure
-from pages.frame import drawing
+from pages.frame.studies import results
 
 NAME = "<img src=x onerror='document.title=1'>%{{x}}"
 end = st.slider("end", 0, 10, 5)
@@ -29,7 +29,7 @@ for i in range({n}):
     values = [0.0, 0.25, 0.5 if i else end / 10]
     figure = learning_curves_figure(values, values[::-1], value_name=NAME)
     figure.layout.height = 300
-    drawing.chart(figure, f"chart-{{i}}", f"Curve {{i}}, ends at {{values[-1]}}")
+    results.chart(figure, f"chart-{{i}}", f"Curve {{i}}, ends at {{values[-1]}}")
 """
 
 # In which order the charts of a page were drawn.

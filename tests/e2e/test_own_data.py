@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 
 from benchmarks.browser import PROJECT
 from distill_core import uploads
+from tests.data.test_uploads import HOSTILE, X, Z
+from tests.data.test_uploads import csv as made_csv
 from tests.e2e.waiting import ENDLESS, settled
-from tests.test_uploads import HOSTILE, X, Z
-from tests.test_uploads import csv as made_csv
 
 pytestmark = pytest.mark.e2e
 

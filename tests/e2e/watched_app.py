@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from app import MIDDLEWARE, ROUTES, SCRIPT, lifespan
 from distill_core.engine import Job
-from pages.frame import service
+from pages.frame.server import service
 
 # By kind, the most jobs that ran and that waited at the same moment.
 _most: dict[str, list[int]] = {}

@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 import streamlit as st
 
-from distill_core import boundary, datasets, figures, jobs
-from distill_core.faithfulness import TRUSTED_SHARE, Meter
-from distill_core.jobs import slices
-from distill_core.problems import load_plane, load_window
+from distill_core import boundaries, figures, jobs
+from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
+from distill_core.data import datasets
+from distill_core.geometry.problems import load_plane, load_window
+from distill_core.jobs import faithfulness as slices
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
-from pages.frame import drawing
-from pages.frame.boundary_view import boundary_view
-from pages.frame.slices import names
-from pages.frame.slices.making import made
+from pages.frame.browser.boundary_view import boundary_view
+from pages.frame.server.waiting_slices import made
+from pages.frame.slices import plane_names
+from pages.frame.studies import results
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +27,7 @@ class Look:
     picture : PictureSpec
         The student and the plane.
     seen : Artifact
-        What `jobs.slices.look` has put.
+        What `jobs.faithfulness.look` has put.
     meter : Meter
         Of ensemble and student.
     called : str
@@ -54,7 +55,7 @@ def read(picture: PictureSpec, seen: Artifact, near: float, called: str = "") ->
     """Return a look at a plane, of ensemble and student only."""
     meter = slices.read_meter(picture, seen, near)
     of_two = replace(meter, own_colour=meter.own_colour[:2])
-    return Look(picture, seen, of_two, called or names.shown(picture.plane))
+    return Look(picture, seen, of_two, called or plane_names.shown(picture.plane))
 
 
 def answer(look: Look) -> None:
@@ -85,7 +86,7 @@ def figures_of(look: Look, near: float) -> None:
     """Show the meter's figures in a row."""
     meter, n = look.meter, len(look.meter.distance)
     near_shares = ["none" if np.isnan(s) else f"{s:.0%}" for s in meter.near_shares]
-    drawing.metrics(
+    results.metrics(
         {
             "Own colour, ensemble": (
                 f"{meter.shares[0]:.1%}",
@@ -135,7 +136,7 @@ def picture(look: Look) -> None:
     figure = figures.boundary_layers(
         whole,
         ours,
-        disagreement=boundary.disagreement(whole, ours),
+        disagreement=boundaries.disagreement(whole, ours),
         points=points,
         class_names=data.class_names,
     )

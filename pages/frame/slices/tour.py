@@ -4,15 +4,20 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from distill_core import datasets, faithfulness, figures, jobs, tours
-from distill_core.jobs import slices
-from distill_core.jobs.slices import TourSpec
+from distill_core import figures, jobs
+from distill_core.boundaries import faithfulness
+from distill_core.data import datasets
+from distill_core.geometry import tours
+from distill_core.jobs import faithfulness as slices
+from distill_core.jobs.faithfulness import TourSpec
 from distill_core.specs import DatasetSpec, PlaneSpec, StudentSpec
 from distill_core.store import Artifact
-from pages.frame import asking, controls, service, status
-from pages.frame.boundary_view.tour import tour_view
-from pages.frame.slices import names
-from pages.frame.slices.making import made
+from pages.frame.browser.tour import tour_view
+from pages.frame.controls import student as controls
+from pages.frame.controls import study
+from pages.frame.server import service, waiting
+from pages.frame.server.waiting_slices import made
+from pages.frame.slices import plane_names
 
 _STOPS = {
     "class centres": PlaneSpec(),
@@ -31,7 +36,7 @@ _MAX_AXES, _NAME = 8, 16
 @st.fragment
 def offer(student: StudentSpec, present: PlaneSpec) -> None:
     """Offer a tour that begins at the present plane, and play it; the rest of the page stays."""
-    stops = asking.several("Stops, after the present plane", "stops", list(_STOPS), _USUAL)
+    stops = study.several("Stops, after the present plane", "stops", list(_STOPS), _USUAL)
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     with left:
         n_steps = st.select_slider("Steps", (60, 120, 180), key="steps", bind="query-params")
@@ -47,7 +52,7 @@ def offer(student: StudentSpec, present: PlaneSpec) -> None:
     wanted = [("tour-part", slices.tour_part, part) for part in spec.parts]
     try:
         parts = made(wanted, f"Looking at {n_steps} planes", "tour")
-    except status.Unavailable as reason:
+    except waiting.Unavailable as reason:
         st.error(controls.plain(str(reason)), icon=":material/error:")
         return
     if n_missing:
@@ -103,7 +108,7 @@ def _play(spec: TourSpec, parts: list[Artifact]) -> None:
         key="tour",
         steps=[
             (
-                names.shown(step.spec),
+                plane_names.shown(step.spec),
                 f"step {i} of {len(steps)}: {share:.0%} of {n} points on their own colour",
             )
             for i, (step, share) in enumerate(zip(steps, shares, strict=True), 1)
@@ -121,7 +126,7 @@ def _play(spec: TourSpec, parts: list[Artifact]) -> None:
         "for every step."
     )
     if kept is not None:
-        names.keep(steps[kept].spec)
+        plane_names.keep(steps[kept].spec)
         st.rerun()
 
 

@@ -1,0 +1,1 @@
+"""Planes in the space of the features, what models see on them, and tours from plane to plane."""

@@ -1,0 +1,223 @@
+"""Does a slice tell the truth: the meter of a plane, many planes, and tours between them."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from distill_core import boundaries, uploads
+from distill_core.boundaries import faithfulness
+from distill_core.boundaries.faithfulness import NEAR_SHARE, Meter
+from distill_core.boundaries.refinement import Model
+from distill_core.boundaries.section import Section
+from distill_core.data import datasets
+from distill_core.engine.worker import Report
+from distill_core.geometry import tours
+from distill_core.geometry.planes import Plane
+from distill_core.geometry.problems import load_plane, load_window
+from distill_core.jobs.artifacts import found, on_plane, packed, section_arrays, silent
+from distill_core.jobs.students import student
+from distill_core.jobs.teachers import ROUGH_RESOLUTION, trained_ensemble
+from distill_core.learning.networks import Stack
+from distill_core.measures import metrics
+from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, StudentSpec
+from distill_core.store import Artifact, Store
+
+MODELS = ("ensemble", "student", "twin")
+"""Whom the meter judges, in this order."""
+
+# Test points that a picture shows; the meter counts exactly these.
+N_SHOWN = 400
+# A tour's pictures are small, and each is seen for a moment.
+TOUR_RESOLUTION, TOUR_POINTS = 40, 200
+STEPS_PER_PART = 6
+_MAX_STOPS = 8
+
+
+class ReproducibilitySpec(Spec):
+    """An ensemble, its student and the twin, compared on random planes through samples."""
+
+    student: StudentSpec = StudentSpec()
+    n_planes: Annotated[int, Field(ge=2, le=400)] = 40
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _all_features(self) -> "ReproducibilitySpec":
+        _check_all_features(self.student)
+        return self
+
+
+class TourSpec(Spec):
+    """A student and its ensemble, seen on the way from plane to plane."""
+
+    student: StudentSpec = StudentSpec()
+    stops: Annotated[tuple[PlaneSpec, ...], Field(min_length=2, max_length=_MAX_STOPS)]
+    n_steps: Annotated[int, Field(ge=2, le=240)] = 60
+
+    @model_validator(mode="after")
+    def _possible(self) -> "TourSpec":
+        _check_all_features(self.student)
+        if "between" in (stop.kind for stop in self.stops):
+            raise ValueError("The stops of a tour must be planes of other kinds than 'between'.")
+        return self
+
+    @property
+    def parts(self) -> list["TourPartSpec"]:
+        """The parts in which the tour is made, so that several workers share it."""
+        n_parts = -(-self.n_steps // STEPS_PER_PART)
+        return [TourPartSpec(tour=self, part=part) for part in range(n_parts)]
+
+
+class TourPartSpec(Spec):
+    """Some steps of a tour."""
+
+    tour: TourSpec
+    part: Annotated[int, Field(ge=0)]
+
+
+def look(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+    """Put what is seen on a plane, roughly, and how far it speaks for the points shown.
+
+    Arrays: the sections of the ensemble and of the `student_`; for each of `MODELS` and the
+    first `N_SHOWN` test points `answers` and `own_colour` (3, n), and `distance` (n,).
+    """
+    uploads.use(store)
+    teachers, pair = _trained(spec.student, store, report)
+    problem = spec.student.ensemble.problem
+    data = datasets.load(problem.dataset)
+    plane = load_plane(spec.plane, problem.dataset)
+    window = load_window(spec.plane, problem.dataset)
+    stacks = [(teachers, spec.student.ensemble.combine)]
+    stacks += [(pair.members([i]), "logits") for i in range(2)]
+    X = data.X_test[:N_SHOWN]
+    models = [_of_points(boundaries.combined_model(s, c), spec, plane) for s, c in stacks]
+    meter = faithfulness.measure(plane, X, models, data.X_train)
+    whole, ours, twins = (
+        boundaries.section(
+            boundaries.combined_model(on_plane(s, problem, spec.plane), c), window, ROUGH_RESOLUTION
+        )
+        for s, c in stacks
+    )
+    arrays = {
+        **section_arrays(whole),
+        **section_arrays(ours, "student_"),
+        "own_colour": meter.own_colour.astype(np.uint8),
+        "answers": np.stack([model(X).argmax(1) for model in models]),
+        "distance": meter.distance,
+    }
+    meta = {
+        "outside": meter.outside,
+        "area": {"student": _area(ours, whole), "twin": _area(twins, whole)},
+    }
+    store.put("slice", spec.digest, arrays, meta)
+
+
+def read_meter(spec: PictureSpec, artifact: Artifact, near_share: float = NEAR_SHARE) -> Meter:
+    """Return the meter that `look` put, of `MODELS`; h is the distance that holds a share.
+
+    Parameters
+    ----------
+    spec : PictureSpec
+        What was looked at.
+    artifact : Artifact
+        What was put.
+    near_share : float
+        Which share (0 to 1) of the training data counts as near the plane.
+    """
+    dataset = spec.student.ensemble.problem.dataset
+    plane = load_plane(spec.plane, dataset)
+    return Meter(
+        artifact.arrays["own_colour"].astype(bool),
+        artifact.arrays["distance"],
+        faithfulness.near_distance(plane, datasets.load(dataset).X_train, near_share),
+        artifact.meta["outside"],
+    )
+
+
+def reproducibility(spec: ReproducibilitySpec, store: Store, report: Report = silent) -> None:
+    """Put the agreement of each two models on random planes, (n_planes,) each.
+
+    Arrays `student` and `twin`: with the ensemble; `pair`: student with twin.
+    """
+    uploads.use(store)
+    teachers, pair = _trained(spec.student, store, report)
+    data = datasets.load(spec.student.ensemble.problem.dataset)
+    whole = boundaries.combined_model(teachers, spec.student.ensemble.combine)
+    ours, twin = (boundaries.member_model(pair, i) for i in range(2))
+    arrays = {}
+    for done, (name, a, b) in enumerate(
+        (("student", whole, ours), ("twin", whole, twin), ("pair", ours, twin))
+    ):
+        report(done, 3)
+        compared = faithfulness.reproducibility(a, b, data, spec.n_planes, spec.seed)
+        arrays[name] = compared.agreement
+    store.put("reproducibility", spec.digest, arrays)
+
+
+def tour_part(spec: TourPartSpec, store: Store, report: Report = silent) -> None:
+    """Put some steps of a tour, everything the browser plays back.
+
+    Arrays, s steps and n points: `labels` and `sure` (s, r, r), the ensemble's answers and
+    how sure it is from 0 to 255; lines of `ensemble` and `student`; `uv` (s, n, 2),
+    `distance` (s, n) and `own_colour` (s, n) of points; `basis` (s, 2, d).
+    """
+    uploads.use(store)
+    tour = spec.tour
+    teachers, pair = _trained(tour.student, store, report)
+    dataset = tour.student.ensemble.problem.dataset
+    data = datasets.load(dataset)
+    every = tours.steps(tour.stops, tour.n_steps, dataset)
+    window = tours.window(every, data.X_train)
+    X, combine = data.X_test[:TOUR_POINTS], tour.student.ensemble.combine
+    answers = boundaries.combined_model(teachers, combine)(X).argmax(1)
+    first = spec.part * STEPS_PER_PART
+    mine = every[first : first + STEPS_PER_PART]
+    seen: list[tuple[Section, NDArray[np.float32]]] = []
+    colours = []
+    for step in mine:
+        report(len(seen), len(mine))
+        model = boundaries.combined_model(teachers.on_plane(step.plane), combine)
+        ours = boundaries.member_model(pair.on_plane(step.plane))
+        lines = boundaries.boundary_lines(ours, window, TOUR_RESOLUTION)
+        seen.append((boundaries.section(model, window, TOUR_RESOLUTION), lines))
+        colours.append(model(step.plane.project(X)).argmax(1))
+    proba = np.stack([section.proba for section, _ in seen])
+    arrays: dict[str, NDArray[Any]] = {
+        "labels": proba.argmax(1).astype(np.uint8),
+        "sure": np.rint(255 * proba.max(1)).astype(np.uint8),
+        "uv": np.stack([step.plane.project(X) for step in mine]).astype(np.float32),
+        "distance": np.stack([step.plane.distance(X) for step in mine]).astype(np.float32),
+        "own_colour": (np.stack(colours) == answers).astype(np.uint8),
+        "basis": np.stack([step.plane.basis for step in mine]).astype(np.float32),
+        **packed("ensemble", [section.lines for section, _ in seen]),
+        **packed("student", [lines for _, lines in seen]),
+    }
+    store.put("tour-part", spec.digest, arrays)
+
+
+def _trained(spec: StudentSpec, store: Store, report: Report) -> tuple[Stack, Stack]:
+    """Return the teachers, and the student with its twin."""
+    teachers, _ = trained_ensemble(spec.ensemble, store, report)
+    pair = found(store, "student", spec, student, report)
+    return teachers, Stack.from_arrays(pair.arrays)
+
+
+def _of_points(model: Model, spec: PictureSpec, plane: Plane) -> Model:
+    """Return a model as a function of points (n, d), whatever it was trained on."""
+    if spec.student.ensemble.problem.plane is None:
+        return model
+    return lambda X: model(plane.project(X))
+
+
+def _area(a: Section, b: Section) -> float:
+    return float(metrics.agreement(a.labels.ravel(), b.labels.ravel()))
+
+
+def _check_all_features(spec: StudentSpec) -> None:
+    plane = spec.ensemble.problem.plane
+    if plane is not None:
+        raise ValueError(
+            "Planes can be compared when models see all features; these see the plane "
+            f"{plane.kind!r} only."
+        )

@@ -1,0 +1,1 @@
+"""Networks in stacks, the distillation loss and its gradient, and training."""

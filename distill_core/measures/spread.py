@@ -1,0 +1,200 @@
+"""How much the models of a group differ, and what that costs or is worth.
+
+A group is an ensemble's members, or repetitions of one model over seeds or resampled
+data. The leading axis is the model: labels `(k, n)`, probabilities and logits
+`(k, n, n_classes)`. Arrays in, numbers or arrays out.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr, log_softmax
+
+from distill_core.measures.metrics import (
+    Numbers,
+    accuracy,
+    as_labels,
+    as_log_proba,
+    as_proba,
+    brier,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Parts of an ensemble's uncertainty, each of shape (n,), in nats: total = data + knowledge."""
+
+    total: Numbers
+    data: Numbers
+    knowledge: Numbers
+
+
+@dataclass(frozen=True)
+class BiasVariance:
+    """Parts of a mean loss over repetitions: loss = bias + net_variance.
+
+    `variance` is how much single models scatter around their main prediction;
+    `net_variance` is what this scatter costs. They are equal for the squared loss. Under
+    the 0-1 loss scatter helps where the main prediction is wrong, so that the net variance
+    is smaller and can be negative.
+    """
+
+    loss: float
+    bias: float
+    variance: float
+    net_variance: float
+
+
+def churn(labels: ArrayLike) -> float:
+    """Return the share of predictions that flip between two models, over all pairs of k models.
+
+    `1 - mean over pairs of agreement`; Milani Fard et al. 2016, "Launch and iterate: reducing
+    prediction churn", there for a model and its successor, here for two seeds.
+
+    Parameters
+    ----------
+    labels : array_like of shape (k, n), int
+        Predicted labels of k >= 2 models.
+
+    Returns
+    -------
+    float
+        0 (all answer the same) to 1.
+
+    Raises
+    ------
+    ValueError
+        When there are no two models to compare.
+    """
+    _, votes = _votes(labels, at_least=2)
+    k = votes[:, 0].sum()
+    return float(1 - (votes * (votes - 1)).sum(0).mean() / (k * (k - 1)))
+
+
+def diversity(logits: ArrayLike) -> Numbers:
+    """Return how much k models differ, sample by sample: `mean_m KL(p_geo ‖ p_m)` in nats.
+
+    p_geo, the normalised geometric mean of the members' probabilities, is the softmax of
+    their mean logits. For every label, exactly: mean member cross-entropy = cross-entropy
+    of the mean logits + diversity. Wood et al. 2023, arXiv 2301.03962.
+
+    Parameters
+    ----------
+    logits : array_like of shape (k, n, n_classes)
+        The members' logits.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        0 (all the same) or more; its mean over samples belongs into the identity.
+
+    Raises
+    ------
+    ValueError
+        When the logits are not finite or do not have three axes.
+    """
+    log_p = as_log_proba(logits, members=True)
+    log_geo = log_softmax(log_p.mean(0), axis=-1)
+    return np.maximum((np.exp(log_geo) * (log_geo - log_p)).sum(-1).mean(0), 0)
+
+
+def uncertainty(p: ArrayLike) -> Uncertainty:
+    """Split an ensemble's uncertainty at every sample into data and knowledge uncertainty.
+
+    total `H(mean_m p_m)`, data (aleatoric) `mean_m H(p_m)`, knowledge (epistemic) their
+    difference, the mutual information of answer and member; H is the entropy in nats.
+    Depeweg et al. 2018, arXiv 1710.07283; Malinin et al. 2020, arXiv 1905.00076.
+
+    Parameters
+    ----------
+    p : array_like of shape (k, n, n_classes)
+        The members' probabilities.
+
+    Returns
+    -------
+    Uncertainty
+        Three arrays (n,), each from 0 to ln(n_classes).
+
+    Raises
+    ------
+    ValueError
+        When p are not probabilities of members.
+    """
+    p = as_proba(p, "p", members=True)
+    total, data = entr(p.mean(0)).sum(-1), entr(p).sum(-1).mean(0)
+    return Uncertainty(total, data, np.maximum(total - data, 0))
+
+
+def zero_one_bias_variance(labels: ArrayLike, y: ArrayLike) -> BiasVariance:
+    """Split the mean 0-1 loss of k repetitions as Domingos 2000 does, without noise.
+
+    At a sample, the main prediction is the most frequent one (the smallest label when
+    several are), bias is 1 where it is wrong, variance is the share of models that differ
+    from it. loss = bias + variance where it is right, 1 - share of right models where it is
+    wrong; all are averaged over samples. Domingos 2000, "A unified bias-variance
+    decomposition for zero-one and squared loss", for any number of classes.
+
+    Parameters
+    ----------
+    labels : array_like of shape (k, n), int
+        Labels predicted by k models, repeated over seeds or resampled data.
+    y : array_like of shape (n,), int
+        The right labels.
+
+    Returns
+    -------
+    BiasVariance
+        loss, bias and variance from 0 to 1; net_variance from -1 to 1.
+
+    Raises
+    ------
+    ValueError
+        When the inputs are not labels of the same samples.
+    """
+    loss = float(1 - accuracy(labels, y).mean())
+    classes, votes = _votes(labels)
+    bias = float((classes[votes.argmax(0)] != np.asarray(y)).mean())
+    variance = float(1 - (votes.max(0) / votes.sum(0)).mean())
+    return BiasVariance(loss, bias, variance, loss - bias)
+
+
+def squared_bias_variance(p: ArrayLike, y: ArrayLike) -> BiasVariance:
+    """Split the mean Brier score of k repetitions into squared bias and variance.
+
+    bias `mean Σ_c (p̄_c - [y = c])²` with the mean prediction p̄, variance
+    `mean Σ_c (p_c - p̄_c)²`; they add up exactly. Geman, Bienenstock, Doursat 1992.
+
+    Parameters
+    ----------
+    p : array_like of shape (k, n, n_classes)
+        Probabilities of k models, repeated over seeds or resampled data.
+    y : array_like of shape (n,), int
+        Labels counted from 0.
+
+    Returns
+    -------
+    BiasVariance
+        Each from 0 to 2.
+
+    Raises
+    ------
+    ValueError
+        When p are not probabilities of models or y not labels of the same samples.
+    """
+    p = as_proba(p, "p", members=True)
+    bias, loss = float(brier(p.mean(0), y)), float(brier(p, y).mean())
+    variance = float(((p - p.mean(0)) ** 2).sum(-1).mean())
+    return BiasVariance(loss, bias, variance, variance)
+
+
+def _votes(labels: ArrayLike, at_least: int = 1) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the classes that occur and how many of k models chose each, (n_classes, n)."""
+    array = as_labels(labels, "labels")
+    if array.ndim != 2 or len(array) < at_least:
+        raise ValueError(
+            f"labels must have shape (k, n) with k at least {at_least}, got {array.shape}."
+        )
+    classes = np.unique(array)
+    return classes, np.stack([(array == c).sum(0) for c in classes])

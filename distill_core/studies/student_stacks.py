@@ -1,0 +1,247 @@
+"""The jobs of studies of students: trainings of many seeds at once, and their boundaries."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+from torch import Tensor
+from torch.nn import functional as F
+
+from distill_core import boundaries, jobs
+from distill_core.engine.worker import Report
+from distill_core.geometry.problems import load_problem, load_window
+from distill_core.jobs import silent
+from distill_core.learning import losses, training
+from distill_core.learning.networks import Stack, n_parameters
+from distill_core.measures import distances, metrics
+from distill_core.specs import (
+    EnsembleSpec,
+    PlaneSpec,
+    Schedule,
+    SectionSpec,
+    Seed,
+    Share,
+    Spec,
+    StudentSpec,
+)
+from distill_core.store import Store
+from distill_core.studies.study import Task, training_seconds
+
+FIGURES = ("agreement", "accuracy", "kl", "ece")
+SHARES = ("loss_share", "gradient_share", "first_loss_share", "first_gradient_share")
+# Vertices are exact on any grid; this one misses islands smaller than a 60th of the window.
+_RESOLUTION = 60
+
+
+class StudentsSpec(Spec):
+    """Students of one width and temperature: every alpha with every seed, trained in one stack."""
+
+    ensemble: EnsembleSpec = EnsembleSpec()
+    width: Annotated[int, Field(ge=1, le=1024)] = 64
+    depth: Annotated[int, Field(ge=1, le=3)] = 2
+    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
+    alphas: tuple[Share, ...] = (0.7, 0.0)
+    seeds: tuple[Seed, ...] = (0,)
+    schedule: Schedule = Schedule.STUDENT
+
+    @field_validator("alphas", "seeds")
+    @classmethod
+    def _some(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if not 1 <= len(values) <= 64:
+            raise ValueError(f"A stack takes 1 to 64 alphas and seeds, got {len(values)}.")
+        return values
+
+    @property
+    def students(self) -> list[StudentSpec]:
+        """One student per alpha and seed, the seeds of the first alpha first."""
+        return [
+            StudentSpec(
+                ensemble=self.ensemble,
+                width=self.width,
+                depth=self.depth,
+                temperature=self.temperature,
+                alpha=alpha,
+                seed=seed,
+                schedule=self.schedule,
+            )
+            for alpha in self.alphas
+            for seed in self.seeds
+        ]
+
+
+class BoundariesSpec(Spec):
+    """The boundaries of such students on a plane."""
+
+    students: StudentsSpec = StudentsSpec()
+    plane: PlaneSpec = PlaneSpec()
+
+    @model_validator(mode="after")
+    def _one_plane(self) -> "BoundariesSpec":
+        assert self.section
+        return self
+
+    @property
+    def section(self) -> SectionSpec:
+        """The ensemble on the same plane."""
+        return SectionSpec(ensemble=self.students.ensemble, plane=self.plane)
+
+
+def students(spec: StudentsSpec, store: Store, report: Report = silent) -> None:
+    """Train the students; put the networks and what each reaches on test data.
+
+    Arrays have shape (n_alphas, n_seeds): `agreement` with the ensemble, `accuracy`, `kl`
+    from the ensemble, `ece`; and which part of the training loss and of its gradient comes
+    from the ensemble (see `ensemble_shares`), at the end of training, and with `first_`
+    after the first step.
+    """
+    _, logits = jobs.trained_ensemble(spec.ensemble, store, report)
+    problem = load_problem(spec.ensemble.problem)
+    shape = (len(spec.alphas), len(spec.seeds))
+    shares: dict[str, NDArray[np.float64]] = {}
+
+    def note(stack: Stack, prefix: str = "") -> None:
+        both = ensemble_shares(
+            stack.logits(problem.X_train), logits["train_logits"], problem.y_train, spec
+        )
+        for name, values in zip(SHARES[:2], both, strict=True):
+            shares[prefix + name] = values.reshape(shape)
+
+    def on_step(done: int, total: int, stack: Stack) -> None:
+        report(done, total)
+        if done == 1:
+            note(stack, "first_")
+
+    stack = training.fit_students(
+        spec.students,
+        problem.X_train,
+        problem.y_train,
+        logits["train_logits"],
+        on_step=on_step,
+    )
+    note(stack)
+    target = losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).numpy()
+    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
+    labels, y = proba.argmax(-1), problem.y_test.numpy()
+    figures = {
+        "agreement": metrics.agreement(labels, target.argmax(-1)),
+        "accuracy": metrics.accuracy(labels, y),
+        "kl": metrics.kl_divergence(target, proba),
+        "ece": metrics.ece(proba, y),
+    }
+    figures = {name: values.reshape(shape) for name, values in figures.items()}
+    store.put("students", spec.digest, {**figures, **shares, **stack.to_arrays()})
+
+
+def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report = silent) -> None:
+    """Trace the students' boundaries on a plane; put them and their distances to the ensemble's.
+
+    `distance` (symmetric mean) and `hausdorff_95`, in units of the plane, have shape
+    (n_alphas, n_seeds), NaN where a student has no boundary in the window; the lines are
+    read by `jobs.read_lines(artifact, "student")`, in the order of `StudentsSpec.students`.
+    """
+    section = jobs.found(store, "section", spec.section, jobs.section, report)
+    artifact = jobs.found(store, "students", spec.students, students, report)
+    stack = jobs.on_plane(
+        Stack.from_arrays(artifact.arrays), spec.students.ensemble.problem, spec.plane
+    )
+    window = load_window(spec.plane, spec.students.ensemble.problem.dataset)
+    lines, apart = [], []
+    for member in range(stack.k):
+        report(member, stack.k)
+        model = boundaries.member_model(stack, member)
+        lines.append(boundaries.boundary_lines(model, window, _RESOLUTION))
+        apart.append(distances.boundary_distance(section.arrays["lines"], lines[-1]))
+    shape = (len(spec.students.alphas), len(spec.students.seeds))
+    arrays = {
+        "distance": np.array([d.mean for d in apart]).reshape(shape),
+        "hausdorff_95": np.array([d.hausdorff_95 for d in apart]).reshape(shape),
+    }
+    store.put("boundaries", spec.digest, {**arrays, **jobs.packed("student", lines)})
+
+
+def ensemble_shares(
+    logits: Tensor, ensemble_logits: Tensor, y: Tensor, spec: StudentsSpec
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return which part of the loss, and of its gradient, comes from the ensemble.
+
+    Of the loss `a + b` with `a = alpha T² KL` and `b = (1 - alpha) CE` it is `a / (a + b)`;
+    of the gradient at the logits `A + B`, with the same two parts, `‖A‖ / (‖A‖ + ‖B‖)`: the
+    parts may point in opposite directions, so their lengths are compared, over all samples.
+
+    Parameters
+    ----------
+    logits : Tensor of shape (k, n, n_classes)
+        Of the students, in the order of `spec.students`.
+    ensemble_logits : Tensor of shape (n_members, n, n_classes)
+        Of the teachers, for the same samples.
+    y : Tensor of shape (n,), int64
+        The labels.
+    spec : StudentsSpec
+        Temperature and alphas.
+
+    Returns
+    -------
+    loss_share, gradient_share : ndarray of shape (k,)
+        0 (labels alone) to 1 (ensemble alone).
+    """
+    z, t = logits.double(), spec.temperature
+    alpha = torch.tensor([s.alpha for s in spec.students], dtype=torch.float64)
+    q = losses.soft_targets(ensemble_logits.double(), t, spec.ensemble.combine)
+    hard_target = F.one_hot(y, z.shape[-1]).double()
+    soft_loss = alpha * losses.distillation_loss(z, q, y, t, 1.0)
+    hard_loss = (1 - alpha) * losses.distillation_loss(z, q, y, t, 0.0)
+    soft = alpha * t * (torch.softmax(z / t, -1) - q).norm(dim=(1, 2))
+    hard = (1 - alpha) * (torch.softmax(z, -1) - hard_target).norm(dim=(1, 2))
+    return _share(soft_loss, hard_loss, alpha), _share(soft, hard, alpha)
+
+
+def blocks(n_seeds: int, size: int) -> Iterator[tuple[int, ...]]:
+    """Yield the seeds 0 to n - 1 in blocks: a study grows by them and bands narrow."""
+    for first in range(0, n_seeds, size):
+        yield tuple(range(first, min(first + size, n_seeds)))
+
+
+def ensemble_tasks(spec: EnsembleSpec) -> list[Task]:
+    """Return the tasks that make an ensemble: its parts, then the whole, which needs them."""
+    n_samples, sizes = shape_of(spec, spec.hidden)
+    seconds = training_seconds(
+        spec.n_members,
+        n_samples,
+        n_parameters(sizes),
+        spec.schedule.epochs,
+        spec.schedule.batch_size,
+    )
+    cost, whole = seconds / len(spec.parts), ("ensemble", spec.digest)
+    parts = [
+        Task(jobs.ensemble_part, part, "ensemble-part", cost, step_to=whole) for part in spec.parts
+    ]
+    return [*parts, Task(jobs.ensemble, spec, "ensemble", 0.05, tuple(parts))]
+
+
+def students_task(spec: StudentsSpec, ensemble: Task) -> Task:
+    """Return the task that trains a stack of students."""
+    first = spec.students[0]
+    n_samples, sizes = shape_of(spec.ensemble, first.hidden)
+    seconds = training_seconds(
+        len(spec.students),
+        n_samples,
+        n_parameters(sizes),
+        spec.schedule.epochs,
+        spec.schedule.batch_size,
+    )
+    return Task(students, spec, "students", seconds, (ensemble,))
+
+
+def shape_of(spec: EnsembleSpec, hidden: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """Return the number of training samples and the layer sizes of a network for a problem."""
+    problem = load_problem(spec.problem)
+    n_samples, n_inputs = problem.X_train.shape
+    return n_samples, (n_inputs, *hidden, int(problem.y_train.max()) + 1)
+
+
+def _share(part: Tensor, rest: Tensor, otherwise: Tensor) -> NDArray[Any]:
+    whole = part + rest
+    return torch.where(whole > 0, part / whole, otherwise).numpy()

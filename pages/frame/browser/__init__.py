@@ -1,0 +1,1 @@
+"""Views that run in the browser, each with its Python side: live view, charts, tour."""

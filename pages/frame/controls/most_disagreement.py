@@ -1,0 +1,123 @@
+"""The plane of most disagreement: searched when it is first asked for, then kept."""
+
+from typing import TypeVar
+
+import streamlit as st
+
+from distill_core import jobs
+from distill_core.specs import (
+    DatasetSpec,
+    EnsembleSpec,
+    PlaneSpec,
+    ProblemSpec,
+    Schedule,
+    SpecError,
+    StudentSpec,
+)
+from distill_core.store import Artifact
+from pages.frame.controls import three_samples, url_state
+from pages.frame.controls.url_state import ALL_FEATURES, SLICE
+from pages.frame.server import service, waiting
+
+NAME = "most disagreement"
+
+_S = TypeVar("_S", EnsembleSpec, StudentSpec, Schedule)
+
+# For which dataset and which setting the present plane was found.
+_FOR = "found for"
+
+
+def ask(dataset: DatasetSpec, view: str) -> PlaneSpec:
+    """Return the plane that was found, or search it now; offer to search again.
+
+    The plane stays when sliders move: what moves in the picture is then the student alone.
+
+    Raises
+    ------
+    SpecError
+        When the search failed.
+    """
+    if view == SLICE:
+        return _not_here()
+    text = str(url_state.read("found"))
+    for_dataset, words = st.session_state.get(_FOR, (dataset.digest, ""))
+    samples, _ = three_samples.read(text if for_dataset == dataset.digest else "", dataset)
+    again = st.button(
+        "Search again",
+        icon=":material/travel_explore:",
+        width="stretch",
+        help="Searches the plane anew, for ensemble and student as they are set now.",
+    )
+    if samples is None or again:
+        student = present_student(dataset)
+        samples, words = _search(student), f"width {student.width}, T = {student.temperature:g}, "
+        words += f"alpha = {student.alpha:g}, seed {student.seed}"
+    st.session_state[_FOR] = dataset.digest, words
+    three_samples.keep("found", " ".join(map(str, samples)))
+    st.caption(
+        f"Found for the student of {words or 'this link'}. The plane stays where it is when you "
+        "move a slider; search again for the new setting."
+    )
+    return PlaneSpec(kind="three samples", samples=samples)
+
+
+def present_student(dataset: DatasetSpec) -> StudentSpec:
+    """Return the student as it is set now, taught by models that see all features.
+
+    A setting in the address that cannot be used counts as its default, as in the widgets.
+    """
+    problem = ProblemSpec(dataset=dataset, plane=None)
+    found = StudentSpec(ensemble=EnsembleSpec(problem=problem))
+    for key, name in (("teachers", "n_members"), ("eseed", "seed")):
+        found = found.replace(ensemble=_with(found.ensemble, name, url_state.read(key)))
+    for key, name in (
+        ("width", "width"),
+        ("depth", "depth"),
+        ("T", "temperature"),
+        ("alpha", "alpha"),
+        ("seed", "seed"),
+    ):
+        found = _with(found, name, url_state.read(key))
+    schedule = _with(Schedule.STUDENT, "epochs", url_state.read("epochs"))
+    return found.replace(schedule=schedule)
+
+
+def _with(spec: _S, name: str, value: object) -> _S:
+    try:
+        return spec.replace(**{name: value})
+    except SpecError:
+        return spec
+
+
+def _search(student: StudentSpec) -> tuple[int, int, int]:
+    words = "Searching the plane of most disagreement"
+    parts = [
+        waiting.request("ensemble-part", jobs.ensemble_part, part, slot=f"teachers {part.part}")
+        for part in student.ensemble.parts
+        if not service.store().has("ensemble", student.ensemble.digest)
+    ]
+    waiting.wait([part for part in parts if not isinstance(part, Artifact)], "First the teachers")
+    found = waiting.request("disagreement", jobs.most_disagreement, student, slot="search")
+    if not isinstance(found, Artifact):
+        waiting.wait([found], words, place=st.empty())
+        try:
+            found = waiting.result(found, "disagreement")
+        except waiting.Unavailable as reason:
+            raise SpecError(f"The plane of most disagreement was not found. {reason}") from None
+    samples = jobs.read_disagreement(found).samples
+    assert samples is not None
+    return samples
+
+
+def _not_here() -> PlaneSpec:
+    st.info(
+        "The plane of most disagreement is searched among models that see all features. In the "
+        "slice view the models know their own plane only, so the plane of class centres is shown."
+    )
+    st.button(
+        "Show all features",
+        icon=":material/view_in_ar:",
+        width="stretch",
+        on_click=lambda: st.session_state.update(view=ALL_FEATURES),
+    )
+    return PlaneSpec()

@@ -1,0 +1,1 @@
+"""What the playground shows: the picture, its captions, and the evidence beside it."""

@@ -1,0 +1,229 @@
+"""The words and numbers beside the picture; every claim with what it rests on."""
+
+import streamlit as st
+
+from distill_core import figures, jobs
+from distill_core.boundaries.probe import probe
+from distill_core.data import datasets
+from distill_core.measures import intervals, metrics
+from distill_core.measures.intervals import Interval
+from distill_core.specs import PictureSpec, StudentSpec
+from distill_core.store import Artifact
+from pages.frame.controls import student as controls
+from pages.frame.playground import classes
+from pages.frame.playground.picture import Shown
+from pages.frame.server import service
+from pages.frame.studies import results
+
+
+def answer(shown: Shown) -> None:
+    """Answer the page's question in a sentence or two made from the numbers."""
+    ours, twin = shown.student.meta["student"], shown.student.meta["twin"]
+    st.markdown(
+        f"The student answers like the ensemble on **{ours['agreement']:.1%}** of the test data "
+        f"and **{shown.area_agreement:.1%}** of the shown area. Its twin, taught by labels alone, "
+        f"reaches {twin['agreement']:.1%} of the test data. These are numbers of one seed."
+    )
+    if not len(shown.ours.lines):
+        st.markdown("It gives **one answer on the whole shown area**: it has no boundary here.")
+    if shown.replicates is None:
+        st.markdown(":gray[Repeating the setting with other seeds …]")
+        return
+    arrays = shown.replicates.arrays
+    gain = intervals.paired_interval(100 * (arrays["student_agreement"] - arrays["twin_agreement"]))
+    st.markdown(gain_sentence(gain, shown.picture.student.alpha))
+
+
+def gain_sentence(gain: Interval, alpha: float) -> str:
+    """Say what distillation adds over seeds; never more than the interval allows."""
+    if alpha == 0:
+        return "With alpha = 0 the student is its own twin: there is nothing to compare."
+    span = f"({gain.mean:+.2f} points, 95% interval {gain.low:+.2f} to {gain.high:+.2f})"
+    over = f"Over {gain.n} student seeds, one ensemble:"
+    if gain.low > 0:
+        return f"{over} learning from the ensemble **raises** agreement on test data {span}."
+    if gain.high < 0:
+        return f"{over} learning from the ensemble **lowers** agreement on test data {span}."
+    return (
+        f"{over} **no difference** in agreement between student and twin can be told from seed "
+        f"noise {span}."
+    )
+
+
+def measures(shown: Shown) -> None:
+    """Show the figures of this setting, each with its change since the last one."""
+    now = _figures(shown.student, shown.area_agreement, shown.ensemble)
+    before = _before(shown.picture.digest, now)
+    for pair in zip(_MEASURES[::2], _MEASURES[1::2], strict=True):
+        for column, (key, label, form, change, help) in zip(st.columns(2), pair, strict=True):
+            delta = change.format(now[key] - before[key]) if before else None
+            column.metric(
+                label,
+                form.format(now[key]),
+                None if delta is None or _is_zero(delta) else delta,
+                delta_color=_DELTA_COLOURS.get(key, "normal"),  # type: ignore[arg-type]
+                help=help,
+            )
+    st.caption("Arrows: change since the setting before. Accuracy and KL: test data, one seed.")
+
+
+def comparison(shown: Shown, pinned: PictureSpec | None) -> None:
+    """Show the figures of this setting beside those of the pinned one."""
+    if pinned is None or pinned == shown.picture:
+        return
+    store, window = service.store(), shown.whole.window
+    student = store.get("student", pinned.student.digest)
+    picture = store.get("picture", pinned.digest)
+    if student is None or picture is None:
+        return
+    labels = jobs.read_section(picture, window).thinned(shown.whole.proba.shape[-1]).labels
+    area = float(metrics.agreement(labels.ravel(), shown.whole.labels.ravel()))
+    now = _figures(shown.student, shown.area_agreement, shown.ensemble)
+    then = _figures(student, area, shown.ensemble)
+    rows = [
+        f"| {label} | {form.format(then[key])} | {form.format(now[key])} |"
+        for key, label, form, _, _ in _MEASURES
+        if key != "ensemble"
+    ]
+    st.markdown("\n".join(["| | pinned | now |", "|:--|--:|--:|", *rows]))
+    st.caption(f"Pinned: {controls.describe(pinned)}. Now: {controls.describe(shown.picture)}.")
+
+
+def loss(student: StudentSpec) -> None:
+    """Show the loss with the present numbers in it."""
+    t, a = f"{student.temperature:g}", student.alpha
+    with st.expander("The loss, with these numbers", icon=":material/function:", expanded=True):
+        st.latex(
+            rf"""\begin{{aligned}}\mathcal{{L}} =\;& {a:g}\cdot {t}^2\cdot
+            \mathrm{{KL}}\!\left(p^{{({t})}} \,\middle\|\, q^{{({t})}}\right)\\
+            &+\; {round(1 - a, 2):g}\cdot \mathrm{{CE}}\left(y,\ q^{{(1)}}\right)\\[4pt]
+            p^{{(T)}} =\;& \mathrm{{softmax}}\left(z_\mathrm{{ensemble}} / T\right)\\
+            q^{{(T)}} =\;& \mathrm{{softmax}}\left(z_\mathrm{{student}} / T\right)
+            \end{{aligned}}"""
+        )
+        st.caption(
+            "alpha weighs the ensemble, 1 - alpha the labels. T² keeps the size of the ensemble's "
+            "gradient when T changes (Hinton, Vinyals, Dean 2015)."
+        )
+
+
+def learning(shown: Shown) -> None:
+    """Show how student and twin came to agree with the ensemble."""
+    if shown.history is None:
+        return
+    curves = shown.history.arrays["curves"]
+    with st.expander("Learning curves", icon=":material/show_chart:", expanded=True):
+        results.chart(
+            figures.learning_curves_figure(
+                curves[:, 0, 1], curves[:, 1, 1], value_name="agreement, test data"
+            ),
+            "curves",
+            f"Agreement with the ensemble on test data after each epoch: the student ends at "
+            f"{curves[-1, 0, 1]:.1%}, its twin at {curves[-1, 1, 1]:.1%}.",
+        )
+
+
+def votes(shown: Shown) -> None:
+    """Show what every model answers at the place that was clicked."""
+    if shown.clicked is None:
+        return
+    u, v = shown.clicked
+    found = probe(shown.picture, u, v, shown.ensemble, shown.student)
+    student = shown.picture.student
+    st.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
+    names = datasets.load(student.ensemble.problem.dataset).class_names
+    counts = [int((found.teachers.argmax(-1) == label).sum()) for label in range(len(names))]
+    st.markdown(classes.votes(counts, names))
+    results.chart(
+        figures.votes_figure(
+            found.teachers,
+            {
+                "ensemble, T = 1": found.soft_targets,
+                f"ensemble, T = {student.temperature:g}": found.softened,
+            },
+            found.student,
+            class_names=names,
+        ),
+        "votes",
+        "Probabilities that each teacher, the ensemble and the student give to the classes there.",
+    )
+
+
+_ACCURACY = (
+    "Share of the test data that is classified as labelled. In the slice view nobody sees more "
+    "than two of all directions, so that even the best answer is often wrong."
+)
+_PERCENT, _POINTS = "{:.1f}%", "{:+.1f} points"
+# Key, label, form of the value, form of its change, help.
+_MEASURES = [
+    (
+        "agreement",
+        "Agreement, test data",
+        _PERCENT,
+        _POINTS,
+        "Share of the test data on which student and ensemble give the same answer. It says "
+        "nothing about who is right.",
+    ),
+    (
+        "area",
+        "Agreement, slice area",
+        _PERCENT,
+        _POINTS,
+        "Share of the shown square on which they give the same answer, whether or not any data "
+        "lies there.",
+    ),
+    ("student", "Accuracy, student", _PERCENT, _POINTS, _ACCURACY),
+    ("twin", "Accuracy, twin", _PERCENT, _POINTS, _ACCURACY),
+    ("ensemble", "Accuracy, ensemble", _PERCENT, _POINTS, _ACCURACY),
+    (
+        "kl",
+        "KL from ensemble",
+        "{:.4f}",
+        "{:+.4f}",
+        "Mean Kullback-Leibler divergence of the student's probabilities from the ensemble's on "
+        "the test data, in nats. 0: the same probabilities.",
+    ),
+    (
+        "parameters",
+        "Student's parameters",
+        "{:,.0f}",
+        "{:+,.0f}",
+        "Weights and biases of the student.",
+    ),
+    (
+        "compression",
+        "Compression",
+        "{:,.0f} ×",
+        "{:+,.0f}",
+        "Parameters of all teachers together over those of the student.",
+    ),
+]
+_DELTA_COLOURS = {"kl": "inverse", "parameters": "off", "compression": "off"}
+
+
+def _figures(student: Artifact, area: float, ensemble: Artifact) -> dict[str, float]:
+    ours, twin = student.meta["student"], student.meta["twin"]
+    return {
+        "agreement": 100 * ours["agreement"],
+        "area": 100 * area,
+        "ensemble": 100 * ensemble.meta["accuracy"],
+        "student": 100 * ours["accuracy"],
+        "twin": 100 * twin["accuracy"],
+        "kl": ours["kl"],
+        "parameters": student.meta["n_parameters"],
+        "compression": student.meta["compression"],
+    }
+
+
+def _before(digest: str, now: dict[str, float]) -> dict[str, float] | None:
+    """Return the figures of the last other setting, and remember the present ones."""
+    last, before = st.session_state.get("measures", (None, None))
+    if last is None or last[0] != digest:
+        before = None if last is None else last[1]
+    # Always the latest: a rough look at a plane is followed by a fine one.
+    st.session_state["measures"] = ((digest, now), before)
+    return before
+
+
+def _is_zero(change: str) -> bool:
+    return not any(digit in change for digit in "123456789")

@@ -1,0 +1,210 @@
+"""The same two models on several planes, on random planes, and on test data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from distill_core import figures, jobs
+from distill_core.data import datasets
+from distill_core.geometry.problems import load_plane, load_window
+from distill_core.jobs import faithfulness as slices
+from distill_core.measures import intervals
+from distill_core.specs import PictureSpec, PlaneSpec, SpecError, StudentSpec
+from distill_core.store import Artifact
+from distill_core.studies.study import Row, band, to_csv
+from pages.frame.server import service
+from pages.frame.server.waiting_slices import made
+from pages.frame.slices import meter, plane_names
+from pages.frame.slices.meter import Look
+from pages.frame.studies import results
+
+_USUAL = (
+    PlaneSpec(kind="class centres"),
+    PlaneSpec(kind="principal components"),
+    PlaneSpec(kind="discriminant"),
+    PlaneSpec(kind="two features"),
+    PlaneSpec(kind="three samples"),
+    PlaneSpec(kind="random", seed=0),
+    PlaneSpec(kind="random", seed=1),
+)
+
+
+def looks(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
+    """Return the present plane, the usual ones and the worst found, all looked at."""
+    (searched,) = made(
+        [("disagreement", jobs.most_disagreement, student)],
+        "Searching the plane of most disagreement",
+        "search",
+    )
+    called = {plane: plane_names.shown(plane) for plane in (present, *_USUAL)}
+    called[jobs.read_disagreement(searched)] = "most disagreement"
+    dataset = student.ensemble.problem.dataset
+    planes = [plane for plane in called if _exists(plane, dataset)]
+    pictures = [PictureSpec(student=student, plane=plane) for plane in planes]
+    wanted = [("slice", slices.look, picture) for picture in pictures]
+    found = made(wanted, f"Looking at {len(wanted)} planes", "planes")
+    return [
+        meter.read(picture, seen, near, called[picture.plane])
+        for picture, seen in zip(pictures, found, strict=True)
+    ]
+
+
+def pictures(found: list[Look]) -> None:
+    """Draw the planes small, side by side, each with its meter below."""
+    dataset = found[0].picture.student.ensemble.problem.dataset
+    class_names = datasets.load(dataset).class_names
+    with st.container(key="small-pictures"):
+        for start in range(0, len(found), 4):
+            columns = st.columns(4, gap="medium")
+            for column, look in zip(columns, found[start : start + 4], strict=False):
+                with column:
+                    _small(look, class_names)
+
+
+def _small(look: Look, class_names: Sequence[str]) -> None:
+    plane, dataset = look.picture.plane, look.picture.student.ensemble.problem.dataset
+    window = load_window(plane, dataset)
+    whole, ours = (jobs.read_section(look.seen, window, who) for who in ("", "student_"))
+    figure = figures.small_plane_figure(
+        window,
+        {"ensemble": [whole.lines], "student": [ours.lines]},
+        title=look.called,
+        field_of=whole,
+        class_names=class_names,
+        height=215,
+    )
+    words = f"Ensemble and student on the plane {look.called}."
+    results.chart(figure, f"plane-{plane_names.text(plane)}", words)
+    mark = "" if look.meter.trusted else ":material/warning: "
+    away = f", {look.meter.outside:.0%} outside the data" * (look.meter.outside > 0.01)
+    st.caption(
+        f"{mark}own colour {look.meter.shares[0]:.0%} (student {look.meter.shares[1]:.0%}){away}"
+    )
+
+
+def agreement(found: list[Look], random: Artifact | None) -> None:
+    """Say and draw how much agreement depends on the plane that is looked at."""
+    test, area = _test(found[0].picture.student), _area(found)
+    low, high = min(area["student"]), max(area["student"])
+    st.markdown(
+        f"Student and ensemble agree on **{test['student']:.1%}** of the test data, and on "
+        f"{low:.1%} to {high:.1%} of a plane’s shown area, depending on the plane."
+        + ("" if random is None else f" {_random_sentence(random)}")
+    )
+    bands = None
+    if random is not None:
+        bands = {who: band(random.arrays[who].tolist()) for who in ("student", "twin")}
+    results.chart(
+        figures.planes_figure([look.called for look in found], area, test, random=bands),
+        "planes-agreement",
+        "Agreement with the ensemble on the area of each plane, beside that on test data.",
+    )
+    st.caption(
+        "Area counts every place of the window alike, with or without data; test data counts "
+        "where data is. Random planes go through three training samples of two classes or more, "
+        "as in Somepalli et al. 2022; the interval is over planes, of one pair of models. The "
+        "plane of most disagreement was searched for: it is the worst found, not a typical one."
+    )
+
+
+def reproducibility(student: StudentSpec) -> Artifact:
+    """Return the comparison on random planes."""
+    spec = slices.ReproducibilitySpec(student=student)
+    (found,) = made(
+        [("reproducibility", slices.reproducibility, spec)], "Trying 40 random planes", "random"
+    )
+    return found
+
+
+def table(found: list[Look]) -> None:
+    """Show the meters of all planes as a table, to take along as CSV."""
+    rows = _rows(found)
+    shown: list[dict[str, Any]] = [
+        {
+            name: f"{value:.1%}" if name in _SHARES and isinstance(value, float) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    with st.expander("All figures as a table", icon=":material/table:"):
+        st.dataframe(shown, hide_index=True)
+    st.download_button(
+        "Meter table (CSV)",
+        lambda: to_csv(rows),
+        f"slices-{found[0].picture.student.digest[:8]}.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        help="One row per plane, shares from 0 to 1.",
+    )
+
+
+_SHARES = (
+    "own colour, ensemble",
+    "own colour, student",
+    "near, own colour",
+    "outside",
+    "area, student",
+    "area, twin",
+    "test, student",
+    "test, twin",
+)
+
+
+def _rows(found: list[Look]) -> list[Row]:
+    test = _test(found[0].picture.student)
+    return [
+        {
+            "plane": look.called,
+            "points": len(look.meter.distance),
+            "own colour, ensemble": float(look.meter.shares[0]),
+            "own colour, student": float(look.meter.shares[1]),
+            "near": look.meter.n_near,
+            "h": round(look.meter.h, 4),
+            "near, own colour": _known(look.meter.near_shares[0]),
+            "outside": look.meter.outside,
+            **{f"area, {who}": look.seen.meta["area"][who] for who in ("student", "twin")},
+            **{f"test, {who}": test[who] for who in ("student", "twin")},
+        }
+        for look in found
+    ]
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _test(student: StudentSpec) -> dict[str, float]:
+    artifact = service.store().get("student", student.digest)
+    assert artifact is not None
+    return {who: artifact.meta[who]["agreement"] for who in ("student", "twin")}
+
+
+def _area(found: list[Look]) -> dict[str, list[float]]:
+    return {who: [look.seen.meta["area"][who] for look in found] for who in ("student", "twin")}
+
+
+def _random_sentence(random: Artifact) -> str:
+    arrays = random.arrays
+    said = {}
+    for name in ("student", "twin", "pair"):
+        found = intervals.interval(arrays[name])
+        said[name] = f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]"
+    gain = intervals.paired_interval(100 * (arrays["student"] - arrays["twin"]))
+    span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
+    beyond = "" if gain.excludes() else ": no difference can be told"
+    return (
+        f"On {gain.n} random planes the student reproduces {said['student']} of the ensemble’s "
+        f"answers, its twin {said['twin']} ({span}{beyond}); student and twin agree on "
+        f"{said['pair']}. These are planes of one pair of networks, not several pairs."
+    )
+
+
+def _exists(plane: PlaneSpec, dataset: Any) -> bool:
+    try:
+        load_plane(plane, dataset)
+    except SpecError:
+        return False
+    return True

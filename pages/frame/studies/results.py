@@ -1,0 +1,123 @@
+"""What a study's page shows: the answer, figures side by side, the files to take along."""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from distill_core import figures
+from distill_core.studies import Study
+from pages.frame.browser.chart import chart_view
+from pages.frame.controls import student as controls
+from pages.frame.studies import run
+
+
+def answer(found: Study) -> None:
+    """Show the answer, its first sentence in bold; what is partial says so."""
+    if not found.rows:
+        running = run.running(found.spec)
+        st.info(
+            "The first numbers come when the ensemble is trained."
+            if running
+            else "Nothing is computed for this setting yet.",
+            icon=":material/hourglass_top:" if running else ":material/science:",
+        )
+        st.stop()
+    first, *rest = re.split(r"(?<=\.) (?=[A-Z])", found.answer, maxsplit=1)
+    with st.container(border=True):
+        if found.partial:
+            st.badge(f"Partial: {found.n_done} of {found.n_tasks} parts", icon=":material/pending:")
+        st.markdown(" ".join([f"**{controls.plain(first)}**", *map(controls.plain, rest)]))
+
+
+def chart(figure: go.Figure, key: str, words: str) -> None:
+    """Draw a figure; `words` say what is seen to those who do not see it."""
+    chart_view(figure, key=key, label=words)
+
+
+def charts(columns: int | Sequence[int], drawn: Iterable[tuple[go.Figure, str, str]]) -> None:
+    """Draw figures side by side, row by row; each as `chart` takes it."""
+    places: list[Any] = []
+    for figure, key, words in drawn:
+        places = places or st.columns(columns, gap="medium")
+        with places.pop(0):
+            chart(figure, key, words)
+
+
+def metrics(values: Mapping[str, tuple[str, str]]) -> None:
+    """Show figures in a row: by name a value and what is to be said below it."""
+    for column, (label, (value, below)) in zip(
+        st.columns(len(values)), values.items(), strict=True
+    ):
+        column.metric(label, value, below or None, delta_color="off", delta_arrow="off")
+
+
+def value(found: Mapping[str, Any], form: str) -> tuple[str, str]:
+    """Return a band's mean and its interval as `metrics` shows them."""
+    known = found["low"] is not None
+    between = f"{found['low']:{form}} to {found['high']:{form}}" if known else "no interval"
+    return f"{found['mean']:{form}}", between
+
+
+def group_table(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return all figures of a variance study, a row for each source and group."""
+    return [
+        {"repeats over": source, "model": figures.GROUPS[group]}
+        | {
+            name.replace("_", " "): figures.said(value, ".4f")
+            if isinstance(value, dict)
+            else "not known"
+            if value is None
+            else f"{value:.4f}"
+            for name, value in of_group.items()
+        }
+        for source, part in summary.items()
+        for group, of_group in part["groups"].items()
+    ]
+
+
+def few(widths: Sequence[int], chosen: int | None) -> list[int]:
+    """Return four widths from narrow to wide to show as examples, the chosen one among them."""
+    at = {round(i) for i in np.linspace(1, len(widths) - 1, min(4, len(widths)))}
+    picked = [widths[i] for i in sorted(at)]
+    if chosen is not None and chosen not in picked:
+        nearest = min(picked, key=lambda width: abs(math.log2(width / chosen)))
+        picked[picked.index(nearest)] = chosen
+    return picked
+
+
+def exports(found: Study) -> None:
+    """Offer the table and the spec as files."""
+    name = f"{found.name}-{found.spec.digest[:8]}"
+    spec = {"study": found.name, "spec": found.spec.model_dump(mode="json")}
+    table, setting, words = st.columns([1, 1, 3], vertical_alignment="center")
+    table.download_button(
+        "Table (CSV)",
+        found.to_csv,
+        f"{name}.csv",
+        "text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        width="stretch",
+        help="One row per setting and seed.",
+    )
+    setting.download_button(
+        "Spec (JSON)",
+        json.dumps(spec, indent=2),
+        f"{name}.json",
+        "application/json",
+        icon=":material/data_object:",
+        on_click="ignore",
+        width="stretch",
+        help="Everything that this study was asked; the same spec gives the same numbers.",
+    )
+    words.caption(
+        "The camera above each figure saves it as PNG. This page's address holds the whole "
+        "setting, though never data of your own: whoever opens it sees the same, without "
+        "computing it again."
+    )

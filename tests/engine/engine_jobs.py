@@ -1,0 +1,120 @@
+"""Jobs for the tests of the engine, where every worker can import them."""
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from distill_core.specs import SpecError
+
+
+def end_note(spec):
+    """Return the file where `loop` notes when it ended, whichever store it works on."""
+    return Path(tempfile.gettempdir()) / f"engine-test-{spec.digest}"
+
+
+def loop(spec, store, report):
+    """Report every millisecond, 10 times per epoch."""
+    steps = 10 * spec.schedule.epochs
+    try:
+        report(0, steps, {"pid": np.array([os.getpid()])})
+        for step in range(1, steps + 1):
+            time.sleep(0.001)
+            report(step, steps, {"square": np.array([step**2])} if step % 25 == 0 else None)
+        store.put("loop", spec.digest, {"pid": np.array([os.getpid()])})
+    finally:
+        if end_note(spec).exists():
+            end_note(spec).write_text(repr(time.monotonic()))
+
+
+def linger(spec, store, report):
+    """Go on for ten minutes."""
+    lingering.append(spec)
+    try:
+        report(0, 600_000, {"pid": np.array([os.getpid()])})
+        for step in range(600_000):
+            time.sleep(0.001)
+            report(step, 600_000)
+    finally:
+        lingering.remove(spec)
+
+
+lingering = []
+
+
+def n_lingering():
+    """Return how many such jobs are at work in this process."""
+    return len(lingering)
+
+
+def train(spec, store, report):
+    """Train a real student on what the store has, and put its weights."""
+    import torch
+
+    from distill_core.learning.training import fit_students
+
+    logits = torch.from_numpy(store.get("teachers", spec.ensemble.digest).arrays["logits"])
+    X = torch.linspace(-2, 2, 2 * logits.shape[1]).view(-1, 2)
+    stack = fit_students(
+        [spec, spec.twin()],
+        X,
+        torch.arange(len(X)) % 2,
+        logits,
+        on_step=lambda done, total, _: report(done, total),
+    )
+    store.put("weights", spec.digest, stack.to_arrays(), {"k": stack.k})
+
+
+def note(spec, store, report):
+    """Put the time at once; as the very last thing write it to a file."""
+    store.put("note", spec.digest, {"time": np.array([time.monotonic()])})
+    (store.root / "last").write_text(repr(time.monotonic()))
+
+
+def cost(spec, store, report):
+    """Measure what a report costs when there is nothing to send, in seconds."""
+    best = np.inf
+    for _ in range(20):
+        start = time.perf_counter()
+        for step in range(5000):
+            report(step, 5000)
+        best = min(best, (time.perf_counter() - start) / 5000)
+    store.put("cost", spec.digest, {"seconds": np.array([best])})
+
+
+def die(spec, store, report):
+    """Take the worker along."""
+    report(0, 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def diverge(spec, store, report):
+    from distill_core.learning.training import TrainingDivergedError
+
+    raise TrainingDivergedError("A weight is no longer a finite number.")
+
+
+def misfit(spec, store, report):
+    raise SpecError("width should be less, got more.")
+
+
+def divide(spec, store, report):
+    1 / 0  # noqa: B018
+
+
+def leave(spec, store, report):
+    raise SystemExit(3)
+
+
+def forget(spec, store, report):
+    """Put nothing."""
+
+
+def nowhere(spec, store, report):
+    """Look like a function that workers cannot import."""
+
+
+nowhere.__module__ = "tests.gone"

@@ -1,0 +1,660 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from distill_core.engine import Cancelled, Engine, EngineError, Job
+from distill_core.engine import cluster as cluster_module
+from distill_core.engine.scheduler import Board
+from distill_core.learning.training import TrainingDivergedError
+from distill_core.specs import Schedule, SpecError, StudentSpec
+from distill_core.store import Store
+from tests.conftest import PROJECT
+from tests.engine import engine_jobs
+
+PATIENCE = 30.0  # seconds, so that a fault fails a test and does not hang it
+
+
+def student(seed, epochs=1):
+    """Return a spec; a loop over it lasts 10 ms per epoch and a little more."""
+    schedule = Schedule(epochs=epochs, batch_size=16, learning_rate=1e-2)
+    return StudentSpec(seed=seed, width=8, schedule=schedule)
+
+
+@pytest.fixture
+def engine(store):
+    with Engine(store, n_workers=2) as engine:
+        assert engine.wait_ready(PATIENCE)
+        yield engine
+
+
+@pytest.fixture
+def lone(store):
+    """Return an engine with one worker."""
+    with Engine(store, n_workers=1) as engine:
+        assert engine.wait_ready(PATIENCE)
+        yield engine
+
+
+@pytest.fixture
+def noting():
+    """Return the spec of a loop that lasts 2 s and notes when it ended."""
+    spec = student(random.SystemRandom().randrange(2**31), 200)
+    engine_jobs.end_note(spec).touch()
+    yield spec
+    engine_jobs.end_note(spec).unlink()
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    dask = pytest.importorskip("dask")
+    distributed = pytest.importorskip("distributed")
+    # Restarted workers come from a warm fork server here: seconds less per test.
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+    ):
+        yield cluster
+
+
+@pytest.fixture
+def dask_engine(cluster, store):
+    with Engine(store, scheduler=cluster.scheduler_address) as engine:
+        assert engine.wait_ready(PATIENCE)
+        yield engine
+
+
+def until(condition, patience=PATIENCE):
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.002)
+
+
+def finished(job):
+    assert job.wait(PATIENCE), f"{job} did not finish"
+    return job
+
+
+def started(job):
+    """Wait for the job's first words and return the process id in them."""
+    deadline = time.monotonic() + PATIENCE
+    while job.snapshot is None:
+        assert not job.finished, job.error
+        assert time.monotonic() < deadline, f"{job} did not start"
+        job.wait_change(1)
+    return int(job.snapshot["pid"][0]) if "pid" in job.snapshot else None
+
+
+def noted(store, job):
+    """Return when a `note` ran."""
+    assert finished(job).state == "done", job.error
+    return store.get("note", job.digest).arrays["time"][0]
+
+
+def ended(spec):
+    """Return when a loop that notes it ended."""
+    until(engine_jobs.end_note(spec).read_text)
+    return float(engine_jobs.end_note(spec).read_text())
+
+
+def alive(pid):
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return status != "Z"
+
+
+def put_teachers(store, spec):
+    logits = np.random.default_rng(0).normal(size=(3, 48, 2)).astype(np.float32)
+    store.put("teachers", spec.ensemble.digest, {"logits": logits})
+
+
+def files(store):
+    return {
+        str(p.relative_to(store.root)): p.read_bytes() for p in store.root.rglob("*") if p.is_file()
+    }
+
+
+# One job per spec.
+
+
+def test_thirty_visitors_share_one_training(engine, store):
+    spec = student(0, epochs=40)
+    put_teachers(store, spec)
+    barrier = threading.Barrier(30)
+    jobs = [None] * 30
+
+    def visit(i):
+        barrier.wait(PATIENCE)
+        jobs[i] = engine.request(f"visitor {i}", engine_jobs.train, spec, kind="weights")
+        jobs[i].wait(PATIENCE)
+
+    threads = [threading.Thread(target=visit, args=(i,)) for i in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert [job.state for job in jobs] == ["done"] * 30
+    assert sum(engine.counts()["weights"].values()) == 1
+    assert engine.jobs() == []
+
+
+def test_what_the_store_has_is_not_run(engine, store):
+    spec = student(1)
+    first = finished(engine.request("a", engine_jobs.note, spec, kind="note"))
+    again = engine.request("b", engine_jobs.note, spec, kind="note")
+    assert (again.state, again.wait(0), again.error) == ("done", True, None)
+    assert first.digest == again.digest == spec.digest
+    assert engine.counts()["note"]["done"] == 1
+    store.delete("note", spec.digest)
+    assert finished(engine.request("b", engine_jobs.note, spec, kind="note")).state == "done"
+    assert engine.counts()["note"]["done"] == 2
+
+
+def test_kinds_and_functions_are_told_apart(engine, store):
+    spec = student(2, epochs=5)
+    loop = engine.request("a", engine_jobs.loop, spec, kind="loop")
+    note = engine.request("b", engine_jobs.note, spec, kind="note")
+    assert finished(loop).kind == "loop"
+    assert finished(note).kind == "note"
+    assert store.has("loop", spec.digest)
+    assert store.has("note", spec.digest)
+
+
+# Latest wins.
+
+
+def test_twenty_moves_leave_one_running_one_waiting_and_the_last_wins(engine):
+    jobs, seen = [], []
+    done = threading.Event()
+
+    def watch():
+        while not done.is_set():
+            states = [job.state for job in engine.jobs()]
+            seen.append((states.count("running"), states.count("queued")))
+            time.sleep(0.0005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    for seed in range(20):
+        jobs.append(engine.request("hand", engine_jobs.loop, student(seed, 60), kind="loop"))
+        time.sleep(random.Random(seed).choice((0, 0.002, 0.02)))
+    last = finished(jobs[-1])
+    done.set()
+    watcher.join(PATIENCE)
+    assert last.state == "done"
+    assert [job.state for job in jobs[:-1]] == ["cancelled"] * 19
+    assert max(running for running, _ in seen) == 1
+    assert max(queued for _, queued in seen) == 1
+    counts = engine.counts()["loop"]
+    assert counts["done"] == 1
+    assert counts["dropped"] + counts["cancelled"] == 19
+
+
+def test_a_stopped_job_is_off_the_worker_within_250_ms(lone, store, noting):
+    spec = noting
+    job = lone.request("a", engine_jobs.loop, spec, kind="loop")
+    started(job)
+    asked = time.monotonic()
+    after = lone.request("a", engine_jobs.note, student(1), kind="note")
+    assert finished(job).state == "cancelled"
+    assert isinstance(job.error, Cancelled)
+    assert ended(spec) - asked < 0.25
+    assert finished(after).state == "done"
+    assert not store.has("loop", spec.digest)
+
+
+def test_a_job_goes_on_while_somebody_else_wants_it(lone):
+    shared = lone.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    assert lone.request("b", engine_jobs.loop, student(0, 40), kind="loop") is shared
+    started(shared)
+    other = lone.request("a", engine_jobs.note, student(1), kind="note")
+    assert finished(shared).state == "done"
+    assert finished(other).state == "done"
+
+
+def test_slots_of_one_visitor_do_not_replace_each_other(engine):
+    one = engine.request("a", engine_jobs.loop, student(0, 10), kind="loop")
+    two = engine.request("a", engine_jobs.loop, student(1, 10), kind="loop", slot="second")
+    assert (finished(one).state, finished(two).state) == ("done", "done")
+
+
+def test_asking_again_for_what_is_being_stopped_runs_it_anew(lone):
+    first = lone.request("a", engine_jobs.loop, student(0, 20), kind="loop")
+    started(first)
+    lone.request("a", engine_jobs.note, student(1), kind="note")
+    back = lone.request("a", engine_jobs.loop, student(0, 20), kind="loop")
+    assert back is not first
+    assert finished(first).state == "cancelled"
+    assert finished(back).state == "done"
+
+
+def test_release_drops_and_stops(lone):
+    running = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
+    waiting = lone.request("a", engine_jobs.loop, student(1, 200), kind="loop", slot="second")
+    started(running)
+    lone.release("a")
+    assert waiting.state == "cancelled"
+    assert finished(running).state == "cancelled"
+    assert lone.counts()["loop"]["dropped"] == lone.counts()["loop"]["cancelled"] == 1
+
+
+def test_the_oldest_request_is_first(lone, store):
+    blocker = lone.request("x", engine_jobs.loop, student(99, 10), kind="loop")
+    jobs = {}
+    for visitor in ("a", "b", "c"):
+        jobs[visitor] = lone.request(visitor, engine_jobs.note, student(ord(visitor)), kind="note")
+    # A visitor who changes the wish queues up again.
+    jobs["a"] = lone.request("a", engine_jobs.note, student(0), kind="note")
+    finished(blocker)
+    times = {v: noted(store, job) for v, job in jobs.items()}
+    assert sorted(times, key=times.get) == ["b", "c", "a"]
+
+
+# Work ahead.
+
+
+@pytest.fixture
+def short_quiet(monkeypatch):
+    monkeypatch.setattr("distill_core.engine.engine.QUIET", 0.5)
+
+
+def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine, short_quiet):
+    ahead = [
+        engine.request(None, engine_jobs.loop, student(seed, 150), kind="loop") for seed in range(3)
+    ]
+    started(ahead[0])
+    started(ahead[1])
+    asked = time.monotonic()
+    job = finished(engine.request("a", engine_jobs.note, student(50), kind="note"))
+    assert job.state == "done"
+    assert time.monotonic() - asked < 1.2  # either loop alone takes longer
+    # Both: the cores are for the visitor, even if one worker is enough.
+    assert engine.counts()["loop"]["yielded"] == 2
+    assert [finished(job).state for job in ahead] == ["done"] * 3
+
+
+def test_work_ahead_stays_away_while_a_visitor_is_there(lone, short_quiet):
+    ahead = lone.request(None, engine_jobs.loop, student(0, 20), kind="loop")
+    started(ahead)
+    for _ in range(4):
+        lone.visited()
+        time.sleep(0.25)
+        assert ahead.state == "queued" or lone.counts()["loop"]["yielded"] == 0
+    assert lone.counts()["loop"]["yielded"] == 1, "it must not have begun again in between"
+    assert finished(ahead).state == "done"
+
+
+def test_work_ahead_leaves_a_worker_to_a_visitor_around(engine, short_quiet, monkeypatch):
+    engine.visited()
+    ahead = [engine.request(None, engine_jobs.loop, student(i, 40), kind="loop") for i in range(3)]
+    started(ahead[0])
+    time.sleep(0.2)
+    assert [job.state for job in ahead] == ["running", "queued", "queued"]
+    # Nobody was there for long: all workers are for the work ahead.
+    monkeypatch.setattr("distill_core.engine.engine.AROUND", 0.0)
+    assert finished(ahead[0]).state == "done"
+    started(ahead[1])
+    started(ahead[2])
+
+
+def test_work_ahead_that_a_visitor_wants_does_not_yield(lone):
+    ahead = lone.request(None, engine_jobs.loop, student(0, 30), kind="loop")
+    started(ahead)
+    assert lone.request("a", engine_jobs.loop, student(0, 30), kind="loop") is ahead
+    other = lone.request("b", engine_jobs.note, student(1), kind="note")
+    assert finished(other).state == "done"
+    assert ahead.state == "done"
+    assert lone.counts()["loop"]["yielded"] == 0
+
+
+# What comes back while a job runs, and how fast.
+
+
+def test_progress_and_snapshots_arrive_while_the_job_runs(engine):
+    job = engine.request("a", engine_jobs.loop, student(0, 30), kind="loop")
+    progress, squares, version = [], [], job.version
+    while not job.finished:
+        seen = job.wait_change(PATIENCE, since=version)
+        assert seen > version, "nothing happened"
+        version = seen
+        progress.append(job.progress)
+        if job.snapshot and "square" in job.snapshot:
+            squares.append(int(job.snapshot["square"][0]))
+    assert progress == sorted(progress)
+    assert progress[-1] == (300, 300)
+    assert len(set(progress)) >= 5
+    assert squares[-1] == 300**2
+    assert len(set(squares)) >= 3
+
+
+def test_the_first_snapshot_can_be_waited_for():
+    job = Job("loop", student(0).digest, "running")
+    assert not job.wait_snapshot(0.01)
+    job.show(1, 2, None)
+    assert not job.wait_snapshot(0.01), "progress is no snapshot"
+    threading.Timer(0.05, job.show, [1, 2, {"square": np.array([1])}]).start()
+    assert job.wait_snapshot(PATIENCE)
+    assert not job.finished
+    ended = Job("loop", student(0).digest, "running")
+    threading.Timer(0.05, ended.become, ["cancelled"]).start()
+    assert ended.wait_snapshot(PATIENCE)
+    assert ended.snapshot is None
+
+
+def test_wait_and_wait_change_give_up_in_time(lone):
+    job = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
+    started(job)
+    start = time.monotonic()
+    assert job.wait(0.05) is False
+    assert time.monotonic() - start < 1
+    lone.release("a")
+    finished(job)
+    assert job.wait_change(PATIENCE, since=job.version) == job.version
+
+
+def test_the_end_of_a_job_wakes_its_visitor_at_once(lone, store):
+    delays = []
+    for seed in range(24):
+        finished(lone.request("a", engine_jobs.note, student(seed), kind="note"))
+        delays.append(time.monotonic() - float((store.root / "last").read_text()))
+    # The lower quarter, because other work on the machine delays some.
+    assert np.quantile(delays, 0.25) < 0.005
+
+
+def test_a_report_with_nothing_to_send_costs_less_than_2_microseconds(lone, store):
+    job = finished(lone.request("a", engine_jobs.cost, student(0), kind="cost"))
+    assert store.get("cost", job.digest).arrays["seconds"][0] < 2e-6
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "words"),
+    [
+        (engine_jobs.diverge, TrainingDivergedError, "no longer a finite number"),
+        (engine_jobs.misfit, SpecError, "width should be less, got more"),
+        (engine_jobs.divide, EngineError, "stopped with ZeroDivisionError: division by zero"),
+        (engine_jobs.leave, EngineError, "stopped with SystemExit: 3"),
+        (engine_jobs.forget, EngineError, "ended without storing a thing"),
+        (engine_jobs.nowhere, EngineError, "stopped with ModuleNotFoundError"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_errors_arrive_as_sentences(lone, function, error, words):
+    job = finished(lone.request("a", function, student(0), kind="thing"))
+    assert job.state == "failed"
+    assert type(job.error) is error
+    assert words in str(job.error)
+    # For a moment the same question has the same answer, and nothing runs.
+    assert lone.request("b", function, student(0), kind="thing") is job
+    assert lone.counts()["thing"]["failed"] == 1
+    assert finished(lone.request("a", engine_jobs.note, student(1), kind="note")).state == "done"
+
+
+# Deaths.
+
+
+def test_a_killed_worker_is_replaced_and_its_job_finishes(engine):
+    job = engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    pid = started(job)
+    assert pid in engine.worker_pids()
+    os.kill(pid, signal.SIGKILL)
+    assert finished(job).state == "done"
+    assert engine.counts()["loop"] | {"done": 1, "retried": 1} == engine.counts()["loop"]
+    until(lambda: len(engine.worker_pids()) == 2)
+    assert pid not in engine.worker_pids()
+
+
+def test_a_job_that_loses_two_workers_fails(engine):
+    job = finished(engine.request("a", engine_jobs.die, student(0), kind="thing"))
+    assert job.state == "failed"
+    assert type(job.error) is EngineError
+    assert "died twice" in str(job.error)
+    counts = engine.counts()["thing"]
+    assert (counts["retried"], counts["failed"]) == (1, 1)
+    assert finished(engine.request("a", engine_jobs.note, student(1), kind="note")).state == "done"
+
+
+def test_all_workers_killed_at_once_cost_one_retry(engine):
+    job = engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    started(job)
+    for pid in engine.worker_pids():
+        os.kill(pid, signal.SIGKILL)
+    assert finished(job).state == "done"
+    assert engine.counts()["loop"]["retried"] == 1
+
+
+def test_a_worker_that_was_dead_before_does_not_count_against_a_job():
+    board = Board()
+    task = board.enlist(("function", "0" * 32, "thing"), ("module", "function", student(0)))
+    board.start(task, None)
+    task.began = True
+    assert board.forgives(task)
+    for _ in range(3):
+        board.again(board.come_off(task.attempt)[0])
+        board.start(task, None)
+        assert board.forgives(task)
+    task.began = True
+    assert not board.forgives(task)
+
+
+def test_a_job_that_was_stopped_is_not_retried_when_its_worker_dies(lone):
+    job = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
+    pid = started(job)
+    os.kill(pid, signal.SIGSTOP)
+    lone.release("a")
+    os.kill(pid, signal.SIGKILL)
+    assert finished(job).state == "cancelled"
+    assert lone.counts()["loop"]["retried"] == 0
+
+
+def test_close_ends_jobs_and_processes(store):
+    engine = Engine(store, n_workers=2)
+    assert engine.wait_ready(PATIENCE)
+    pids = engine.worker_pids()
+    running = engine.request("a", engine_jobs.loop, student(0, 200), kind="loop")
+    other = engine.request("b", engine_jobs.loop, student(1, 200), kind="loop")
+    waiting = engine.request("c", engine_jobs.loop, student(2, 200), kind="loop")
+    started(running)
+    started(other)
+    engine.close()
+    assert not any(alive(pid) for pid in pids)
+    assert engine.worker_pids() == []
+    for job in (running, other, waiting):
+        assert job.state == "cancelled"
+        assert str(job.error) == "The engine was closed."
+    with pytest.raises(EngineError, match="closed"):
+        engine.request("a", engine_jobs.note, student(0), kind="note")
+    engine.close()
+
+
+SERVER = """
+import time
+import types
+from distill_core.engine import Engine
+from distill_core.specs import StudentSpec
+from distill_core.store import Store
+from tests.engine import engine_jobs
+
+if __name__ == "__main__":
+    engine = Engine(Store({root!r}), n_workers=1)
+    assert engine.wait_ready(100)
+    job = engine.request("a", engine_jobs.linger, StudentSpec(), kind="nothing")
+    while not job.snapshot:
+        job.wait_change(1)
+    print(*engine.worker_pids(), flush=True)
+    {end}
+"""
+
+
+def test_no_worker_outlives_its_server(tmp_path):
+    """The server ends by itself with a job at work, or is killed."""
+    servers = {}
+    for name, end in {"exit": "", "kill": "time.sleep(60)"}.items():
+        script = tmp_path / f"{name}.py"
+        root = str(tmp_path / name)
+        script.write_text(SERVER.format(root=root, end=end))
+        servers[name] = subprocess.Popen(
+            [sys.executable, script],
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONPATH": str(PROJECT)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    try:
+        for name, server in servers.items():
+            pids = [int(pid) for pid in server.stdout.readline().split()]
+            assert pids, f"{name}: the server did not get so far"
+            if name == "kill":
+                assert all(alive(pid) for pid in pids)
+                server.kill()
+            assert server.wait(PATIENCE) == (0 if name == "exit" else -signal.SIGKILL)
+            until(lambda pids=pids: not any(alive(pid) for pid in pids), 2)
+    finally:
+        for server in servers.values():
+            server.kill()
+            server.wait(PATIENCE)
+            server.stdout.close()
+
+
+def test_many_visitors_with_changing_wishes_all_get_their_last(engine):
+    """Ten visitors, ten quick changes each, out of a few shared specs."""
+    last = {}
+
+    def visit(name):
+        choice = random.Random(name)
+        for _ in range(10):
+            spec = student(choice.randrange(12), 3)
+            last[name] = engine.request(name, engine_jobs.loop, spec, kind="loop")
+            time.sleep(choice.random() * 0.02)
+
+    threads = [threading.Thread(target=visit, args=(f"v{i}",)) for i in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert [finished(job).state for job in last.values()] == ["done"] * 10
+    assert engine.counts()["loop"]["done"] <= 12
+    until(lambda: engine.jobs() == [])
+
+
+# Dask.
+
+
+def test_the_same_bytes_in_process_in_the_pool_and_on_dask(tmp_path, cluster):
+    spec = student(7, 3)
+    roots = {name: Store(tmp_path / name) for name in ("in process", "pool", "dask")}
+    for store in roots.values():
+        put_teachers(store, spec)
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    engine_jobs.train(spec, roots["in process"], lambda *_: None)
+    torch.set_num_threads(n_threads)
+    engines = {
+        "pool": Engine(roots["pool"], n_workers=1),
+        "dask": Engine(roots["dask"], scheduler=cluster.scheduler_address),
+    }
+    for engine in engines.values():
+        with engine:
+            job = finished(engine.request("a", engine_jobs.train, spec, kind="weights"))
+            assert job.state == "done", job.error
+    expected = files(roots["in process"])
+    assert len(expected) == 4  # two blobs, two indices
+    assert files(roots["pool"]) == expected
+    assert files(roots["dask"]) == expected
+
+
+def test_dask_progress_snapshots_and_cancelling(dask_engine, store, noting):
+    job = dask_engine.request("a", engine_jobs.loop, noting, kind="loop")
+    started(job)
+    deadline = time.monotonic() + PATIENCE
+    while not (job.snapshot and "square" in job.snapshot):
+        assert time.monotonic() < deadline
+        job.wait_change(1)
+    assert 25 <= job.progress[0] < 2000
+    other = dask_engine.request("b", engine_jobs.loop, student(1, 200), kind="loop")
+    started(other)
+    asked = time.monotonic()
+    # Both workers are taken: only when a job is off its worker can the next one run.
+    after = dask_engine.request("a", engine_jobs.note, student(2), kind="note")
+    assert ended(noting) - asked < 0.25
+    assert finished(job).state == "cancelled"
+    assert finished(after).state == "done", after.error
+    dask_engine.release("b")
+    assert finished(other).state == "cancelled"
+
+
+def test_twenty_moves_leave_no_job_behind_on_dask(dask_engine, cluster):
+    distributed = pytest.importorskip("distributed")
+    for seed in range(20):
+        dask_engine.request("hand", engine_jobs.linger, student(seed), kind="nothing")
+        # From before the job has reached its worker to well after.
+        time.sleep(0.003 * (seed % 8))
+    last = dask_engine.request("hand", engine_jobs.note, student(0), kind="note")
+    assert finished(last).state == "done", last.error
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        until(lambda: not any(client.run(engine_jobs.n_lingering).values()))
+
+
+def test_a_killed_dask_worker_costs_one_retry_and_two_the_job(dask_engine):
+    job = dask_engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    pid = started(job)
+    assert pid in dask_engine.worker_pids()
+    os.kill(pid, signal.SIGKILL)
+    assert finished(job).state == "done", job.error
+    assert dask_engine.counts()["loop"]["retried"] == 1
+    doomed = finished(dask_engine.request("a", engine_jobs.die, student(0), kind="thing"))
+    assert doomed.state == "failed"
+    assert type(doomed.error) is EngineError
+    assert "died" in str(doomed.error)
+    after = finished(dask_engine.request("a", engine_jobs.note, student(3), kind="note"))
+    assert after.state == "done", after.error
+
+
+@pytest.mark.parametrize("function", [engine_jobs.diverge, engine_jobs.divide])
+def test_dask_errors_are_the_local_ones(dask_engine, lone, function):
+    errors = [
+        finished(engine.request("a", function, student(0), kind="thing")).error
+        for engine in (dask_engine, lone)
+    ]
+    assert type(errors[0]) is type(errors[1])
+    assert str(errors[0]) == str(errors[1])
+
+
+def test_a_scheduler_that_is_not_there_is_said(store, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_CONNECT_SECONDS", 0.5)
+    monkeypatch.setenv("DISTILL_SCHEDULER", "tcp://127.0.0.1:9")
+    with pytest.raises(EngineError, match=r"tcp://127\.0\.0\.1:9 cannot be reached"):
+        Engine(store)
+
+
+def test_a_worker_never_runs_the_servers_main_module(tmp_path):
+    """Streamlit puts the running page in the place of `__main__`; a new worker must not run it."""
+    page = tmp_path / "page.py"
+    witness = tmp_path / "witness"
+    page.write_text(f"open({str(witness)!r}, 'w').close()\n")
+    stand_in = types.ModuleType("__main__")
+    stand_in.__file__ = str(page)
+    before, sys.modules["__main__"] = sys.modules["__main__"], stand_in
+    try:
+        with Engine(Store(tmp_path / "store"), n_workers=1) as engine:
+            assert engine.wait_ready(60)
+            assert sys.modules["__main__"] is stand_in
+    finally:
+        sys.modules["__main__"] = before
+    assert not witness.exists()

@@ -1,0 +1,242 @@
+import json
+import threading
+import time
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+from starlette.requests import Request
+from starlette.routing import Match
+
+from distill_core import jobs
+from distill_core.engine import Job
+from distill_core.specs import (
+    DatasetSpec,
+    EnsembleSpec,
+    PictureSpec,
+    PlaneSpec,
+    ProblemSpec,
+    StudentSpec,
+)
+from pages.frame.browser import preview_route
+from pages.frame.server import service
+from tests.frame.test_app import InlineEngine
+
+ENSEMBLE = EnsembleSpec(
+    problem=ProblemSpec(dataset=DatasetSpec(name="moons")), n_members=2, hidden=(16,)
+)
+PICTURE = PictureSpec(student=StudentSpec(ensemble=ENSEMBLE, width=8), plane=PlaneSpec())
+
+
+class ReleasingEngine(InlineEngine):
+    def release(self, visitor, slot):
+        self.released = [*getattr(self, "released", []), (visitor, slot)]
+
+
+@pytest.fixture
+def engine(store, monkeypatch):
+    engine = ReleasingEngine(store)
+    monkeypatch.setattr(service, "store", lambda: store)
+    monkeypatch.setattr(service, "engine", lambda: engine)
+    service.admit("somebody")
+    return engine
+
+
+@pytest.fixture
+def ask(engine):
+    route = preview_route.preview_route()
+
+    def get(setting, visitor="somebody", path="/boundary-view/student", **more):
+        text = setting if isinstance(setting, str) else setting.model_dump_json()
+        query = urlencode({"visitor": visitor, "picture": text, **more}).encode()
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": query}
+        scope["headers"] = []
+        assert route.matches(scope)[0] == Match.FULL
+        return route.endpoint(Request(scope))
+
+    return get
+
+
+def read(body):
+    """Read a message as the browser does."""
+    length = int.from_bytes(body[:4], "little")
+    content, rest = json.loads(body[4 : 4 + length]), body[4 + length :]
+
+    def floats(start, n, low, step):
+        planes = np.frombuffer(rest[start : start + 2 * n], np.uint8).reshape(2, n).astype(int)
+        whole = np.cumsum(planes[0] + 256 * planes[1]) % 65536
+        return np.where(whole == 65535, np.nan, low + step * whole)
+
+    lines = {
+        name: np.stack([floats(*line[axis]["at"]) for axis in "xy"], axis=1)
+        for name, line in content["lines"].items()
+    }
+    return content, lines
+
+
+def test_the_lines_are_those_of_the_picture(ask, store, engine):
+    jobs.ensemble(ENSEMBLE, store)
+    answer = ask(PICTURE)
+    assert answer.status_code == 200
+    content, lines = read(answer.body)
+    stored = store.get("picture", PICTURE.digest)
+    assert content["student"] == PICTURE.digest
+    assert content["note"] == f"agreement {stored.meta['student']['agreement']:.1%}"
+    for name, kept in (("student", "lines"), ("twin", "twin_lines")):
+        assert len(stored.arrays[kept]) > 10
+        np.testing.assert_allclose(lines[name], stored.arrays[kept], atol=1e-3)
+    assert content["twin"] == preview_route.offer(PICTURE, "somebody")["twin"]
+    assert set(engine.released) == {("somebody", "history"), ("somebody", "replicates")}
+
+
+def test_what_the_view_sends_back_is_the_same_setting():
+    offered = json.loads(json.dumps(preview_route.offer(PICTURE, "somebody")))
+    assert PictureSpec(**offered["picture"]).digest == PICTURE.digest
+    for slider in offered["sliders"].values():
+        part = offered["picture"]
+        for key in slider["way"]:
+            part = part[key]
+        assert part in [*slider["stops"], PICTURE.student.width]
+
+
+def test_behind_a_base_path(ask, store):
+    jobs.ensemble(ENSEMBLE, store)
+    assert ask(PICTURE, path="/some/where/boundary-view/student").status_code == 200
+
+
+def test_without_an_ensemble_nothing_is_trained(ask, store):
+    assert ask(PICTURE).status_code == 204
+    assert store.get("student", PICTURE.student.digest) is None
+
+
+def test_strangers_are_not_served(ask):
+    assert ask(PICTURE, visitor="a stranger").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "words"),
+    [
+        ("", 422, "not a setting"),
+        ("[1]", 422, "not a setting"),
+        ("[" * 3999, 422, "not a setting"),
+        ('{"student": {"width": 0}}', 422, "width"),
+        ('{"student": {"alpha": NaN}}', 422, "alpha"),
+        ("x" * 4001, 413, "4,000"),
+    ],
+)
+def test_bad_settings_get_a_sentence(ask, text, status, words):
+    answer = ask(text)
+    assert answer.status_code == status
+    assert words in answer.body.decode()
+
+
+def test_only_so_many_visitors_are_remembered(monkeypatch):
+    monkeypatch.setattr(service, "_visitors", {})
+    monkeypatch.setattr(service, "_MAX_VISITORS", 3)
+    for i in range(5):
+        service.admit(f"visitor {i}")
+    assert [service.knows(f"visitor {i}") for i in range(5)] == [False, False, True, True, True]
+
+
+def test_reading_ahead_trains_nothing(ask, store):
+    jobs.ensemble(ENSEMBLE, store)
+    assert ask(PICTURE, ahead=1).status_code == 204
+    assert store.get("student", PICTURE.student.digest) is None
+    asked = ask(PICTURE)
+    assert ask(PICTURE, ahead=1).body == asked.body
+
+
+def test_the_student_comes_before_its_twin(ask, store, engine, monkeypatch):
+    jobs.ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest, "running")
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    line = np.array([[0, 1], [2, 3], [4, 5]], np.float32)
+    job.show(1, 2, {"lines": line, "agreement": np.array(0.875)})
+    content, lines = read(ask(PICTURE).body)
+    assert set(lines) == {"student"}
+    np.testing.assert_allclose(lines["student"], line, atol=1e-3)
+    assert content["student"] == PICTURE.digest
+    assert content["note"] == "agreement 87.5%"
+    # Who wants both waits until the job has ended.
+    answers = []
+    asking = threading.Thread(target=lambda: answers.append(ask(PICTURE, whole=1)))
+    asking.start()
+    asking.join(0.2)
+    assert not answers
+    jobs.picture(PICTURE, store)
+    job.become("done")
+    asking.join()
+    assert set(read(answers[0].body)[1]) == {"student", "twin"}
+
+
+def test_a_job_that_shows_something_else_is_no_answer_yet(ask, store, engine, monkeypatch):
+    jobs.ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest, "running")
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    job.show(1, 2, {"logits": np.zeros(3), "weight": np.array(1)})
+    assert ask(PICTURE).status_code == 204
+
+
+def test_a_twin_has_one_name_at_every_temperature_and_alpha(ask, store):
+    jobs.ensemble(ENSEMBLE, store)
+    offered = preview_route.offer(PICTURE, "somebody")["twin"]
+
+    def named(**change):
+        setting = PICTURE.replace(student=PICTURE.student.replace(**change))
+        return read(ask(setting).body)[0]["twin"]
+
+    assert named(temperature=7.0, alpha=0.25) == offered
+    assert named(width=6) != offered
+    assert named(seed=1) != offered
+
+
+@pytest.fixture
+def slow_job(ask, store, engine, monkeypatch):
+    """Return a job that a line waits for; the test ends it."""
+    jobs.ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest)
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    asking = threading.Thread(target=ask, args=[PICTURE])
+    asking.start()
+    while "somebody" not in preview_route._making:
+        time.sleep(0.001)
+    yield job
+    job.become("done")
+    asking.join()
+    assert not preview_route._making
+
+
+def seconds(visitor):
+    began = time.monotonic()
+    preview_route.goes_first(visitor)
+    return time.monotonic() - began
+
+
+def test_a_page_lets_the_line_of_its_own_visitor_go_first(slow_job, monkeypatch):
+    monkeypatch.setattr(preview_route, "_LINE_FIRST", 60)
+    assert seconds("somebody else") < 10
+    threading.Timer(0.1, slow_job.become, ["done"]).start()
+    assert seconds("somebody") < 10
+    assert slow_job.finished
+
+
+def test_a_page_waits_for_the_line_and_not_for_the_twin(slow_job, monkeypatch):
+    monkeypatch.setattr(preview_route, "_LINE_FIRST", 60)
+    # Only a running job can show something.
+    slow_job.become("running")
+    arrays = {"lines": np.zeros((2, 2), np.float32), "agreement": np.array(1.0)}
+    threading.Timer(0.1, slow_job.show, [1, 2, arrays]).start()
+    assert seconds("somebody") < 10
+    assert not slow_job.finished
+
+
+def test_a_page_does_not_wait_long_for_a_line(slow_job, monkeypatch):
+    monkeypatch.setattr(preview_route, "_LINE_FIRST", 0.1)
+    assert seconds("somebody") > 0.05
+    assert not slow_job.finished
+
+
+def test_a_page_whose_view_asks_for_nothing_does_not_wait(engine, monkeypatch):
+    monkeypatch.setattr(preview_route, "_LINE_FIRST", 60)
+    monkeypatch.setattr(preview_route, "_TO_THE_SCREEN", 60)
+    assert seconds("somebody") < 10

@@ -1,0 +1,462 @@
+"""Rules, intervals and sentences of the studies, fed with numbers made up for the purpose."""
+
+import copy
+import math
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from distill_core.measures import spread
+from distill_core.studies import answers, softness, stability, sufficiency
+from distill_core.studies.stability import GROUPS, PAIRS, Repeats
+from distill_core.studies.study import Study, band, difference, gain, to_csv
+
+# Bands of differences, in shares: clearly above zero, clearly below, undecided, one seed.
+UP = {"mean": 0.02, "low": 0.01, "high": 0.03, "n": 8, "beyond_noise": True}
+DOWN = {"mean": -0.02, "low": -0.03, "high": -0.01, "n": 8, "beyond_noise": True}
+NOISE = {"mean": 0.001, "low": -0.01, "high": 0.012, "n": 8, "beyond_noise": False}
+ONE = {"mean": 0.02, "low": None, "high": None, "n": 1, "beyond_noise": False}
+LOSES = {"mean": 0.02, "low": 0.015, "high": 0.025, "n": 8, "beyond_noise": True}
+KEEPS = {"mean": 0.001, "low": -0.001, "high": 0.004, "n": 8, "beyond_noise": False}
+
+
+def curve(losses, gains=None, accuracy_gains=None, tolerance=1.0, n_seeds=8):
+    """Return a capacity summary of widths 1, 2, 4, ... with decisions made."""
+    n = len(losses) + 1
+    gains, accuracy_gains = gains or [NOISE] * n, accuracy_gains or [NOISE] * n
+    entries = [
+        {
+            "width": 2**i,
+            "parameters": 1000 * 2**i,
+            "compression": 512 / 2**i,
+            "loss": loss,
+            "gain": {"agreement": gains[i], "accuracy": accuracy_gains[i]},
+        }
+        for i, loss in enumerate([*losses, {**NOISE, "mean": 0.0, "low": 0.0, "high": 0.0}])
+    ]
+    summary = {"tolerance": tolerance, "n_seeds": n_seeds, "widths": entries}
+    return sufficiency.decided(summary)
+
+
+def test_the_sufficient_width_is_the_last_that_passes_from_the_widest_down():
+    said = answers.capacity(curve([LOSES, LOSES, KEEPS, KEEPS]))
+    assert "Width 4 is sufficient" in said
+    assert "of width 16, the widest tried" in said
+    assert "4,000 parameters, 128 times fewer" in said
+
+
+def test_a_width_below_one_that_failed_is_not_named():
+    said = answers.capacity(curve([LOSES, KEEPS, LOSES, KEEPS]))
+    assert "Width 8 is sufficient" in said
+
+
+def test_a_loss_whose_interval_reaches_the_tolerance_is_not_sufficient():
+    almost = {**KEEPS, "high": 0.0101}
+    assert "Width 8 is sufficient" in answers.capacity(curve([LOSES, LOSES, almost, KEEPS]))
+    assert "Width 4 is sufficient" in answers.capacity(
+        curve([LOSES, LOSES, almost, KEEPS], tolerance=1.1)
+    )
+
+
+def test_another_tolerance_gives_another_width_without_new_numbers():
+    summary = curve([LOSES, LOSES, KEEPS, KEEPS])
+    assert "Width 1, the narrowest tried," in answers.capacity(sufficiency.decided(summary, 3.0))
+    said = answers.capacity(sufficiency.decided(summary, 0.2))
+    assert "No narrower student is shown to be sufficient: at width 8" in said
+    assert "0.2 points" in said
+
+
+def test_without_intervals_no_width_is_named():
+    said = answers.capacity(curve([ONE, ONE], [ONE] * 3, [ONE] * 3, n_seeds=1))
+    assert said.startswith("One seed: an interval cannot be given")
+    # Two seeds that happen to agree are no evidence either.
+    equal = {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 2, "beyond_noise": False}
+    said = answers.capacity(curve([equal, equal], [equal] * 3, n_seeds=2))
+    assert "too few to say which width is sufficient" in said
+    assert "too few to compare" in said
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([NOISE, NOISE, UP, UP], "From width 4 on distillation beats the hard-label twin"),
+        ([UP, NOISE, UP, UP], "From width 4 on"),
+        ([NOISE, DOWN, NOISE, UP], "at width 8, the widest, only"),
+        ([UP, UP, UP, UP], "At every width tried distillation beats"),
+        ([NOISE, DOWN, NOISE, NOISE], "Distillation never beats the hard-label twin"),
+        ([NOISE, UP, UP, NOISE], "There is no width from which on"),
+        ([NOISE, UP, UP, DOWN], "taken alone, it does so at widths 2, 4"),
+    ],
+)
+def test_the_sentence_about_the_twin_follows_the_gains(gains, expected):
+    said = answers.capacity(curve([KEEPS] * 3, gains))
+    assert expected in said
+    assert "In accuracy no such width is shown." in said
+
+
+def test_accuracy_has_a_width_of_its_own():
+    said = answers.capacity(curve([KEEPS] * 3, [UP] * 4, [DOWN, NOISE, UP, UP]))
+    assert "In accuracy it does so from width 4 on." in said
+
+
+def test_no_answer_before_the_widest_student_is_there():
+    assert "not trained yet" in answers.capacity(
+        {"widths": [], "n_seeds": 8, "tolerance": 1.0, "sufficient": None, "beats_twin": {}}
+    )
+    assert "not trained yet" in answers.capacity(curve([]))
+
+
+def at_most(share, n):
+    """Return the largest count out of n that does not speak against a share."""
+    return share * n + 2 * math.sqrt(n * share * (1 - share))
+
+
+@pytest.mark.parametrize("n_seeds", [8, 16])
+def test_false_answers_are_as_rare_as_promised(n_seeds):
+    """Widths 1 to 8 lose exactly the tolerance and gain nothing over their twins."""
+    rng = np.random.default_rng(n_seeds)
+    loss = np.array([1.0, 1.0, 1.0, 1.0, 0.2, 0])[:, None] / 100
+    true_gain = np.array([0, 0, 0, 0, 4, 6])[:, None] / 1000
+    n, too_narrow, any_width, no_gain, right = 120, 0, 0, 0, 0
+    for _ in range(n):
+        # Bad seeds are more extreme than good ones, and test data is finite.
+        noise = -(rng.gamma(2, size=(6, n_seeds)) - 2) * 0.004 + rng.normal(size=n_seeds) * 0.004
+        ours = np.round(0.97 - loss + noise, 3)
+        twin = np.round(ours - true_gain + rng.normal(size=ours.shape) * 0.005, 3)
+        gains = [difference((a - b).tolist()) for a, b in zip(ours, twin, strict=True)]
+        losses = [difference((ours[-1] - a).tolist()) for a in ours[:-1]]
+        found = curve(losses, gains)
+        too_narrow += found["sufficient"] <= 8
+        any_width += any(sufficiency.within(one, 1.0) for one in losses[:4])
+        right += found["sufficient"] == 16
+        no_gain += (found["beats_twin"]["agreement"] or 99) <= 8
+    assert too_narrow <= at_most(0.05, n)
+    assert no_gain <= at_most(0.05, n)
+    assert any_width > 1.5 * too_narrow, "without the order the rule would be no better"
+    assert right >= {8: 0.6, 16: 0.8}[n_seeds] * n
+
+
+def grid(mean, margin, above=0, below=0, n=8):
+    """Return a softness summary of two cells and the twin, with the choice as given."""
+    known = {} if margin is None else {"low": mean - margin, "high": mean + margin}
+    beyond = margin is not None and abs(mean) > margin
+    choice = {"mean": mean, "low": None, "high": None, "n": n, "beyond_noise": beyond, **known}
+    cells = [
+        {
+            "width": 64,
+            "temperature": 3.0,
+            "alpha": alpha,
+            "agreement": {"mean": 0.97 + alpha / 100},
+            "gain": {"agreement": {"mean": mean}},
+        }
+        for alpha in (0.0, 0.5, 1.0)
+    ]
+    best = {"width": 64, "temperature": 3.0, "alpha": 1.0, "choice": choice}
+    best["choice"] |= {"above": above, "below": below}
+    return {"n_seeds": n, "cells": cells, "best": [best]}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((0.008, 0.005, 2), "[+0.30, +1.30]: beyond seed noise, and so is the gain of 2 settings"),
+        ((0.008, 0.009), "within seed noise, so no setting tried is shown to be better"),
+        ((-0.008, 0.005, 0, 2), "beyond seed noise, but below the twin; 2 of them are worse"),
+        ((0.008, None), "Fewer than 4 seeds: whether that is more than chance cannot be said."),
+    ],
+)
+def test_the_sentence_about_the_best_setting_follows_its_interval(numbers, expected):
+    said = answers.softness(grid(*numbers))
+    assert "highest at T = 3 and alpha = 1: 98.0%" in said
+    assert "Allowing for the choice among 2 settings" in said or numbers[1] is None
+    assert expected in said
+
+
+def test_softness_has_no_answer_before_the_first_cell():
+    assert answers.softness({"n_seeds": 8, "cells": [], "best": []}).startswith("No cell")
+
+
+@pytest.mark.parametrize("n_seeds", [4, 8, 16])
+def test_the_best_of_many_settings_is_rarely_noise(n_seeds):
+    rng = np.random.default_rng(n_seeds)
+    n, false, naive, seen = 60, 0, 0, 0
+    for _ in range(n):
+        noise = rng.normal(size=n_seeds) * 0.003 + rng.normal(size=(80, n_seeds)) * 0.004
+        gains = np.round(noise, 3)
+        best, choice = softness.simultaneous(gains)
+        assert best == gains.mean(1).argmax()
+        false += choice["beyond_noise"]
+        naive += difference(gains[best].tolist())["beyond_noise"]
+        seen += softness.simultaneous(gains + 0.01)[1]["beyond_noise"]
+    assert false <= at_most(0.05, n)
+    assert naive > at_most(0.05, n)
+    assert seen > {4: 0.3, 8: 0.9, 16: 0.95}[n_seeds] * n
+
+
+def test_signs_are_tried_in_all_ways_or_at_random_with_like_results(monkeypatch):
+    gains = np.random.default_rng(1).normal(size=(20, 10))
+    _, exact = softness.simultaneous(gains)
+    monkeypatch.setattr(softness, "_ALL_SIGNS", 0)
+    _, drawn = softness.simultaneous(gains)
+    assert drawn["high"] - drawn["low"] == pytest.approx(exact["high"] - exact["low"], rel=0.05)
+
+
+# Differences of churn: ensemble - teacher, student - teacher, student - ensemble, student - twin.
+def stable(ensemble, to_teacher, to_ensemble, to_twin, n=8):
+    churn = {"teacher": 0.03, "ensemble": 0.01, "student": 0.02, "twin": 0.025}
+    gaps = (ensemble, to_teacher, to_ensemble, to_twin)
+    return {
+        "n": n,
+        "groups": {model: {"churn": {"mean": value}} for model, value in churn.items()},
+        "differences": [
+            {"model": a, "minus": b, "churn": found}
+            for (a, b), found in zip(PAIRS, gaps, strict=True)
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ((NOISE, DOWN, UP, DOWN), "not shown to be steadier, so there is no stability to keep"),
+        ((UP, DOWN, UP, DOWN), "not shown to be steadier, so there is no stability to keep"),
+        ((DOWN, DOWN, UP, DOWN), "less steady than the ensemble: it keeps a part"),
+        ((DOWN, DOWN, NOISE, DOWN), "no loss against the ensemble is shown"),
+        ((DOWN, DOWN, DOWN, DOWN), "steadier than a single teacher and even than the ensemble"),
+        ((DOWN, NOISE, UP, DOWN), "less steady than the ensemble and not shown to be steadier"),
+        ((DOWN, NOISE, NOISE, DOWN), "it is not shown to be steadier than a single teacher"),
+        ((DOWN, UP, UP, DOWN), "the ensemble's stability is lost"),
+        ((DOWN, DOWN, UP, DOWN), "distillation makes it steadier, beyond noise"),
+        ((DOWN, DOWN, UP, NOISE), "not shown that distillation makes it steadier"),
+        ((DOWN, DOWN, UP, UP), "distillation makes it less steady, beyond noise"),
+    ],
+)
+def test_the_sentence_about_stability_follows_the_differences(gaps, expected):
+    said = answers.variance({"seeds": stable(*gaps)})
+    assert said.startswith("When only the seeds change, an ensemble flips 1.0% of its predictions")
+    assert expected in said
+
+
+def test_stability_is_answered_for_each_source_and_not_from_two_repeats():
+    both = {"seeds": stable(DOWN, DOWN, UP, DOWN), "resamples": stable(NOISE, DOWN, UP, DOWN, n=2)}
+    said = answers.variance(both)
+    assert "it keeps a part" in said
+    assert "only the training data changes (bootstrap): 2 of the 3 repeats" in said
+    assert answers.variance({}) == "No repeat is trained yet."
+
+
+def balance(gap, twin_gain):
+    means = {"teacher": 0.1, "ensemble": 0.08, "diversity": 0.02, "student": 0.09, "twin": 0.095}
+    bands = {name: {"mean": mean} for name, mean in means.items()}
+    return {**bands, "student_gap": gap, "gain": twin_gain, "residual": 2e-17}
+
+
+@pytest.mark.parametrize(
+    ("gap", "twin_gain", "expected"),
+    [
+        (UP, DOWN, "+0.0200 [+0.0100, +0.0300] above the ensemble's"),
+        (NOISE, DOWN, "which cannot be told from the ensemble's"),
+        (DOWN, DOWN, "-0.0200 [-0.0300, -0.0100] against the ensemble's"),
+        (UP, DOWN, "its twin's is 0.0950, higher than the student's beyond noise"),
+        (UP, NOISE, "its twin's is 0.0950, which cannot be told from the student's"),
+        (UP, UP, "its twin's is 0.0950, lower than the student's beyond noise"),
+    ],
+)
+def test_the_ledger_in_words_follows_its_numbers(gap, twin_gain, expected):
+    said = answers.ledger(balance(gap, twin_gain))
+    assert "0.1000 nats, is the ensemble's, 0.0800, plus the teachers' diversity, 0.0200" in said
+    assert "(residual 2e-17)" in said
+    assert expected in said
+
+
+@pytest.mark.parametrize(
+    ("excess", "knowledge", "expected"),
+    [
+        (DOWN, 0.02, "less than that total"),
+        (UP, 0.02, "more than that total"),
+        (NOISE, 0.02, "not to be told from that total"),
+        (DOWN, 0.02, "20% is knowledge uncertainty"),
+        (DOWN, 0.02, "it cannot tell that from overlapping classes"),
+        (DOWN, 0.004, "Here that is little to lose."),
+    ],
+)
+def test_what_the_student_cannot_express_follows_the_numbers(excess, knowledge, expected):
+    means = {"total": 0.1, "data": 0.1 - knowledge, "knowledge": knowledge, "student": 0.08}
+    found = {name: {"mean": mean} for name, mean in means.items()} | {"excess": excess}
+    assert expected in answers.uncertainty(found)
+
+
+def test_a_partial_answer_says_so():
+    study = Study("capacity", None, [], {}, "Width 4 is sufficient.", 3, 8)
+    assert study.partial
+    assert study.sentence == ("Partial, 3 of 8 parts are done. So far: Width 4 is sufficient.")
+    assert Study("capacity", None, [], {}, "Width 4.", 8, 8).sentence == "Width 4."
+
+
+def test_bands_leave_out_what_does_not_exist_and_say_how_much_remains():
+    assert band([0.5, None, math.nan]) == {"mean": 0.5, "low": None, "high": None, "n": 1}
+    assert band([]) == {"mean": None, "low": None, "high": None, "n": 0}
+    found = gain({0: 1.0, 1: 2.0, 2: None, 3: 4.0}, {0: 0.5, 1: 1.4, 2: 1.0, 4: 1.0})
+    assert found["n"] == 2
+    assert found["mean"] == pytest.approx(0.55)
+
+
+def test_the_interval_of_a_share_stays_between_0_and_1():
+    assert band([0.4, 1.0, 0.9], "agreement")["high"] == 1
+    assert band([0.0, 0.0, 0.01], "ece")["low"] == 0
+    assert band([0.4, 1.0, 0.9], "kl")["high"] > 1
+    assert difference([0.0, 0.0, 0.01])["low"] < 0
+    corrected = band([-0.01, -0.03, 0.01], "squared_bias")
+    assert corrected["low"] <= corrected["mean"] <= corrected["high"]
+
+
+def test_equal_differences_of_few_seeds_are_not_beyond_noise():
+    assert not difference([0.001] * 3)["beyond_noise"]
+    assert difference([0.001] * 4)["beyond_noise"]
+    assert not difference([0.0] * 8)["beyond_noise"]
+
+
+def test_cells_that_a_spreadsheet_would_run_are_neutralised():
+    rows = [{"=name": "=1+1", "b": "-2", "c": -2.5, "d": None, "e": "+x", "f": '@SUM("a,b")'}]
+    assert to_csv(rows) == '\'=name,b,c,d,e,f\n\'=1+1,\'-2,-2.5,,\'+x,"\'@SUM(""a,b"")"\n'
+    assert to_csv([]) == ""
+
+
+@pytest.fixture(params=["logits", "probabilities"])
+def repeats(request):
+    rng = np.random.default_rng(5)
+    base = rng.normal(size=(60, 3)) * 2
+    teachers = base + rng.normal(size=(4, 5, 60, 3))
+    student, twin = base + rng.normal(size=(2, 1, 5, 60, 3)) * 0.5
+    return Repeats(
+        *(part.astype(np.float32) for part in (teachers, student, twin)),
+        rng.integers(3, size=60),
+        request.param,
+    )
+
+
+def jackknife(statistic, n):
+    whole = statistic(list(range(n)))
+    without = [statistic([r for r in range(n) if r != left_out]) for left_out in range(n)]
+    return [n * whole - (n - 1) * value for value in without]
+
+
+def members(repeats, model):
+    """Return logits of each slot of a group, (R, n, n_classes), made without the study's code."""
+    if model == "ensemble" and repeats.combine == "probabilities":
+        return [np.log(softmax(repeats.teachers.astype(float), -1).mean(0))]
+    if model == "ensemble":
+        return [repeats.teachers.astype(float).mean(0)]
+    return list(repeats.teachers if model == "teacher" else getattr(repeats, model))
+
+
+def unbiased(proba, y):
+    """Return squared bias and variance as if of endlessly many repeats."""
+    found = spread.squared_bias_variance(proba, y)
+    variance = found.variance * len(proba) / (len(proba) - 1)
+    return found.loss - variance, variance
+
+
+@pytest.mark.parametrize("model", GROUPS)
+def test_group_figures_equal_the_jackknife_of_single_metrics(repeats, model):
+    slots = members(repeats, model)
+    found = stability.summarise(repeats)["groups"][model]
+
+    def mean_over_slots(metric):
+        return lambda chosen: np.mean([metric(slot[chosen]) for slot in slots])
+
+    expected = {
+        "churn": mean_over_slots(lambda z: spread.churn(z.argmax(-1))),
+        "seed_variance": mean_over_slots(lambda z: spread.diversity(z).mean()),
+        "squared_variance": mean_over_slots(lambda z: unbiased(softmax(z, -1), repeats.y)[1]),
+        "squared_bias": mean_over_slots(lambda z: unbiased(softmax(z, -1), repeats.y)[0]),
+    }
+    for name, statistic in expected.items():
+        reference = band(jackknife(statistic, repeats.n))
+        for end in ("mean", "low", "high"):
+            assert found[name][end] == pytest.approx(reference[end], rel=1e-6, abs=1e-9), name
+    # For a mean over pairs the correction changes nothing.
+    assert found["churn"]["mean"] == pytest.approx(expected["churn"](range(repeats.n)))
+    parts = [spread.zero_one_bias_variance(slot.argmax(-1), repeats.y) for slot in slots]
+    assert found["zero_one_bias"] == pytest.approx(np.mean([part.bias for part in parts]))
+
+
+def test_differences_are_paired_by_repeat(repeats):
+    summary = stability.summarise(repeats)
+    (student,), (twin,) = members(repeats, "student"), members(repeats, "twin")
+    pseudo = [
+        jackknife(lambda chosen, z=z: spread.churn(z[chosen].argmax(-1)), repeats.n)
+        for z in (student, twin)
+    ]
+    expected = difference(np.subtract(*pseudo).tolist())
+    found = next(
+        d for d in summary["differences"] if (d["model"], d["minus"]) == ("student", "twin")
+    )
+    for end in ("mean", "low", "high"):
+        assert found["churn"][end] == pytest.approx(expected[end])
+
+
+def test_the_ledger_balances(repeats):
+    found = stability.ledger(repeats)
+    assert found["residual"] < 1e-12
+    assert found["teacher"]["mean"] == pytest.approx(
+        found["ensemble"]["mean"] + found["diversity"]["mean"]
+    )
+    broken = copy.copy(repeats)
+    object.__setattr__(broken, "y", (repeats.y + 1) % 3)
+    assert stability.ledger(broken)["teacher"]["mean"] != pytest.approx(found["teacher"]["mean"])
+
+
+def test_uncertainty_is_split_per_repeat(repeats):
+    found = stability.uncertainty(repeats)
+    split = spread.uncertainty(softmax(repeats.teachers[:, 0].astype(float), -1))
+    assert found["total"]["n"] == repeats.n
+    assert found["total"]["mean"] == pytest.approx(
+        found["data"]["mean"] + found["knowledge"]["mean"]
+    )
+    (alone,) = (Repeats(*(part[:, :1] for part in parts(repeats)), repeats.y),)
+    assert stability.uncertainty(alone)["total"]["mean"] == pytest.approx(split.total.mean())
+
+
+def parts(repeats):
+    return repeats.teachers, repeats.student, repeats.twin
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_repeats_have_figures_but_no_intervals(repeats, n):
+    few = Repeats(*(part[:, :n] for part in parts(repeats)), repeats.y, repeats.combine)
+    summary = stability.summarise(few)
+    churn = summary["groups"]["student"]["churn"]
+    assert (churn["low"], churn["high"]) == (None, None)
+    assert (churn["mean"] is None) == (n == 1)
+    assert not any(d["churn"]["beyond_noise"] for d in summary["differences"])
+    assert (stability.rows(few, range(n))[0]["flips"] is None) == (n == 1)
+
+
+def test_intervals_of_churn_cover_the_truth():
+    rng = np.random.default_rng(2)
+    base = rng.normal(size=300) * 2.5
+
+    def drawn(n):
+        z = base + rng.normal(size=(n, 300)) * 0.6
+        return np.stack([z, -z], -1)[None]
+
+    share = (drawn(2000)[0].argmax(-1) == 1).mean(0)
+    truth = (2 * share * (1 - share)).mean()
+    covered = 0
+    n = 60
+    for _ in range(n):
+        models = drawn(8)
+        few = Repeats(models, models, models, np.zeros(300, dtype=int))
+        found = stability.summarise(few)["groups"]["student"]["churn"]
+        covered += found["low"] <= truth <= found["high"]
+    assert n - covered <= at_most(0.08, n)
+
+
+def test_ledger_of_one_repeat_claims_nothing():
+    one = {"mean": 0.5, "low": None, "high": None, "n": 1, "beyond_noise": False}
+    names = ("teacher", "ensemble", "diversity", "student", "twin", "student_gap", "gain")
+    said = answers.ledger({**{name: one for name in names}, "residual": 1e-16})
+    assert "cannot be told from the ensemble's" in said
+    assert "cannot be told from the student's" in said

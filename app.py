@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.frame.browser.boundary_view import plotly_route
+from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
 from pages.frame.server import service
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders

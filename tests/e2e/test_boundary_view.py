@@ -22,7 +22,7 @@ import sys
 sys.path.insert(0, {project!r})
 import streamlit as st
 
-from pages.frame.browser.boundary_view import plotly_route
+from pages.frame.browser.assets import plotly_route
 
 app = st.App({page!r}, routes=[plotly_route()])
 """

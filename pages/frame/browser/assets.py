@@ -4,6 +4,7 @@ import functools
 import gzip
 import hashlib
 import importlib.resources
+import re
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -12,22 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 _HERE = Path(__file__).resolve().parent
-_FILES = {
-    "plotly.min.js": "text/javascript; charset=utf-8",
-    "loading.js": "text/javascript; charset=utf-8",
-    "theme.js": "text/javascript; charset=utf-8",
-    "view.js": "text/javascript; charset=utf-8",
-    "decoding.js": "text/javascript; charset=utf-8",
-    "sketch.js": "text/javascript; charset=utf-8",
-    "preview.js": "text/javascript; charset=utf-8",
-    "tour.js": "text/javascript; charset=utf-8",
-    "chart.js": "text/javascript; charset=utf-8",
-    "view.css": "text/css; charset=utf-8",
-}
+_PLOTLY = "plotly.min.js"
+_MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
+_FILES = [_PLOTLY, *sorted(path.name for path in _HERE.iterdir() if path.suffix in _MEDIA_TYPES)]
 _FOLDER = "boundary-view"
 # Makes Chromium compile a script beside the page's own work, while it loads; else most of it
 # is compiled in one long task when it runs. To other browsers it is a comment.
 _COMPILE_ALL = b"//# allFunctionsCalledOnLoad\n"
+_COMMENTS = re.compile(r"^\s*(//.*\n)?", re.MULTILINE)
 
 
 def plotly_route() -> Route:
@@ -48,22 +41,27 @@ def version() -> str:
     return digest.hexdigest()[:12]
 
 
-def script_path(base_url_path: str = "", name: str = "view.js") -> str:
+def script_path(name: str, base_url_path: str = "") -> str:
     """Return the path of a script on a server with this base path."""
     base = f"/{base_url_path.strip('/')}".rstrip("/")
     return f"{base}/{_FOLDER}/{version()}/{name}"
 
 
+def read(name: str) -> str:
+    """Return a script or style of this room as it is sent: without indentation and comments."""
+    return _COMMENTS.sub("", (_HERE / name).read_text(encoding="utf-8"))
+
+
 def _content(name: str) -> bytes:
-    if name == "plotly.min.js":
+    if name == _PLOTLY:
         package = importlib.resources.files("plotly")
         return _COMPILE_ALL + package.joinpath("package_data", name).read_bytes()
-    return (_HERE / name).read_bytes()
+    return read(name).encode()
 
 
 @functools.cache
 def _compressed(name: str) -> bytes:
-    return gzip.compress(_content(name), 6, mtime=0)
+    return gzip.compress(_content(name), mtime=0)
 
 
 # Not a coroutine, so that reading and compressing happens off the event loop.
@@ -80,4 +78,4 @@ def _serve(request: Request) -> Response:
         body, headers["Content-Encoding"] = _compressed(name), "gzip"
     else:
         body = _content(name)
-    return Response(body, media_type=_FILES[name], headers=headers)
+    return Response(body, media_type=_MEDIA_TYPES[Path(name).suffix], headers=headers)

@@ -1,43 +1,23 @@
 """The live view: a Plotly figure that is updated in place, played back and clicked on.
 
-`boundary_view` is called by pages, `plotly_route` is mounted by the server. Beside it in this
-room: `chart` for all other figures, `tour`.
+All other figures are drawn by `chart`, tours by `tour`.
 """
 
-import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 from plotly.graph_objects import Figure
 
-from distill_core.figures import DARK, in_dark
-from pages.frame.browser.assets import plotly_route, script_path
+from distill_core.figures import DARK
+from pages.frame.browser.chart import draw_plainly
+from pages.frame.browser.component import draw
 from pages.frame.browser.encoding import encode
 
-__all__ = ["BoundaryView", "boundary_view", "plotly_route"]
-
-# Streamlit sends a component's script along with every update, so this one only fetches
-# the real one, which the browser keeps. No data means that Python knows of the failure.
-_LOADER = """
-const script = new URL(%s, document.baseURI).href;
-export default async function (component) {
-  let view;
-  try {
-    view = await import(script);
-  } catch {
-    component.parentElement.textContent =
-      "The live view could not be loaded; a plain chart is shown instead.";
-    if (component.data?.length) component.setStateValue("failed", true);
-    return undefined;
-  }
-  return view.default(component);
-}
-"""
+# Pixels that a plain chart needs more than the square.
+_AROUND = 160
 
 
 @dataclass(frozen=True)
@@ -89,46 +69,22 @@ def boundary_view(
     height : int
         Largest side of the square in pixels; it is smaller where the page is narrow.
     """
-    failed = bool(st.session_state.get(key, {}).get("failed"))
-    message = b""
-    if not failed:
-        message = encode(
-            figure,
-            frames or (),
-            student=student_digest,
-            state=state,
-            label=label,
-            preview=preview,
-            height=height,
-            dark=dict(DARK),
-        )
-    result = _component()(
-        key=key,
-        data=message,
-        on_clicked_change=_nothing,
-        on_failed_change=_nothing,
+    message = encode(
+        figure,
+        frames or (),
+        student=student_digest,
+        state=state,
+        label=label,
+        preview=preview,
+        height=height,
+        dark=dict(DARK),
     )
+    failure = "The live view could not be loaded; a plain chart is shown instead."
+    result = draw("view.js", message, key=key, reports=("clicked",), failure=failure)
+    failed = bool(result.get("failed"))
     if failed:
-        dark = st.context.theme.type == "dark"
-        plain = in_dark(Figure(figure)) if dark else Figure(figure)
-        plain.update_layout(height=height + 160)
-        st.plotly_chart(plain, key=f"{key} plain", theme=None, config={"displaylogo": False})
+        draw_plainly(Figure(figure).update_layout(height=height + _AROUND), key=key, label=label)
     return BoundaryView(_place(result.get("clicked")), failed)
-
-
-@functools.cache
-def _component() -> Any:
-    """Register the component when the first page draws it, as the server's base path is known."""
-    script = script_path(str(st.get_option("server.baseUrlPath") or ""))
-    return st.components.v2.component(
-        "distillation_playground.boundary_view",
-        js=_LOADER % json.dumps(script),
-        isolate_styles=False,
-    )
-
-
-def _nothing() -> None:
-    """Do nothing: a value with a callback, even an empty one, is always part of the result."""
 
 
 def _place(value: object) -> dict[str, float] | None:

@@ -2,10 +2,12 @@
 // others, while the page has nothing else to do. Text from outside reaches the screen through
 // Plotly, for which Python has escaped it.
 
+import { areSame, inflate, parse } from "./decoding.js";
+import { connect, element } from "./dom.js";
 import { load } from "./loading.js";
-import { readTheme, themed } from "./theme.js";
+import { fitToPage, readTheme, themed } from "./theme.js";
 
-// So long a figure out of sight waits at most for the page to have nothing else to do.
+// Milliseconds that a figure out of sight waits at most for the page to have nothing else to do.
 const PATIENCE_MS = 150;
 
 const FULL_SCREEN = {
@@ -22,18 +24,7 @@ const FULL_SCREEN = {
   },
 };
 
-const charts = new WeakMap();
 const waiting = new Set();
-
-// Called by Streamlit for every update and every change of theme, always with the same
-// parentElement. What it returns may run while the chart still stands: see `leave`.
-export default function ({ data, parentElement, setStateValue }) {
-  if (!charts.has(parentElement)) charts.set(parentElement, new Chart(parentElement));
-  const chart = charts.get(parentElement);
-  chart.reportFailed = () => setStateValue("failed", true);
-  chart.show(data);
-  return () => chart.leave();
-}
 
 // ------------------------------------------------------------------------------ queue
 
@@ -64,22 +55,18 @@ function isInSight(chart) {
 // ------------------------------------------------------------------------------ chart
 
 class Chart {
-  constructor(parent) {
-    this.root = document.createElement("div");
-    this.root.className = "chart";
-    this.root.setAttribute("role", "figure");
-    Object.assign(this.root.dataset, { testid: "chart", state: "waiting" });
-    this.plot = document.createElement("div");
-    this.plot.className = "chart-plot";
+  constructor() {
+    const attributes = { role: "figure", "data-testid": "chart", "data-state": "waiting" };
+    this.root = element("div", "chart", attributes);
+    this.plot = element("div", "chart-plot");
     this.root.append(this.plot);
-    parent.append(this.root);
     this.resizing = new ResizeObserver(() => this.askIfDue());
     this.resizing.observe(this.plot);
   }
 
   async show(data) {
     // A page may run again for other reasons than this figure, or change its theme.
-    if (sameBytes(data, this.data)) return this.askIfDue();
+    if (areSame(data, this.data)) return this.askIfDue();
     this.data = data;
     this.root.dataset.state = "waiting";
     try {
@@ -88,13 +75,12 @@ class Chart {
       Object.assign(this, { plotly, content });
       this.askIfDue();
     } catch {
-      if (data === this.data) this.reportFailed();
+      if (data === this.data) this.sayFailed();
     }
   }
 
   async read(data) {
-    const inflated = new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"));
-    const content = await new Response(inflated).json();
+    const content = parse(await inflate(data));
     if (data === this.data) {
       this.root.setAttribute("aria-label", content.label);
       this.root.style.height = `${content.figure.layout.height}px`;
@@ -125,38 +111,36 @@ class Chart {
       await this.plotly.react(this.plot, ...pieces(content, look), config(content.name));
       if (content === this.content) this.root.dataset.state = "drawn";
     } catch {
-      if (content === this.content) this.reportFailed();
+      if (content === this.content) this.sayFailed();
     }
   }
 
+  sayFailed() {
+    this.report.setStateValue("failed", true);
+  }
+
   leave() {
-    setTimeout(() => {
-      if (this.root.isConnected) return;
-      this.data = undefined;
-      waiting.delete(this);
-      this.resizing.disconnect();
-      this.plotly?.purge(this.plot);
-    });
+    this.data = undefined;
+    waiting.delete(this);
+    this.resizing.disconnect();
+    this.plotly?.purge(this.plot);
   }
 }
 
 // Returns traces and layout as they are to be drawn, as copies: Plotly writes into them.
 function pieces({ name, figure, dark }, look) {
   const { data, layout } = themed(figure, look, dark);
-  layout.legend = hung(layout, look.height);
+  layout.legend = hang(layout, look.height);
   layout.width = look.width;
   layout.height = look.height;
-  // Not transparent: a saved picture shall be readable on any ground.
-  layout.paper_bgcolor = look.background;
+  fitToPage(layout, look);
   // Zoom and hidden traces stay as long as it is the same figure that changes.
   layout.uirevision = name;
-  // On touch screens a finger on the figure must be able to scroll the page.
-  if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
   return [data, layout];
 }
 
 // A legend below the axes stays near them on a full screen: its place is a share of the height.
-function hung({ legend, margin, height }, newHeight) {
+export function hang({ legend, margin, height }, newHeight) {
   if (!(legend?.y < 0)) return legend;
   const inside = height - margin.t - margin.b;
   return { ...legend, y: (legend.y * inside) / (newHeight - margin.t - margin.b) };
@@ -171,6 +155,4 @@ function config(name) {
   };
 }
 
-function sameBytes(a, b) {
-  return a?.length === b?.length && a?.every((byte, i) => byte === b[i]);
-}
+export default connect(Chart);

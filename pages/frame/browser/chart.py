@@ -1,31 +1,14 @@
 """A page's figures: drawn by the live view's Plotly, those in sight first."""
 
-import functools
-import json
 import zlib
-from typing import Any
 
 import streamlit as st
 from plotly.graph_objects import Figure
 from plotly.io.json import to_json_plotly
 
 from distill_core.figures import DARK, in_dark
-from pages.frame.browser.assets import script_path
+from pages.frame.browser.component import draw
 
-# As for the live view: what is sent with every update is short, the script itself is kept.
-_LOADER = """
-const script = new URL(%s, document.baseURI).href;
-export default async function (component) {
-  let chart;
-  try {
-    chart = await import(script);
-  } catch {
-    component.setStateValue("failed", true);
-    return undefined;
-  }
-  return chart.default(component);
-}
-"""
 _FAILED = "charts failed"
 
 
@@ -45,26 +28,20 @@ def chart_view(figure: Figure, *, key: str, label: str) -> None:
         What is seen, in words, for those who do not see it.
     """
     if st.session_state.get(_FAILED):
-        plain = in_dark(figure) if st.context.theme.type == "dark" else figure
-        config = {"displaylogo": False}
-        st.plotly_chart(plain, key=f"{key} plain", theme=None, alt=label, config=config)
+        draw_plainly(figure, key=key, label=label)
         return
     content = {"name": key, "label": label, "figure": figure.to_dict(), "dark": dict(DARK)}
-    _component()(
-        key=f"{key} chart",
-        data=zlib.compress(to_json_plotly(content).encode()),
-        height=figure.layout.height,
-        on_failed_change=_draw_plainly,
-    )
+    message = zlib.compress(to_json_plotly(content).encode())
+    height = figure.layout.height
+    draw("chart.js", message, key=f"{key} chart", on_failed=_keep_plain, height=height)
 
 
-@functools.cache
-def _component() -> Any:
-    script = script_path(str(st.get_option("server.baseUrlPath") or ""), "chart.js")
-    return st.components.v2.component(
-        "distillation_playground.chart", js=_LOADER % json.dumps(script), isolate_styles=False
-    )
+def draw_plainly(figure: Figure, *, key: str, label: str) -> None:
+    """Draw a figure with Streamlit's own chart, for a browser that cannot draw ours."""
+    plain = in_dark(figure) if st.context.theme.type == "dark" else figure
+    config = {"displaylogo": False}
+    st.plotly_chart(plain, key=f"{key} plain", theme=None, alt=label, config=config)
 
 
-def _draw_plainly() -> None:
+def _keep_plain() -> None:
     st.session_state[_FAILED] = True

@@ -3,11 +3,19 @@
 const NAN = 65535;
 
 export async function decode(data) {
-  return read(await inflated(data));
+  return read((await inflate(data)).buffer);
+}
+
+export function parse(bytes) {
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+export function areSame(a, b) {
+  return a?.length === b?.length && a?.every((byte, i) => byte === b[i]);
 }
 
 // By hand, not by Blob and Response: their steps would each wait behind what else the page does.
-async function inflated(data) {
+export async function inflate(data) {
   const stream = new DecompressionStream("deflate");
   const writer = stream.writable.getWriter();
   // What goes wrong in here shows in reading.
@@ -21,27 +29,26 @@ async function inflated(data) {
     whole.set(part, end);
     end += part.length;
   }
-  return whole.buffer;
+  return whole;
 }
 
 // Reads a message that is not compressed.
 export function read(buffer) {
   const bytes = new Uint8Array(buffer);
   const length = new DataView(buffer).getUint32(0, true);
-  const content = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
-  return unpacked(content, bytes.subarray(4 + length));
+  return unpack(parse(bytes.subarray(4, 4 + length)), bytes.subarray(4 + length));
 }
 
-function unpacked(value, body) {
-  if (Array.isArray(value)) return value.map((item) => unpacked(item, body));
+function unpack(value, body) {
+  if (Array.isArray(value)) return value.map((item) => unpack(item, body));
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value.at)) {
-    return value.at.length === 2 ? fields(...value.at, body) : floats(...value.at, body);
+    return value.at.length === 2 ? readBytes(...value.at, body) : readFloats(...value.at, body);
   }
-  return Object.fromEntries(Object.entries(value).map(([k, item]) => [k, unpacked(item, body)]));
+  return Object.fromEntries(Object.entries(value).map(([k, item]) => [k, unpack(item, body)]));
 }
 
-function floats(start, n, low, step, body) {
+function readFloats(start, n, low, step, body) {
   const values = new Float32Array(n);
   for (let i = 0, whole = 0; i < n; i++) {
     whole = (whole + body[start + i] + 256 * body[start + n + i]) & 0xffff;
@@ -51,7 +58,7 @@ function floats(start, n, low, step, body) {
 }
 
 // Returned the way Plotly takes arrays of any shape, with a buffer in the place of base64.
-function fields(start, shape, body) {
+function readBytes(start, shape, body) {
   const [rows, columns = 1, depth = 1] = shape.split(",").map(Number);
   const inRow = shape.includes(",");
   const n = rows * columns * depth;

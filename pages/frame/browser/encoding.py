@@ -42,13 +42,10 @@ def encode(
         Anything else to send that JSON can hold.
     """
     body = bytearray()
-    shown: list[dict[str, Any]] = [
-        {"label": label, "x": _floats(lines[:, 0], body), "y": _floats(lines[:, 1], body)}
-        for label, lines in frames[:-1]
-    ]
+    shown = [{"label": label, **_line(lines, body)} for label, lines in frames[:-1]]
     shown += [{"label": label} for label, _ in frames[-1:]]
-    figure_parts = _packed(figure, body)
-    return zlib.compress(_joined({**header, "frames": shown, "figure": figure_parts}, body), 6)
+    figure_parts = _pack(figure, body)
+    return zlib.compress(_join({**header, "frames": shown, "figure": figure_parts}, body), 6)
 
 
 def encode_arrays(arrays: Mapping[str, NDArray[Any]], **header: Any) -> bytes:
@@ -63,13 +60,8 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]], **header: Any) -> bytes:
         Anything else to send that JSON can hold.
     """
     body = bytearray()
-    packed = {
-        name: _fields(array.tobytes(), ",".join(map(str, array.shape)), body)
-        if array.dtype == np.uint8
-        else _floats(array.ravel(), body)
-        for name, array in arrays.items()
-    }
-    return zlib.compress(_joined({**header, "arrays": packed}, body), 6)
+    packed = _pack(arrays, body)
+    return zlib.compress(_join({**header, "arrays": packed}, body), 6)
 
 
 def encode_lines(lines: Mapping[str, NDArray[np.float32]], **header: Any) -> bytes:
@@ -78,36 +70,36 @@ def encode_lines(lines: Mapping[str, NDArray[np.float32]], **header: Any) -> byt
     Not compressed: inflating in the browser would take longer than sending the difference.
     """
     body = bytearray()
-    named = {
-        name: {"x": _floats(line[:, 0], body), "y": _floats(line[:, 1], body)}
-        for name, line in lines.items()
-    }
-    return _joined({**header, "lines": named}, body)
+    named = {name: _line(line, body) for name, line in lines.items()}
+    return _join({**header, "lines": named}, body)
 
 
-def _joined(content: Mapping[str, Any], body: bytearray) -> bytes:
+def _join(content: Mapping[str, Any], body: bytearray) -> bytes:
     text = json.dumps(content, separators=(",", ":")).encode()
     return len(text).to_bytes(4, "little") + text + body
 
 
-def _packed(value: Any, body: bytearray) -> Any:
+def _pack(value: Any, body: bytearray) -> Any:
     """Return a copy of a figure's tree with its arrays moved into the body."""
     if isinstance(value, list | tuple):
-        return [_packed(item, body) for item in value]
+        return [_pack(item, body) for item in value]
     if isinstance(value, Mapping):
-        return {key: _packed(item, body) for key, item in value.items()}
+        return {key: _pack(item, body) for key, item in value.items()}
     if not isinstance(value, np.ndarray):
         return value
     if not value.size:
         return []
-    if value.dtype == np.uint8:
-        return _fields(value.tobytes(), ",".join(map(str, value.shape)), body)
-    return _floats(value, body)
+    return (_bytes if value.dtype == np.uint8 else _floats)(value, body)
+
+
+def _line(points: NDArray[np.float32], body: bytearray) -> dict[str, Any]:
+    """Add a boundary line (m, 2) to the body and return where its two columns are."""
+    return {"x": _floats(points[:, 0], body), "y": _floats(points[:, 1], body)}
 
 
 def _floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:
-    """Add floats (n,) to the body and return where they are."""
-    values = values.astype(np.float64)
+    """Add floats, in one row, to the body and return where they are."""
+    values = values.ravel().astype(np.float64)
     real = ~np.isnan(values)
     low, high = (values[real].min(), values[real].max()) if real.any() else (0.0, 0.0)
     step = (high - low) / (_NAN - 1) or 1.0
@@ -119,9 +111,8 @@ def _floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:
     return {"at": [start, len(values), float(low), float(step)]}
 
 
-def _fields(content: bytes, shape: str, body: bytearray) -> dict[str, list[Any]]:
-    """Add bytes of any shape to the body and return where they are."""
-    array = np.frombuffer(content, np.uint8).reshape([int(n) for n in shape.split(",")])
+def _bytes(values: NDArray[np.uint8], body: bytearray) -> dict[str, list[Any]]:
+    """Add bytes of up to three axes to the body and return where they are."""
     start = len(body)
-    body += np.diff(array, axis=min(1, array.ndim - 1), prepend=np.uint8(0)).tobytes()
-    return {"at": [start, shape]}
+    body += np.diff(values, axis=min(1, values.ndim - 1), prepend=np.uint8(0)).tobytes()
+    return {"at": [start, ",".join(map(str, values.shape))]}

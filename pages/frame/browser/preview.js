@@ -3,25 +3,30 @@
 // The page follows when the slider rests; without this module it would be only slower.
 
 import { read } from "./decoding.js";
-import { sketch } from "./sketch.js";
+import { element, svgElement } from "./dom.js";
+import { dashes, pathOf, scales } from "./marks.js";
 
-const NAMESPACE = "http://www.w3.org/2000/svg";
 const LINES = ["twin", "student"];
-// When a page has rested for so long, what lies one stop further is fetched, if it is stored.
+// Milliseconds a page must rest before what lies one stop further is fetched, if it is stored.
 const REST_MS = 300;
-const MOST_KNOWN = 400;
+// Milliseconds until a setting without an answer is asked for once more.
 const AGAIN_MS = 250;
+// Students whose lines are kept.
+const MOST_KNOWN = 400;
 
 export class Preview {
-  constructor(view) {
-    this.view = view;
-    this.svg = document.createElementNS(NAMESPACE, "svg");
-    this.svg.classList.add("bv-preview");
-    this.note = document.createElement("div");
-    this.note.className = "bv-note";
-    this.note.setAttribute("aria-hidden", "true");
+  // `lineOf(uid)` says how the line of a layer is drawn, if it is to be seen.
+  constructor(root, plane, lineOf) {
+    Object.assign(this, { root, plane, lineOf });
+    this.svg = svgElement("svg", { class: "bv-preview" });
+    this.note = element("div", "bv-note", { "aria-hidden": "true" });
     this.observer = new MutationObserver((changes) => this.look(changes));
     this.known = new Map();
+  }
+
+  // Whose preview stands over the picture, if any does.
+  get student() {
+    return this.root.dataset.preview;
   }
 
   // Takes what the page has just drawn: the setting, and which sliders change what in it.
@@ -47,7 +52,7 @@ export class Preview {
 
   look(changes) {
     const moved = changes.some(({ target }) => target.ariaLabel in this.setting.sliders);
-    if (moved && this.view.root.isConnected) this.follow();
+    if (moved && this.root.isConnected) this.follow();
   }
 
   follow() {
@@ -58,11 +63,11 @@ export class Preview {
 
   // The setting at which the sliders stand now.
   wanted() {
-    const picture = structuredClone(this.setting.picture);
+    let { picture } = this.setting;
     for (const [label, { way }] of Object.entries(this.setting.sliders)) {
       const slider = document.querySelector(`input[type=range][aria-label="${CSS.escape(label)}"]`);
       const value = Number.parseFloat(slider?.ariaValueText);
-      if (!Number.isNaN(value)) change(picture, way, value);
+      if (!Number.isNaN(value)) picture = change(picture, way, value);
     }
     return picture;
   }
@@ -72,12 +77,12 @@ export class Preview {
     this.asked = text;
     this.asking?.abort();
     const asking = (this.asking = new AbortController());
-    const content = this.known.get(text) ?? (await this.fetched(text, {}, asking.signal));
+    const content = this.known.get(text) ?? (await this.fetch(text, {}, asking.signal));
     if (this.asking !== asking) return;
     if (content) {
       this.draw(content);
       if (this.isWhole(content)) return;
-      const whole = await this.fetched(text, { whole: 1 }, asking.signal);
+      const whole = await this.fetch(text, { whole: 1 }, asking.signal);
       if (whole && this.asking === asking) this.draw(whole);
       return;
     }
@@ -94,82 +99,72 @@ export class Preview {
     return lines.twin !== undefined || twin === this.setting.twin;
   }
 
-  // One stop to each side of every slider.
   async readAhead(setting) {
-    for (const { way, stops } of Object.values(setting.sliders)) {
-      const here = stops.indexOf(way.reduce((part, key) => part[key], setting.picture));
-      for (const stop of [stops[here - 1], stops[here + 1]]) {
-        if (this.setting !== setting) return;
-        if (here < 0 || stop === undefined) continue;
-        const picture = structuredClone(setting.picture);
-        change(picture, way, stop);
-        const text = JSON.stringify(picture);
-        if (!this.known.has(text)) await this.fetched(text, { ahead: 1 });
-      }
+    for (const picture of neighbours(setting)) {
+      if (this.setting !== setting) return;
+      const text = JSON.stringify(picture);
+      if (!this.known.has(text)) await this.fetch(text, { ahead: 1 });
     }
   }
 
-  async fetched(text, more, signal) {
+  async fetch(text, more, signal) {
     const query = new URLSearchParams({ visitor: this.setting.visitor, picture: text, ...more });
-    const content = await answer(new URL(`../student?${query}`, import.meta.url), signal);
+    const content = await load(new URL(`../student?${query}`, import.meta.url), signal);
     if (content?.lines.twin) this.known.set(text, content);
     if (this.known.size > MOST_KNOWN) this.known.delete(this.known.keys().next().value);
     return content;
   }
 
   draw(content) {
-    const { view } = this;
-    const [width, height, ...range] = this.cover(this.svg);
     const isSameTwin = content.twin === this.setting.twin;
-    const lines = LINES.filter((uid) => content.lines[uid] && view.indexOf(uid) >= 0)
-      .filter((uid) => !view.hidden.has(uid) && !(uid === "twin" && isSameTwin));
-    const place = { width, height, range };
-    this.svg.replaceChildren(...lines.map((uid) => path(content.lines[uid], view.trace(uid), place)));
+    const [x, y] = scales(this.plane.box());
+    const paths = LINES.flatMap((uid) => {
+      const [line, look] = [content.lines[uid], this.lineOf(uid)];
+      if (!line || !look || (uid === "twin" && isSameTwin)) return [];
+      return svgElement("path", {
+        d: pathOf(line, x, y),
+        fill: "none",
+        stroke: look.color,
+        "stroke-width": look.width,
+        "stroke-dasharray": dashes(look).join() || "none",
+      });
+    });
+    this.svg.replaceChildren(...paths);
     this.note.textContent = content.note;
-    view.plot.append(this.svg, this.note);
-    view.root.classList.add("bv-moving");
-    view.root.classList.toggle("bv-same-twin", isSameTwin);
+    this.plane.cover(this.svg);
+    this.svg.after(this.note);
+    this.root.classList.add("bv-moving");
+    this.root.classList.toggle("bv-same-twin", isSameTwin);
     this.say(content.student);
   }
 
-  // Draws a whole new picture at once, and returns when it is on the screen.
-  async sketch(student, traces, layout) {
-    const { _fullLayout: now } = this.view.plot;
-    const [, , width, height] = this.view.planePlace();
-    // A zoom outlives a new picture of the same window; the axes of another would be wrong.
-    const isSame = now.uirevision === layout.uirevision;
-    const { xaxis, yaxis } = isSame ? now : layout;
-    this.view.root.classList.toggle("bv-elsewhere", !isSame);
+  // Lays a whole new picture over the plane, and returns when it is on the screen. Elsewhere,
+  // the numbers at the axes would be wrong.
+  async cover(student, canvas, isElsewhere) {
+    this.drawn = student;
+    this.root.classList.toggle("bv-elsewhere", isElsewhere);
     this.canvas?.remove();
-    this.canvas = sketch(traces, { width, height, range: [...xaxis.range, ...yaxis.range] });
-    this.canvas.className = "bv-preview";
-    this.cover(this.canvas);
-    this.view.plot.append(this.canvas);
+    this.canvas = canvas;
+    canvas.className = "bv-preview";
+    this.plane.cover(canvas);
     await this.say(student);
     await new Promise(requestAnimationFrame);
   }
 
-  // Lays a preview over the plane, and returns the plane's size and what it shows.
-  cover(node) {
-    const [left, top, width, height, ...range] = this.view.planePlace();
-    const place = { left, top, width, height };
-    for (const [name, pixels] of Object.entries(place)) node.style[name] = `${pixels}px`;
-    return [width, height, ...range];
-  }
-
   // Says whose preview stands there, in the frame in which it is painted.
   async say(student) {
-    const { dataset } = this.view.root;
+    const { dataset } = this.root;
     dataset.preview = student;
     await new Promise(requestAnimationFrame);
     if (dataset.preview === student) dataset.student = student;
   }
 
   // Plotly has drawn a student: what stood for it goes.
-  drawn(student) {
+  giveWay(student) {
+    this.drawn = student;
     this.canvas?.remove();
-    this.view.root.classList.remove("bv-elsewhere");
-    if (this.view.root.dataset.preview === student) this.clear();
+    this.root.classList.remove("bv-elsewhere");
+    if (this.student === student) this.clear();
   }
 
   end() {
@@ -179,23 +174,31 @@ export class Preview {
   }
 
   clear() {
-    const { root, content } = this.view;
-    if (!root.dataset.preview) return;
+    if (!this.student) return;
     this.svg.remove();
     this.note.remove();
-    root.classList.remove("bv-moving");
-    delete root.dataset.preview;
-    root.dataset.student = content.student;
+    this.root.classList.remove("bv-moving");
+    delete this.root.dataset.preview;
+    this.root.dataset.student = this.drawn;
   }
 }
 
-function change(picture, way, value) {
-  const inner = way.slice(0, -1).reduce((part, key) => part[key], picture);
-  inner[way.at(-1)] = value;
+// The settings one stop to each side of every slider.
+export function neighbours({ picture, sliders }) {
+  return Object.values(sliders).flatMap(({ way, stops }) => {
+    const here = stops.indexOf(way.reduce((part, key) => part[key], picture));
+    const beside = here < 0 ? [] : [stops[here - 1], stops[here + 1]];
+    return beside.filter((stop) => stop !== undefined).map((stop) => change(picture, way, stop));
+  });
+}
+
+// Returns a copy of a setting with another value at the end of a way of keys.
+export function change(picture, [key, ...inner], value) {
+  return { ...picture, [key]: inner.length ? change(picture[key], inner, value) : value };
 }
 
 // By XMLHttpRequest: the steps of `fetch` would each wait behind what the page draws meanwhile.
-function answer(url, signal) {
+function load(url, signal) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     request.responseType = "arraybuffer";
@@ -205,26 +208,4 @@ function answer(url, signal) {
     signal?.addEventListener("abort", () => request.abort());
     request.send();
   });
-}
-
-function path({ x, y }, { line }, { width, height, range: [left, right, bottom, top] }) {
-  const across = width / (right - left);
-  const up = height / (top - bottom);
-  let d = "";
-  let pen = "M";
-  for (let i = 0; i < x.length; i++) {
-    if (Number.isNaN(x[i])) {
-      pen = "M";
-    } else {
-      d += `${pen}${((x[i] - left) * across).toFixed(1)} ${((top - y[i]) * up).toFixed(1)}`;
-      pen = "L";
-    }
-  }
-  const node = document.createElementNS(NAMESPACE, "path");
-  const dash = line.dash && line.dash !== "solid" ? line.dash.replaceAll("px", "") : "none";
-  const look = { d, fill: "none", stroke: line.color, "stroke-width": line.width };
-  for (const [name, value] of Object.entries({ ...look, "stroke-dasharray": dash })) {
-    node.setAttribute(name, value);
-  }
-  return node;
 }

@@ -21,3 +21,11 @@ export function themed(value, theme, dark) {
   const entries = Object.entries(value).map(([key, item]) => [key, themed(item, theme, dark)]);
   return Object.fromEntries(entries);
 }
+
+// Sets what the page decides in the layout of a figure.
+export function fitToPage(layout, { background }) {
+  // Not transparent: a saved picture shall be readable on any ground.
+  layout.paper_bgcolor = background;
+  // On touch screens a finger on the figure must be able to scroll the page.
+  if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+}

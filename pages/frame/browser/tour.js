@@ -1,35 +1,33 @@
 // A tour in the browser: plays planes back on a canvas, step by step, and reports the one to
 // keep. Text from outside is only ever drawn or set as text.
 
-import { decode } from "./decoding.js";
+import { areSame, decode } from "./decoding.js";
+import { connect, element, place } from "./dom.js";
+import { swatch } from "./legend.js";
 import { loadStyle } from "./loading.js";
+import { drawLine, drawMarker, scales } from "./marks.js";
+import { Player } from "./player.js";
 import { readTheme } from "./theme.js";
-import { drawMarker, strokeLine } from "./sketch.js";
-import { element, Player } from "./view.js";
 
-// Faster than the eye follows single pictures, slow enough to follow the points.
+// Milliseconds per step: faster than the eye follows single pictures, slow enough to follow the
+// points.
 const PACE_MS = 36;
+// Pixels along the side of the picture at most and at least.
 const LARGEST = 560;
+const SMALLEST = 160;
+// Pixels of lines, of points and of the rim of hollow ones.
+const LINE_WIDTHS = { ensemble: 3.4, student: 2.2 };
 const POINT_SIZE = 7.8;
 const HOLLOW_WIDTH = 1.6;
+// Pixels of the circle in which the features are drawn, and of the gap around it.
 const AXES_RADIUS = 44;
+const AXES_GAP = 14;
+// Features that are named at most, and the share of the circle that they must reach across.
 const NAMED_AXES = 3;
 const SHORTEST_NAMED = 0.45;
 
-const tours = new WeakMap();
-
-// Called by Streamlit for every update and every change of theme, always with the same
-// parentElement.
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!tours.has(parentElement)) tours.set(parentElement, new Tour(parentElement));
-  const tour = tours.get(parentElement);
-  tour.keep = (index) => setTriggerValue("kept", index);
-  tour.show(data);
-  return () => tour.leave();
-}
-
 class Tour {
-  constructor(parent) {
+  constructor() {
     this.root = element("div", "boundary-view tour-view", { role: "figure", "data-testid": "tour-view" });
     this.canvas = element("canvas", "tv-canvas");
     this.player = new Player((index) => this.drawStep(index), {
@@ -40,20 +38,19 @@ class Tour {
     const button = element("button", "tv-keep", { type: "button" }, "Keep this plane");
     button.addEventListener("click", () => {
       this.player.pause();
-      this.keep(this.index);
+      this.report.setTriggerValue("kept", this.index);
     });
     this.said = element("p", "tv-said");
     this.legend = element("div", "bv-legend", { role: "group", "aria-label": "What is drawn" });
     this.player.bar.append(button);
     this.root.append(this.canvas, this.player.bar, this.said, this.legend);
-    parent.append(this.root);
     this.resizing = new ResizeObserver(() => this.refit());
     this.resizing.observe(this.root);
   }
 
   async show(data) {
     const look = JSON.stringify(readTheme(this.root));
-    const same = this.data?.length === data.length && data.every((byte, i) => byte === this.data[i]);
+    const same = areSame(data, this.data);
     if (look === this.look && same) return;
     Object.assign(this, { look, data });
     const [content] = await Promise.all([decode(data), loadStyle()]);
@@ -91,12 +88,15 @@ class Tour {
 
   refit() {
     if (!this.content) return;
-    const side = Math.max(160, Math.min(this.root.clientWidth - 2, LARGEST));
-    if (side === this.side && this.ratio === devicePixelRatio) return this.drawStep(this.index);
-    this.side = side;
-    this.ratio = devicePixelRatio;
-    this.canvas.width = this.canvas.height = Math.round(side * this.ratio);
-    this.canvas.style.width = this.canvas.style.height = `${side}px`;
+    const side = Math.max(SMALLEST, Math.min(this.root.clientWidth - 2, LARGEST));
+    const { half } = this.content;
+    [this.x, this.y] = scales({ width: side, height: side, range: [-half, half, -half, half] });
+    if (side !== this.side || this.ratio !== devicePixelRatio) {
+      this.side = side;
+      this.ratio = devicePixelRatio;
+      this.canvas.width = this.canvas.height = Math.round(side * this.ratio);
+      place(this.canvas, { width: side, height: side });
+    }
     this.drawStep(this.index);
   }
 
@@ -106,9 +106,9 @@ class Tour {
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.clearRect(0, 0, this.side, this.side);
     this.drawGround(context, index);
-    this.drawLine(context, index, "ensemble", 3.4);
+    this.drawBoundary(context, index, "ensemble");
     this.drawPoints(context, index);
-    this.drawLine(context, index, "student", 2.2);
+    this.drawBoundary(context, index, "student");
     this.drawAxes(context, index);
     context.strokeStyle = this.colour("frame");
     context.lineWidth = 1;
@@ -136,48 +136,39 @@ class Tour {
     context.drawImage(this.ground, -cell / 2, -cell / 2, this.side + cell, this.side + cell);
   }
 
-  x(u) {
-    return ((u / this.content.half + 1) / 2) * this.side;
-  }
-
-  y(v) {
-    return ((1 - v / this.content.half) / 2) * this.side;
-  }
-
-  drawLine(context, index, name, width) {
+  drawBoundary(context, index, name) {
     const { arrays, cuts } = this.content;
     const line = { x: arrays[`${name}_x`], y: arrays[`${name}_y`] };
-    const [from, to] = cuts[name].slice(index, index + 2);
-    context.lineWidth = width;
-    context.strokeStyle = this.colour(name);
-    strokeLine(context, line, (u) => this.x(u), (v) => this.y(v), from, to);
+    drawLine(context, this.lineLook(name), line, this.x, this.y, ...cuts[name].slice(index, index + 2));
+  }
+
+  lineLook(name) {
+    return { color: this.colour(name), width: LINE_WIDTHS[name], dash: "solid" };
   }
 
   // What belongs to one point lies together, step by step.
   drawPoints(context, index) {
     const { arrays, steps } = this.content;
     const n = steps.length;
-    const [opacity, own, y] = ["opacity", "own", "classes"].map((name) => new Uint8Array(arrays[name].bdata ?? arrays[name]));
+    const names = ["opacity", "own", "classes"];
+    const [opacity, own, y] = names.map((name) => new Uint8Array(arrays[name].bdata ?? arrays[name]));
     for (let point = 0; point < y.length; point++) {
       const at = point * n + index;
       const { symbol, colour } = this.classes[y[point]];
+      const drawn = own[at] ? symbol : `${symbol}-open`;
+      const rim = own[at] ? 0 : HOLLOW_WIDTH;
       context.globalAlpha = opacity[at] / 255;
-      this.drawPoint(context, own[at] ? symbol : `${symbol}-open`, colour, this.x(arrays.u[at]), this.y(arrays.v[at]));
+      context.fillStyle = context.strokeStyle = colour;
+      drawMarker(context, drawn, POINT_SIZE, rim, this.x(arrays.u[at]), this.y(arrays.v[at]));
     }
     context.globalAlpha = 1;
-  }
-
-  drawPoint(context, symbol, colour, x, y, size = POINT_SIZE) {
-    context.fillStyle = context.strokeStyle = colour;
-    const isOpen = symbol.endsWith("-open");
-    drawMarker(context, symbol, size, isOpen ? HOLLOW_WIDTH : 0, x, y);
   }
 
   // The shadows of the features: where each of them points on this plane.
   drawAxes(context, index) {
     const { arrays, axes, steps } = this.content;
     const n = steps.length;
-    const centre = AXES_RADIUS + 14;
+    const centre = AXES_RADIUS + AXES_GAP;
     const middle = this.side - centre;
     context.save();
     context.globalAlpha = 0.82;
@@ -204,46 +195,33 @@ class Tour {
       context.lineTo(x, y);
       context.stroke();
       if (rank >= NAMED_AXES || length < SHORTEST_NAMED) return;
-      const above = b < 0 ? 8 : -8;
+      // Where an arrow is steep the name stands at its end, else above or below it.
+      const below = Math.abs(b) > 0.3 === b < 0 ? -8 : 8;
       context.textAlign = "center";
-      context.fillText(name, Math.max(x, 6 + context.measureText(name).width / 2), y + (Math.abs(b) > 0.3 ? -above : 0) + (Math.abs(b) > 0.3 ? 0 : above));
+      context.fillText(name, Math.max(x, 6 + context.measureText(name).width / 2), y + below);
     });
     context.restore();
   }
 
   drawLegend() {
-    const item = (name, draw) => {
-      const swatch = element("canvas", "bv-swatch", { width: 52, height: 28 });
-      const context = swatch.getContext("2d");
-      context.scale(2, 2);
-      draw(context);
+    const item = (name, trace) => {
       const part = element("span", "tv-item");
-      part.append(swatch, element("span", "", {}, name));
+      part.append(swatch(trace), element("span", "", {}, name));
       return part;
     };
-    const line = (name, width) => (context) => {
-      context.strokeStyle = this.colour(name);
-      context.lineWidth = width;
-      context.strokeRect(0, 7, 26, 0);
-    };
+    const marker = (symbol, color) => ({ mode: "markers", marker: { symbol, color, line: {} } });
     const [first] = this.classes;
     this.legend.replaceChildren(
-      item("ensemble", line("ensemble", 3.4)),
-      item("student", line("student", 2.2)),
-      ...this.classes.map(({ name, symbol, colour }) =>
-        item(name, (context) => this.drawPoint(context, symbol, colour, 13, 7, 10)),
-      ),
-      item("hollow: on a colour not its own", (context) =>
-        this.drawPoint(context, `${first.symbol}-open`, first.colour, 13, 7, 10),
-      ),
+      ...Object.keys(LINE_WIDTHS).map((name) => item(name, { line: this.lineLook(name) })),
+      ...this.classes.map(({ name, symbol, colour }) => item(name, marker(symbol, colour))),
+      item("hollow: on a colour not its own", marker(`${first.symbol}-open`, first.colour)),
     );
   }
 
   leave() {
-    setTimeout(() => {
-      if (this.root.isConnected) return;
-      this.player.pause();
-      this.resizing.disconnect();
-    });
+    this.player.pause();
+    this.resizing.disconnect();
   }
 }
+
+export default connect(Tour);

@@ -1,29 +1,13 @@
 """The tour view: planes played back in the browser, and the one that a visitor keeps."""
 
-import functools
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
-from pages.frame.browser.assets import script_path
+from pages.frame.browser.component import draw
 from pages.frame.browser.encoding import encode_arrays
-
-# As for the live view: what is sent with every update is short, the script itself is kept.
-_LOADER = """
-const script = new URL(%s, document.baseURI).href;
-export default async function (component) {
-  try {
-    return (await import(script)).default(component);
-  } catch {
-    component.parentElement.textContent = "The tour could not be drawn in this browser.";
-    return undefined;
-  }
-}
-"""
 
 
 def tour_view(
@@ -64,18 +48,6 @@ def tour_view(
         resolution=arrays["ground"].shape[-1],
         **header,
     )
-    result = _component()(key=key, data=message, on_kept_change=_nothing)
-    kept = result.get("kept")
+    failure = "The tour could not be drawn in this browser."
+    kept = draw("tour.js", message, key=key, reports=("kept",), failure=failure).get("kept")
     return kept if isinstance(kept, int) and 0 <= kept < len(steps) else None
-
-
-@functools.cache
-def _component() -> Any:
-    script = script_path(str(st.get_option("server.baseUrlPath") or ""), "tour.js")
-    return st.components.v2.component(
-        "distillation_playground.tour_view", js=_LOADER % json.dumps(script), isolate_styles=False
-    )
-
-
-def _nothing() -> None:
-    """Do nothing: a value with a callback, even an empty one, is always part of the result."""

@@ -1,15 +1,16 @@
-// Plotly's traces on a canvas: a new picture in a few milliseconds, for the moment in which
-// Plotly builds it anew; and the shapes of markers that all views share.
+// Lines, markers and grounds as Plotly draws them, but on a canvas or as one path: in a few
+// milliseconds, while Plotly would build the whole picture anew.
 
 // Pixels across a ground with contours; the browser makes a larger picture of it.
 const GROUND = 300;
+// Pixels of a line and of the gap after it.
 const DASHES = { dot: [3, 3], dash: [9, 9] };
 
-// Plotly's shapes in the middle of a box of 26 by 14; a circle is so wide.
+// Pixels across a circle, and its middle, in the box of 26 by 14 that Plotly's shapes stand in.
 const SIZE = 10;
 const MIDDLE = { x: 13, y: 7 };
 
-export const SHAPES = {
+const SHAPES = {
   circle: "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0z",
   "circle-cross-open": "M18 7a5 5 0 1 1-10 0a5 5 0 1 1 10 0zM13 0V14M6 7H20",
   "triangle-up": "M13 2l5.77 7.5h-11.54z",
@@ -23,26 +24,32 @@ export const SHAPES = {
   star: "M14.58 4.84H19.66L15.54 7.83L17.12 12.66L13 9.67L8.88 12.66L10.46 7.83L6.34 4.84H11.42L13 0z",
 };
 
+export function isOpen(symbol) {
+  return symbol.endsWith("-open");
+}
+
+// The outline of a marker; that of an open one is the closed one's, if it has none of its own.
+export function shapeOf(symbol) {
+  return SHAPES[symbol] ?? SHAPES[symbol.replace("-open", "")] ?? SHAPES.circle;
+}
+
 // Returns a canvas of the plane: its ground, lines and markers. Fills, texts and thin levels
 // are left to Plotly.
-export function sketch(traces, { width, height, range: [left, right, bottom, top] }) {
+export function drawPlane(traces, box) {
+  const { width, height } = box;
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * devicePixelRatio);
   canvas.height = Math.round(height * devicePixelRatio);
   const context = canvas.getContext("2d");
   context.scale(canvas.width / width, canvas.height / height);
-  const x = (u) => ((u - left) / (right - left)) * width;
-  const y = (v) => ((top - v) / (top - bottom)) * height;
+  const [x, y] = scales(box);
   for (const trace of traces) {
     if (trace.visible === false) continue;
     if (trace.uid === "field") drawGround(context, trace, x, y);
     if (!trace.mode || trace.fill) continue;
     if (trace.mode.includes("lines")) {
-      const { color, width, dash } = trace.line;
-      context.setLineDash(DASHES[dash] ?? (dash?.includes("px") ? dash.split(",").map(Number.parseFloat) : []));
-      context.strokeStyle = color;
-      context.lineWidth = width;
-      strokeLine(context, trace, x, y);
+      context.setLineDash(dashes(trace.line));
+      drawLine(context, trace.line, trace, x, y);
       context.setLineDash([]);
     }
     if (trace.mode.includes("markers")) drawMarkers(context, trace, x, y);
@@ -50,43 +57,64 @@ export function sketch(traces, { width, height, range: [left, right, bottom, top
   return canvas;
 }
 
-// Draws a line (or the part of it that is wanted) that has gaps where its numbers are NaN.
-export function strokeLine(context, { x: us, y: vs }, x, y, from = 0, to = us.length) {
-  context.beginPath();
-  let isNew = true;
-  for (let i = from; i < to; i++) {
-    if (Number.isNaN(us[i])) {
-      isNew = true;
-    } else if (isNew) {
-      context.moveTo(x(us[i]), y(vs[i]));
-      isNew = false;
-    } else {
-      context.lineTo(x(us[i]), y(vs[i]));
-    }
-  }
+// Returns what turns places on a plane into pixels of a box that shows this range of it.
+export function scales({ width, height, range: [left, right, bottom, top] }) {
+  return [
+    (u) => ((u - left) / (right - left)) * width,
+    (v) => ((top - v) / (top - bottom)) * height,
+  ];
+}
+
+// --------------------------------------------------------------------- lines and markers
+
+// Draws a line, or the part of it that is wanted.
+export function drawLine(context, { color, width }, line, x, y, from, to) {
+  context.strokeStyle = color;
+  context.lineWidth = width;
   context.lineJoin = "round";
+  context.beginPath();
+  follow(context, line, x, y, from, to);
   context.stroke();
+}
+
+// Returns a line as the `d` of an SVG path.
+export function pathOf(line, x, y) {
+  let d = "";
+  const add = (letter) => (...at) => (d += letter + at.map((n) => n.toFixed(1)).join(" "));
+  follow({ moveTo: add("M"), lineTo: add("L") }, line, x, y);
+  return d;
+}
+
+// Leads a pen along a line; where its numbers are NaN it has a gap.
+function follow(pen, { x: us, y: vs }, x, y, from = 0, to = us.length) {
+  let isDown = false;
+  for (let i = from; i < to; i++) {
+    const isGap = Number.isNaN(us[i]);
+    if (!isGap) pen[isDown ? "lineTo" : "moveTo"](x(us[i]), y(vs[i]));
+    isDown = !isGap;
+  }
+}
+
+// The dashes of a line in pixels, none for a solid one.
+export function dashes({ dash }) {
+  return DASHES[dash] ?? (dash?.includes("px") ? dash.split(",").map(Number.parseFloat) : []);
 }
 
 // Draws a marker in the colours of the context, with a rim so many pixels wide; `-open` ones
 // are rim only.
 export function drawMarker(context, symbol, size, rim, x, y) {
-  if (!paths.has(symbol)) paths.set(symbol, new Path2D(SHAPES[symbol] ?? SHAPES[closed(symbol)] ?? SHAPES.circle));
+  if (!paths.has(symbol)) paths.set(symbol, new Path2D(shapeOf(symbol)));
   const before = context.getTransform();
   context.translate(x, y);
   context.scale(size / SIZE, size / SIZE);
   context.translate(-MIDDLE.x, -MIDDLE.y);
-  if (symbol === closed(symbol)) context.fill(paths.get(symbol));
+  if (!isOpen(symbol)) context.fill(paths.get(symbol));
   context.lineWidth = (rim * SIZE) / size;
   if (rim) context.stroke(paths.get(symbol));
   context.setTransform(before);
 }
 
 const paths = new Map();
-
-function closed(symbol) {
-  return symbol.replace("-open", "");
-}
 
 function drawMarkers(context, { x: us, y: vs, marker }, x, y) {
   const { symbol, size, color, opacity = 1, line = {} } = marker;

@@ -1,0 +1,111 @@
+// The plane in Plotly's plot: where it is on the screen, what is clicked on it, and what lies
+// over it for a while.
+
+import { place, svgElement } from "./dom.js";
+
+// Pixels that a pointer may move in a click.
+const CLICK_PIXELS = 4;
+// Milliseconds in which a second click makes a double click.
+export const DOUBLE_CLICK_MS = 300;
+// Milliseconds until the line before has faded.
+const FADE_MS = 450;
+
+export class Plane {
+  constructor(plot, report) {
+    this.plot = plot;
+    this.watchClicks(report);
+  }
+
+  // Where the plane lies in the plot, in pixels, and the range of it that is shown.
+  box() {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const [width, height] = [xaxis._length, yaxis._length];
+    const range = [...xaxis.range, ...yaxis.range];
+    return { left: xaxis._offset, top: yaxis._offset, width, height, range };
+  }
+
+  // Lays an element over the plane.
+  cover(node) {
+    const { range, ...pixels } = this.box();
+    place(node, pixels);
+    this.plot.append(node);
+  }
+
+  // --------------------------------------------------------------------- transition
+
+  findLine(uid) {
+    return this.plot.querySelector(`.scatterlayer .trace${uid} .js-line`);
+  }
+
+  // A line as it is drawn now, for `fade`.
+  copy(uid) {
+    const path = this.findLine(uid);
+    if (!path || matchMedia("(prefers-reduced-motion: reduce)").matches) return null;
+    return { uid, path: path.cloneNode(), box: this.box() };
+  }
+
+  // The new line stands already; the old one fades above it and shows what has moved. Where
+  // more than the line has changed, it would show nothing.
+  fade(before) {
+    this.ghost?.remove();
+    const now = before && this.findLine(before.uid);
+    if (!now || JSON.stringify(before.box) !== JSON.stringify(this.box())) return;
+    if (before.path.getAttribute("d") === now.getAttribute("d")) return;
+    before.path.removeAttribute("clip-path");
+    const ghost = (this.ghost = svgElement("svg", { class: "bv-ghost" }));
+    ghost.append(before.path);
+    this.cover(ghost);
+    ghost.animate([{ opacity: 0.55 }, { opacity: 0 }], FADE_MS).onfinish = () => ghost.remove();
+  }
+
+  // ------------------------------------------------------------------------- clicks
+
+  // Plotly reports clicks on drawn points only, and snapped to them.
+  watchClicks(report) {
+    let previous;
+    let waiting;
+    const ends = ["pointerup", "pointercancel"];
+    this.plot.addEventListener(
+      "pointerdown",
+      (down) => {
+        if (down.button !== 0 || down.target.closest(".modebar")) return;
+        const release = (up) => {
+          for (const end of ends) window.removeEventListener(end, release, true);
+          const place = this.placeAt(down);
+          if (up.type !== "pointerup" || distance(up, down) > CLICK_PIXELS || !place) return;
+          clearTimeout(waiting);
+          const soon = previous && up.timeStamp - previous.timeStamp < DOUBLE_CLICK_MS;
+          const second = soon && distance(up, previous) <= CLICK_PIXELS;
+          previous = up;
+          if (second) return;
+          // Zoomed in, a second click may follow that means "back to the whole".
+          waiting = setTimeout(() => report(place), this.isZoomed() ? DOUBLE_CLICK_MS : 0);
+        };
+        for (const end of ends) window.addEventListener(end, release, true);
+      },
+      true,
+    );
+  }
+
+  placeAt({ clientX, clientY }) {
+    const layout = this.plot._fullLayout;
+    if (!layout?.xaxis) return null;
+    const { left, top, width, height } = this.box();
+    const box = this.plot.getBoundingClientRect();
+    const [x, y] = [clientX - box.left - left, clientY - box.top - top];
+    if (x < 0 || x > width || y < 0 || y > height) return null;
+    return { u: layout.xaxis.p2d(x), v: layout.yaxis.p2d(y) };
+  }
+
+  // Whether less is shown than `whole`, the range in which the figure came.
+  isZoomed() {
+    const [low, high] = this.box().range;
+    const [from, to] = this.whole;
+    return Math.abs(high - low) < 0.999 * (to - from);
+  }
+}
+
+// Pixels between two pointer events.
+function distance(a, b) {
+  return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
+}

@@ -1,0 +1,351 @@
+"""The pure parts of the browser's scripts, run in the browser itself: no page, no server."""
+
+import json
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from distill_core import figures
+from distill_core.figures.palette import CLASSES
+from distill_core.specs import PictureSpec
+from pages.frame.browser import assets, encoding, preview_route
+
+pytestmark = pytest.mark.e2e
+
+ORIGIN = "http://scripts.test"
+# What a typed array or a number that JSON has no sign for becomes on its way back to Python.
+RUN = """async ([file, code, given]) => {
+    const module = await import(`/${file}`);
+    const plain = (value) => {
+        if (value instanceof ArrayBuffer) return plain(new Uint8Array(value));
+        if (ArrayBuffer.isView(value)) return Array.from(value);
+        if (Array.isArray(value)) return value.map(plain);
+        if (value?.constructor !== Object) return value;
+        return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+    };
+    return plain(await eval(code)(module, given));
+}"""
+
+
+@pytest.fixture(scope="module")
+def run(browser):
+    """Return a function that calls JavaScript `(module, given) => ...` with one of the scripts."""
+
+    def answer(route):
+        name = urlsplit(route.request.url).path[1:]
+        if name:
+            route.fulfill(body=assets.read(name), content_type="text/javascript")
+        else:
+            route.fulfill(body="<!doctype html>", content_type="text/html")
+
+    page = browser.new_page()
+    page.route(f"{ORIGIN}/**", answer)
+    page.goto(ORIGIN)
+    yield lambda file, code, given=None: page.evaluate(RUN, [file, code, given])
+    page.close()
+
+
+# Decoding
+
+
+def decode(run, message, how="decode(new Uint8Array(given))"):
+    return run("decoding.js", f"(module, given) => module.{how}", list(message))
+
+
+def test_what_python_encodes_arrives(run):
+    generator = np.random.default_rng(0)
+    z = generator.integers(0, 256, (5, 4), dtype=np.uint8)
+    custom = generator.integers(0, 256, (5, 4, 2), dtype=np.uint8)
+    x = np.array([np.nan, -3, 1e6, 2.5, np.nan], np.float32)
+    trace = {"z": z, "customdata": custom, "x": x, "none": None, "y": x[:0], "name": "ö"}
+    line = np.array([[0, 1], [np.nan, np.nan], [2, -1]], np.float32)
+    frames = [("first", line), ("last", line)]
+    content = decode(run, encoding.encode({"data": [trace], "layout": {}}, frames, label="two"))
+    (sent,) = content["figure"]["data"]
+    for name, array in (("z", z), ("customdata", custom)):
+        assert sent[name]["dtype"] == "u1"
+        assert sent[name]["shape"] == ",".join(map(str, array.shape))
+        assert_array_equal(sent[name]["bdata"], array.ravel())
+    assert_allclose(sent["x"], x, atol=1e6 / 65534)
+    assert (sent["none"], sent["y"], sent["name"]) == (None, [], "ö")
+    first, last = content["frames"]
+    assert_allclose(np.c_[first["x"], first["y"]], line, atol=1e-4)
+    assert (last, content["label"]) == ({"label": "last"}, "two")
+
+
+def test_arrays_of_a_tour_arrive(run):
+    arrays = {
+        "ground": np.arange(24, dtype=np.uint8).reshape(2, 3, 4)[:, ::-1],
+        "classes": np.array([250, 3, 9], np.uint8),
+        "u": np.linspace(-1, 1, 6).reshape(2, 3),
+    }
+    sent = decode(run, encoding.encode_arrays(arrays))["arrays"]
+    assert_array_equal(sent["ground"]["bdata"], arrays["ground"].ravel())
+    assert_array_equal(sent["classes"], arrays["classes"])
+    assert_allclose(sent["u"], arrays["u"].ravel(), atol=1e-4)
+
+
+def test_the_lines_of_a_preview_arrive(run):
+    line = np.array([[0.5, 1], [0.25, -2]], np.float32)
+    message = encoding.encode_lines({"student": line}, note="agreement 99.0%")
+    content = decode(run, message, "read(new Uint8Array(given).buffer)")
+    sent = content["lines"]["student"]
+    assert_allclose(np.c_[sent["x"], sent["y"]], line, atol=1e-4)
+    assert content["note"] == "agreement 99.0%"
+
+
+def test_half_a_message_is_an_error_and_no_picture(run):
+    half = encoding.encode({"data": [], "layout": {"title": "a" * 500}})[:30]
+    code = """(module, given) => Promise.race([
+        module.decode(new Uint8Array(given)).then(() => "decoded", () => "refused"),
+        new Promise((resolve) => setTimeout(resolve, 5000, "waits for ever")),
+    ])"""
+    assert run("decoding.js", code, list(half)) == "refused"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [([1, 2], [1, 2], True), ([1, 2], [1, 3], False), ([1, 2], [1], False), ([1], None, False)],
+)
+def test_same_bytes_are_the_same(run, one, other, same):
+    code = "(module, pair) => module.areSame(...pair.map((a) => a && new Uint8Array(a)))"
+    assert bool(run("decoding.js", code, [one, other])) is same
+
+
+# Playback
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "milliseconds"), [(2, 350), (10, 350), (12, 300), (36, 100), (40, 90), (200, 90)]
+)
+def test_a_playback_takes_3_6_seconds_if_its_frames_can(run, n_frames, milliseconds):
+    code = "(module, n) => module.frameMilliseconds(n)"
+    assert run("player.js", code, n_frames) == milliseconds
+
+
+PLAY = """async (module, given) => {
+    const drawn = [];
+    const { Player } = module;
+    const player = new Player((index) => drawn.push(index), { pace: 1 });
+    player.offer(["a", "b", "c", "d"]);
+    if (given !== null) player.go(given);
+    const from = drawn.length;
+    player.play();
+    const label = () => player.button.getAttribute("aria-label");
+    const before = label();
+    while (player.timer !== undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+    return [drawn.slice(from), before, label(), player.output.textContent];
+}"""
+
+
+@pytest.mark.parametrize(("start", "drawn"), [(None, [0, 1, 2, 3]), (1, [2, 3]), (3, [0, 1, 2, 3])])
+def test_playback_goes_on_from_where_it_stands_and_ends(run, start, drawn):
+    assert run("player.js", PLAY, start) == [drawn, "Pause", "Play the training", "d"]
+
+
+def test_a_single_frame_is_no_playback(run):
+    code = """({ Player }, labels) => {
+        const player = new Player(() => {});
+        player.offer(labels);
+        return player.bar.hidden;
+    }"""
+    assert [run("player.js", code, labels) for labels in (["a"], ["a", "b"], [])] == [
+        True,
+        False,
+        True,
+    ]
+
+
+# Legend
+
+
+def test_the_legend_lists_by_rank_what_has_a_place_in_it(run):
+    traces = [
+        {"uid": "b", "legendrank": 2},
+        {"uid": "no", "legendrank": 1, "showlegend": False},
+        {"uid": "a", "legendrank": 1},
+    ]
+    code = "(module, traces) => module.listed(traces).map(({ uid }) => uid)"
+    assert run("legend.js", code, traces) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["<b> & 5 %", "&lt; &amp;#37;", "%{x}", "plain"])
+def test_a_name_reads_as_it_did_before_it_was_escaped(run, name):
+    assert (
+        run("legend.js", "(module, name) => module.unescaped(name)", figures.escaped(name)) == name
+    )
+
+
+LINE = {"color": "red", "width": 2.5}
+MARKER = {"symbol": "square", "color": "blue", "line": {"color": "white"}}
+
+
+@pytest.mark.parametrize(
+    ("trace", "n_parts", "look"),
+    [
+        ({"line": LINE | {"dash": "solid"}}, 1, {"stroke": "red", "stroke-dasharray": "none"}),
+        ({"line": LINE | {"dash": "dot"}}, 1, {"stroke-dasharray": "2 3", "stroke-width": "2.5"}),
+        ({"line": LINE | {"dash": "8px,5px"}}, 1, {"stroke-dasharray": "7 4"}),
+        ({"line": LINE | {"width": 0.5}}, 1, {"stroke-width": "1.2"}),
+        ({"line": LINE, "contours": {}}, 3, {"stroke": "red", "stroke-width": "2.5"}),
+        ({"colorscale": [[0, "red"], [1, "blue"]]}, 5, {"fill": "red"}),
+        ({"fillpattern": {"bgcolor": "red", "fgcolor": "blue"}}, 6, {"fill": "red"}),
+        ({"mode": "markers", "marker": MARKER}, 1, {"fill": "blue", "stroke": "white"}),
+        (
+            {"mode": "markers", "marker": MARKER | {"symbol": ["x-open", "x"], "line": {}}},
+            1,
+            {"fill": "none", "stroke": "blue", "stroke-width": "1.6"},
+        ),
+        # Without a rim a filled marker keeps its size.
+        ({"mode": "markers", "marker": MARKER | {"line": {}}}, 1, {"stroke-width": "0"}),
+    ],
+)
+def test_a_layer_has_a_small_picture(run, trace, n_parts, look):
+    code = """(module, trace) => {
+        const parts = [...module.swatch(trace).children];
+        const look = [...parts[0].attributes].map(({ name, value }) => [name, value]);
+        return [parts.length, Object.fromEntries(look)];
+    }"""
+    n, attributes = run("legend.js", code, trace)
+    assert n == n_parts
+    assert {name: attributes[name] for name in look} == look
+
+
+def test_a_hidden_layer_is_hidden_when_the_legend_is_drawn_again(run):
+    code = """({ Legend }) => {
+        const told = [];
+        const legend = new Legend((...what) => told.push(what));
+        const trace = { uid: "twin", name: "twin", legendrank: 1, line: { width: 1 } };
+        legend.draw([trace], false);
+        legend.root.querySelector("button").click();
+        legend.draw([trace], true);
+        const pressed = legend.root.querySelector("button").getAttribute("aria-pressed");
+        return [told, pressed, legend.isHidden("twin"), legend.isHidden("student")];
+    }"""
+    assert run("legend.js", code) == [[["twin", False]], "false", True, False]
+
+
+# Marks
+
+
+def test_a_line_with_a_gap_is_two_paths(run):
+    code = """(module, box) => module.pathOf(
+        { x: [0, 1, NaN, -1, 0.5], y: [0, 1, NaN, -1, 0.25] }, ...module.scales(box))"""
+    box = {"width": 200, "height": 100, "range": [-1, 1, -1, 1]}
+    assert run("marks.js", code, box) == "M100.0 50.0L200.0 0.0M0.0 100.0L150.0 37.5"
+
+
+@pytest.mark.parametrize(
+    ("dash", "pixels"),
+    [("solid", []), (None, []), ("dot", [3, 3]), ("dash", [9, 9]), ("8px,5px", [8, 5])],
+)
+def test_dashes_are_pixels(run, dash, pixels):
+    assert run("marks.js", "(module, dash) => module.dashes({ dash })", dash) == pixels
+
+
+def test_every_class_has_a_shape_of_its_own_and_a_hollow_one(run):
+    symbols = [symbol for symbol, *_ in CLASSES]
+    code = "(module, symbols) => symbols.map((symbol) => module.shapeOf(symbol))"
+    shapes = run("marks.js", code, symbols)
+    assert len(set(shapes)) == len(symbols)
+    assert run("marks.js", code, [f"{symbol}-open" for symbol in symbols]) == shapes
+
+
+# Colours
+
+
+def test_a_dark_page_has_the_dark_colours_and_a_light_one_the_light(run):
+    figure = {"data": [{"line": {"color": "#111"}, "x": [1], "on": True}], "text": "toString"}
+    code = "(module, [figure, dark]) => module.themed(figure, { dark }, { '#111': '#eee' })"
+    assert run("theme.js", code, [figure, False]) == figure
+    dark = run("theme.js", code, [figure, True])
+    assert dark == {"data": [{"line": {"color": "#eee"}, "x": [1], "on": True}], "text": "toString"}
+
+
+def test_arrays_are_not_copied_for_a_theme(run):
+    code = """(module) => {
+        const x = new Float32Array(3);
+        return module.themed([x], { dark: true }, {})[0] === x;
+    }"""
+    assert run("theme.js", code) is True
+
+
+def test_a_page_is_dark_where_its_text_is_light(run):
+    code = """(module, color) => {
+        document.body.style.color = color;
+        return module.readTheme(document.body).dark;
+    }"""
+    assert run("theme.js", code, "rgb(247, 248, 250)") is True
+    assert run("theme.js", code, "rgb(20, 22, 26)") is False
+
+
+# Previews
+
+
+NEIGHBOURS = "(module, setting) => module.neighbours(setting).map((one) => JSON.stringify(one))"
+
+
+def test_neighbours_lie_one_stop_to_each_side(run):
+    sliders = {
+        "first": {"way": ["a"], "stops": [1, 2, 4]},
+        "at its end": {"way": ["b", "c"], "stops": [10, 20]},
+        "between stops": {"way": ["b", "d"], "stops": [1, 2]},
+    }
+    setting = {"picture": {"a": 2, "b": {"c": 10, "d": 1.5}}, "sliders": sliders}
+    assert run("preview.js", NEIGHBOURS, setting) == [
+        '{"a":1,"b":{"c":10,"d":1.5}}',
+        '{"a":4,"b":{"c":10,"d":1.5}}',
+        '{"a":2,"b":{"c":20,"d":1.5}}',
+    ]
+
+
+def test_neighbours_of_a_real_setting_are_settings(run):
+    picture = PictureSpec()
+    offer = preview_route.offer(picture, "somebody")
+    before = flatten(offer["picture"])
+    for text in run("preview.js", NEIGHBOURS, offer):
+        changed = flatten(PictureSpec(**json.loads(text)).model_dump(mode="json"))
+        (way,) = [way for way in changed if changed[way] != before[way]]
+        stops = next(s["stops"] for s in offer["sliders"].values() if tuple(s["way"]) == way)
+        assert abs(stops.index(changed[way]) - stops.index(before[way])) == 1
+
+
+def flatten(value, way=()):
+    """Return the values of a tree by the keys that lead to them."""
+    if not isinstance(value, dict):
+        return {way: value}
+    parts = [flatten(item, (*way, key)) for key, item in value.items()]
+    return {key: item for part in parts for key, item in part.items()}
+
+
+def test_a_change_keeps_all_else_and_its_order(run):
+    picture = {"b": {"d": 1, "c": {"x": 2}}, "a": 3}
+    code = """(module, [picture, way, value]) => {
+        const changed = module.change(picture, way, value);
+        return [JSON.stringify(changed), JSON.stringify(picture)];
+    }"""
+    changed, kept = run("preview.js", code, [picture, ["b", "c", "x"], 9])
+    assert changed == '{"b":{"d":1,"c":{"x":9}},"a":3}'
+    assert kept == '{"b":{"d":1,"c":{"x":2}},"a":3}'
+
+
+# Charts
+
+
+@pytest.mark.parametrize(("y", "expected"), [(-0.2, -0.1), (0.5, 0.5), (None, None)])
+def test_a_legend_below_stays_near_its_axes(run, y, expected):
+    layout = {"legend": {"y": y}, "margin": {"t": 20, "b": 80}, "height": 300}
+    code = "(module, layout) => module.hang(layout, 500).y"
+    assert run("chart.js", code, layout) == expected
+
+
+# How scripts are sent
+
+
+def test_scripts_are_sent_without_comments_and_indentation():
+    for name in ("view.js", "mount.js", "view.css"):
+        lines = assets.read(name).splitlines()
+        assert len(lines) > 5
+        assert all(line and not line.startswith((" ", "//")) for line in lines)

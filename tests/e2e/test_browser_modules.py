@@ -121,7 +121,7 @@ def test_same_bytes_are_the_same(run, one, other, same):
     ("n_frames", "milliseconds"), [(2, 350), (10, 350), (12, 300), (36, 100), (40, 90), (200, 90)]
 )
 def test_a_playback_takes_3_6_seconds_if_its_frames_can(run, n_frames, milliseconds):
-    code = "(module, n) => module.frameMilliseconds(n)"
+    code = "(module, n) => module.timeFrame(n)"
     assert run("player.js", code, n_frames) == milliseconds
 
 
@@ -167,14 +167,15 @@ def test_the_legend_lists_by_rank_what_has_a_place_in_it(run):
         {"uid": "no", "legendrank": 1, "showlegend": False},
         {"uid": "a", "legendrank": 1},
     ]
-    code = "(module, traces) => module.listed(traces).map(({ uid }) => uid)"
+    code = "(module, traces) => module.list(traces).map(({ uid }) => uid)"
     assert run("legend.js", code, traces) == ["a", "b"]
 
 
 @pytest.mark.parametrize("name", ["<b> & 5 %", "&lt; &amp;#37;", "%{x}", "plain"])
 def test_a_name_reads_as_it_did_before_it_was_escaped(run, name):
     assert (
-        run("legend.js", "(module, name) => module.unescaped(name)", figures.escaped(name)) == name
+        run("legend.js", "(module, name) => module.restoreName(name)", figures.escaped(name))
+        == name
     )
 
 
@@ -204,7 +205,7 @@ MARKER = {"symbol": "square", "color": "blue", "line": {"color": "white"}}
 )
 def test_a_layer_has_a_small_picture(run, trace, n_parts, look):
     code = """(module, trace) => {
-        const parts = [...module.swatch(trace).children];
+        const parts = [...module.drawSwatch(trace).children];
         const look = [...parts[0].attributes].map(({ name, value }) => [name, value]);
         return [parts.length, Object.fromEntries(look)];
     }"""
@@ -231,8 +232,8 @@ def test_a_hidden_layer_is_hidden_when_the_legend_is_drawn_again(run):
 
 
 def test_a_line_with_a_gap_is_two_paths(run):
-    code = """(module, box) => module.pathOf(
-        { x: [0, 1, NaN, -1, 0.5], y: [0, 1, NaN, -1, 0.25] }, ...module.scales(box))"""
+    code = """(module, box) => module.writePath(
+        { x: [0, 1, NaN, -1, 0.5], y: [0, 1, NaN, -1, 0.25] }, ...module.makeScales(box))"""
     box = {"width": 200, "height": 100, "range": [-1, 1, -1, 1]}
     assert run("marks.js", code, box) == "M100.0 50.0L200.0 0.0M0.0 100.0L150.0 37.5"
 
@@ -242,12 +243,12 @@ def test_a_line_with_a_gap_is_two_paths(run):
     [("solid", []), (None, []), ("dot", [3, 3]), ("dash", [9, 9]), ("8px,5px", [8, 5])],
 )
 def test_dashes_are_pixels(run, dash, pixels):
-    assert run("marks.js", "(module, dash) => module.dashes({ dash })", dash) == pixels
+    assert run("marks.js", "(module, dash) => module.readDashes({ dash })", dash) == pixels
 
 
 def test_every_class_has_a_shape_of_its_own_and_a_hollow_one(run):
     symbols = [symbol for symbol, *_ in CLASSES]
-    code = "(module, symbols) => symbols.map((symbol) => module.shapeOf(symbol))"
+    code = "(module, symbols) => symbols.map((symbol) => module.findShape(symbol))"
     shapes = run("marks.js", code, symbols)
     assert len(set(shapes)) == len(symbols)
     assert run("marks.js", code, [f"{symbol}-open" for symbol in symbols]) == shapes
@@ -258,7 +259,7 @@ def test_every_class_has_a_shape_of_its_own_and_a_hollow_one(run):
 
 def test_a_dark_page_has_the_dark_colours_and_a_light_one_the_light(run):
     figure = {"data": [{"line": {"color": "#111"}, "x": [1], "on": True}], "text": "toString"}
-    code = "(module, [figure, dark]) => module.themed(figure, { dark }, { '#111': '#eee' })"
+    code = "(module, [figure, dark]) => module.recolour(figure, { dark }, { '#111': '#eee' })"
     assert run("theme.js", code, [figure, False]) == figure
     dark = run("theme.js", code, [figure, True])
     assert dark == {"data": [{"line": {"color": "#eee"}, "x": [1], "on": True}], "text": "toString"}
@@ -267,7 +268,7 @@ def test_a_dark_page_has_the_dark_colours_and_a_light_one_the_light(run):
 def test_arrays_are_not_copied_for_a_theme(run):
     code = """(module) => {
         const x = new Float32Array(3);
-        return module.themed([x], { dark: true }, {})[0] === x;
+        return module.recolour([x], { dark: true }, {})[0] === x;
     }"""
     assert run("theme.js", code) is True
 
@@ -284,7 +285,7 @@ def test_a_page_is_dark_where_its_text_is_light(run):
 # Previews
 
 
-NEIGHBOURS = "(module, setting) => module.neighbours(setting).map((one) => JSON.stringify(one))"
+NEIGHBOURS = "(module, setting) => module.listNeighbours(setting).map((one) => JSON.stringify(one))"
 
 
 def test_neighbours_lie_one_stop_to_each_side(run):

@@ -37,7 +37,7 @@ def version() -> str:
     """Return a name for the present content of all files: 12 hexadecimal digits."""
     digest = hashlib.sha256()
     for name in _FILES:
-        digest.update(_content(name))
+        digest.update(_read(name))
     return digest.hexdigest()[:12]
 
 
@@ -52,7 +52,7 @@ def read(name: str) -> str:
     return _COMMENTS.sub("", (_HERE / name).read_text(encoding="utf-8"))
 
 
-def _content(name: str) -> bytes:
+def _read(name: str) -> bytes:
     if name == _PLOTLY:
         package = importlib.resources.files("plotly")
         return _COMPILE_ALL + package.joinpath("package_data", name).read_bytes()
@@ -60,8 +60,8 @@ def _content(name: str) -> bytes:
 
 
 @functools.cache
-def _compressed(name: str) -> bytes:
-    return gzip.compress(_content(name), mtime=0)
+def _compress(name: str) -> bytes:
+    return gzip.compress(_read(name), mtime=0)
 
 
 # Not a coroutine, so that reading and compressing happens off the event loop.
@@ -75,7 +75,7 @@ def _serve(request: Request) -> Response:
         "X-Content-Type-Options": "nosniff",
     }
     if "gzip" in request.headers.get("accept-encoding", "").lower():
-        body, headers["Content-Encoding"] = _compressed(name), "gzip"
+        body, headers["Content-Encoding"] = _compress(name), "gzip"
     else:
-        body = _content(name)
+        body = _read(name)
     return Response(body, media_type=_MEDIA_TYPES[Path(name).suffix], headers=headers)

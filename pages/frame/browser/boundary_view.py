@@ -84,10 +84,10 @@ def boundary_view(
     failed = bool(result.get("failed"))
     if failed:
         draw_plainly(Figure(figure).update_layout(height=height + _AROUND), key=key, label=label)
-    return BoundaryView(_place(result.get("clicked")), failed)
+    return BoundaryView(_read_place(result.get("clicked")), failed)
 
 
-def _place(value: object) -> dict[str, float] | None:
+def _read_place(value: object) -> dict[str, float] | None:
     """Return a clicked place, or None for anything that is not one."""
     if not isinstance(value, dict):
         return None

@@ -5,7 +5,7 @@
 import { areSame, inflate, parse } from "./decoding.js";
 import { connect, element } from "./dom.js";
 import { load } from "./loading.js";
-import { fitToPage, readTheme, themed } from "./theme.js";
+import { fitToPage, readTheme, recolour } from "./theme.js";
 
 // Milliseconds that a figure out of sight waits at most for the page to have nothing else to do.
 const PATIENCE_MS = 150;
@@ -89,7 +89,7 @@ class Chart {
   }
 
   // What is drawn depends on this, and on the figure.
-  look() {
+  readLook() {
     const { dark, background } = readTheme(this.root);
     return { dark, background, width: this.plot.clientWidth, height: this.plot.clientHeight };
   }
@@ -98,17 +98,17 @@ class Chart {
   askIfDue() {
     if (!this.content || !this.plot.clientWidth) return;
     const isNew = this.content !== this.drawn?.content;
-    if (isNew || JSON.stringify(this.look()) !== JSON.stringify(this.drawn.look)) ask(this);
+    if (isNew || JSON.stringify(this.readLook()) !== JSON.stringify(this.drawn.look)) ask(this);
   }
 
   async draw() {
     // Hidden in the meantime, or gone: then it has no colours either.
     if (!this.plot.clientWidth) return;
     const { content } = this;
-    const look = this.look();
+    const look = this.readLook();
     this.drawn = { content, look };
     try {
-      await this.plotly.react(this.plot, ...pieces(content, look), config(content.name));
+      await this.plotly.react(this.plot, ...prepare(content, look), configure(content.name));
       if (content === this.content) this.root.dataset.state = "drawn";
     } catch {
       if (content === this.content) this.sayFailed();
@@ -128,8 +128,8 @@ class Chart {
 }
 
 // Returns traces and layout as they are to be drawn, as copies: Plotly writes into them.
-function pieces({ name, figure, dark }, look) {
-  const { data, layout } = themed(figure, look, dark);
+function prepare({ name, figure, dark }, look) {
+  const { data, layout } = recolour(figure, look, dark);
   layout.legend = hang(layout, look.height);
   layout.width = look.width;
   layout.height = look.height;
@@ -146,7 +146,7 @@ export function hang({ legend, margin, height }, newHeight) {
   return { ...legend, y: (legend.y * inside) / (newHeight - margin.t - margin.b) };
 }
 
-function config(name) {
+function configure(name) {
   const buttons = ["toImage", "zoom2d", "resetScale2d"];
   return {
     displaylogo: false,

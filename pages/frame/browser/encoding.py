@@ -42,7 +42,7 @@ def encode(
         Anything else to send that JSON can hold.
     """
     body = bytearray()
-    shown = [{"label": label, **_line(lines, body)} for label, lines in frames[:-1]]
+    shown = [{"label": label, **_add_line(lines, body)} for label, lines in frames[:-1]]
     shown += [{"label": label} for label, _ in frames[-1:]]
     figure_parts = _pack(figure, body)
     return zlib.compress(_join({**header, "frames": shown, "figure": figure_parts}, body), 6)
@@ -70,7 +70,7 @@ def encode_lines(lines: Mapping[str, NDArray[np.float32]], **header: Any) -> byt
     Not compressed: inflating in the browser would take longer than sending the difference.
     """
     body = bytearray()
-    named = {name: _line(line, body) for name, line in lines.items()}
+    named = {name: _add_line(line, body) for name, line in lines.items()}
     return _join({**header, "lines": named}, body)
 
 
@@ -89,15 +89,15 @@ def _pack(value: Any, body: bytearray) -> Any:
         return value
     if not value.size:
         return []
-    return (_bytes if value.dtype == np.uint8 else _floats)(value, body)
+    return (_add_bytes if value.dtype == np.uint8 else _add_floats)(value, body)
 
 
-def _line(points: NDArray[np.float32], body: bytearray) -> dict[str, Any]:
+def _add_line(points: NDArray[np.float32], body: bytearray) -> dict[str, Any]:
     """Add a boundary line (m, 2) to the body and return where its two columns are."""
-    return {"x": _floats(points[:, 0], body), "y": _floats(points[:, 1], body)}
+    return {"x": _add_floats(points[:, 0], body), "y": _add_floats(points[:, 1], body)}
 
 
-def _floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:
+def _add_floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:
     """Add floats, in one row, to the body and return where they are."""
     values = values.ravel().astype(np.float64)
     real = ~np.isnan(values)
@@ -111,7 +111,7 @@ def _floats(values: NDArray[Any], body: bytearray) -> dict[str, list[float]]:
     return {"at": [start, len(values), float(low), float(step)]}
 
 
-def _bytes(values: NDArray[np.uint8], body: bytearray) -> dict[str, list[Any]]:
+def _add_bytes(values: NDArray[np.uint8], body: bytearray) -> dict[str, list[Any]]:
     """Add bytes of up to three axes to the body and return where they are."""
     start = len(body)
     body += np.diff(values, axis=min(1, values.ndim - 1), prepend=np.uint8(0)).tobytes()

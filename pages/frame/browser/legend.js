@@ -2,7 +2,7 @@
 // and show layers.
 
 import { element, svgElement } from "./dom.js";
-import { isOpen, shapeOf } from "./marks.js";
+import { findShape, isOpen } from "./marks.js";
 
 const [WIDTH, HEIGHT] = [26, 14];
 // Stripes of a colour scale.
@@ -20,23 +20,23 @@ export class Legend {
   }
 
   draw(traces, isDark) {
-    const items = listed(traces);
+    const items = list(traces);
     const state = JSON.stringify([isDark, items.map(({ uid, name }) => [uid, name])]);
     if (state === this.state) return;
     this.state = state;
     const focused = document.activeElement?.dataset?.layer;
-    this.root.replaceChildren(...items.map((trace) => this.button(trace)));
+    this.root.replaceChildren(...items.map((trace) => this.makeButton(trace)));
     if (focused) this.root.querySelector(`[data-layer="${CSS.escape(focused)}"]`)?.focus();
   }
 
-  button(trace) {
+  makeButton(trace) {
     const { uid } = trace;
     const button = element("button", "bv-layer", {
       type: "button",
       "data-layer": uid,
       "aria-pressed": String(!this.isHidden(uid)),
     });
-    button.append(swatch(trace), element("span", "", {}, unescaped(trace.name)));
+    button.append(drawSwatch(trace), element("span", "", {}, restoreName(trace.name)));
     button.addEventListener("click", () => {
       const show = this.hidden.delete(uid);
       if (!show) this.hidden.add(uid);
@@ -48,19 +48,19 @@ export class Legend {
 }
 
 // The traces that have a place in the legend, in its order.
-export function listed(traces) {
+export function list(traces) {
   const items = traces.filter(({ showlegend }) => showlegend !== false);
   return items.sort((a, b) => a.legendrank - b.legendrank);
 }
 
 // Undoes `figures.escaped`, for places that show text as it is.
-export function unescaped(name) {
+export function restoreName(name) {
   const signs = { "&lt;": "<", "&gt;": ">", "&#37;": "%", "&amp;": "&" };
   return name.replace(/&(lt|gt|amp|#37);/g, (entity) => signs[entity]);
 }
 
 // A small picture of a layer: its line, its marker or its area, in its own colours.
-export function swatch({ line = {}, marker, mode, fillpattern, colorscale, contours }) {
+export function drawSwatch({ line = {}, marker, mode, fillpattern, colorscale, contours }) {
   const svg = svgElement("svg", { class: "bv-swatch", viewBox: `0 0 ${WIDTH} ${HEIGHT}` });
   const add = (tag, attributes) => svg.append(svgElement(tag, attributes));
   const draw = (d, { color, width }, more) =>
@@ -83,7 +83,7 @@ export function swatch({ line = {}, marker, mode, fillpattern, colorscale, conto
     const [symbol, colour] = [marker.symbol, marker.color].map((look) => [look].flat()[0]);
     const rim = marker.line.color;
     const width = rim ? 0.8 : isOpen(symbol) ? 1.6 : 0;
-    draw(shapeOf(symbol), { color: rim ?? colour, width }, { fill: isOpen(symbol) ? "none" : colour });
+    draw(findShape(symbol), { color: rim ?? colour, width }, { fill: isOpen(symbol) ? "none" : colour });
   } else {
     const dash = { dot: "2 3", solid: "none" }[line.dash] ?? "7 4";
     draw(`M0 7H${WIDTH}`, { ...line, width: Math.max(1.2, line.width) }, { "stroke-dasharray": dash });

@@ -29,7 +29,7 @@ export function isOpen(symbol) {
 }
 
 // The outline of a marker; that of an open one is the closed one's, if it has none of its own.
-export function shapeOf(symbol) {
+export function findShape(symbol) {
   return SHAPES[symbol] ?? SHAPES[symbol.replace("-open", "")] ?? SHAPES.circle;
 }
 
@@ -42,13 +42,13 @@ export function drawPlane(traces, box) {
   canvas.height = Math.round(height * devicePixelRatio);
   const context = canvas.getContext("2d");
   context.scale(canvas.width / width, canvas.height / height);
-  const [x, y] = scales(box);
+  const [x, y] = makeScales(box);
   for (const trace of traces) {
     if (trace.visible === false) continue;
     if (trace.uid === "field") drawGround(context, trace, x, y);
     if (!trace.mode || trace.fill) continue;
     if (trace.mode.includes("lines")) {
-      context.setLineDash(dashes(trace.line));
+      context.setLineDash(readDashes(trace.line));
       drawLine(context, trace.line, trace, x, y);
       context.setLineDash([]);
     }
@@ -58,7 +58,7 @@ export function drawPlane(traces, box) {
 }
 
 // Returns what turns places on a plane into pixels of a box that shows this range of it.
-export function scales({ width, height, range: [left, right, bottom, top] }) {
+export function makeScales({ width, height, range: [left, right, bottom, top] }) {
   return [
     (u) => ((u - left) / (right - left)) * width,
     (v) => ((top - v) / (top - bottom)) * height,
@@ -78,7 +78,7 @@ export function drawLine(context, { color, width }, line, x, y, from, to) {
 }
 
 // Returns a line as the `d` of an SVG path.
-export function pathOf(line, x, y) {
+export function writePath(line, x, y) {
   let d = "";
   const add = (letter) => (...at) => (d += letter + at.map((n) => n.toFixed(1)).join(" "));
   follow({ moveTo: add("M"), lineTo: add("L") }, line, x, y);
@@ -96,14 +96,14 @@ function follow(pen, { x: us, y: vs }, x, y, from = 0, to = us.length) {
 }
 
 // The dashes of a line in pixels, none for a solid one.
-export function dashes({ dash }) {
+export function readDashes({ dash }) {
   return DASHES[dash] ?? (dash?.includes("px") ? dash.split(",").map(Number.parseFloat) : []);
 }
 
 // Draws a marker in the colours of the context, with a rim so many pixels wide; `-open` ones
 // are rim only.
 export function drawMarker(context, symbol, size, rim, x, y) {
-  if (!paths.has(symbol)) paths.set(symbol, new Path2D(shapeOf(symbol)));
+  if (!paths.has(symbol)) paths.set(symbol, new Path2D(findShape(symbol)));
   const before = context.getTransform();
   context.translate(x, y);
   context.scale(size / SIZE, size / SIZE);
@@ -134,7 +134,7 @@ function drawGround(context, trace, x, y) {
   const { z, x0, dx, y0, dy, contours } = trace;
   const [rows, columns] = z.shape.split(",").map(Number);
   const values = new Uint8Array(z.bdata);
-  const image = contours ? bands(values, rows, columns, trace) : cells(values, rows, columns, trace);
+  const image = contours ? paintBands(values, rows, columns, trace) : paintCells(values, rows, columns, trace);
   const canvas = new OffscreenCanvas(image.width, image.height);
   canvas.getContext("2d").putImageData(image, 0, 0);
   // A cell of a heatmap lies around its place, contours between the places.
@@ -146,10 +146,10 @@ function drawGround(context, trace, x, y) {
 }
 
 // One pixel per value.
-function cells(values, rows, columns, { colorscale, zmax }) {
+function paintCells(values, rows, columns, { colorscale, zmax }) {
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const colours = palette(colorscale, zmax + 1);
+  const colours = mixColours(colorscale, zmax + 1);
   for (let row = 0; row < rows; row++) {
     const from = (rows - 1 - row) * columns;
     for (let i = 0; i < columns; i++) pixels[row * columns + i] = colours[values[from + i]];
@@ -158,11 +158,11 @@ function cells(values, rows, columns, { colorscale, zmax }) {
 }
 
 // Values in between are linear, as Plotly's are, and so are the edges of the bands.
-function bands(values, rows, columns, { colorscale, contours: { start, end, size } }) {
+function paintBands(values, rows, columns, { colorscale, contours: { start, end, size } }) {
   const image = new ImageData(GROUND, GROUND);
   const pixels = new Uint32Array(image.data.buffer);
   const n = Math.round((end - start) / size) + 2;
-  const colours = palette(colorscale, n);
+  const colours = mixColours(colorscale, n);
   const colour = Uint32Array.from({ length: 256 }, (_, value) => {
     return colours[Math.min(n - 1, Math.max(0, Math.floor((value - start) / size) + 1))];
   });
@@ -185,7 +185,7 @@ function bands(values, rows, columns, { colorscale, contours: { start, end, size
 }
 
 // Returns n colours from the first to the last of a scale, as pixels.
-function palette(scale, n) {
+function mixColours(scale, n) {
   const context = new OffscreenCanvas(n, 1).getContext("2d", { willReadFrequently: true });
   const gradient = context.createLinearGradient(0.5, 0, n - 0.5, 0);
   for (const [place, colour] of scale) gradient.addColorStop(place, colour);

@@ -17,7 +17,7 @@ export class Plane {
   }
 
   // Where the plane lies in the plot, in pixels, and the range of it that is shown.
-  box() {
+  measure() {
     const { xaxis, yaxis } = this.plot._fullLayout;
     const [width, height] = [xaxis._length, yaxis._length];
     const range = [...xaxis.range, ...yaxis.range];
@@ -26,7 +26,7 @@ export class Plane {
 
   // Lays an element over the plane.
   cover(node) {
-    const { range, ...pixels } = this.box();
+    const { range, ...pixels } = this.measure();
     place(node, pixels);
     this.plot.append(node);
   }
@@ -41,15 +41,15 @@ export class Plane {
   copy(uid) {
     const path = this.findLine(uid);
     if (!path || matchMedia("(prefers-reduced-motion: reduce)").matches) return null;
-    return { uid, path: path.cloneNode(), box: this.box() };
+    return { uid, path: path.cloneNode(), box: this.measure() };
   }
 
   // The new line stands already; the old one fades above it and shows what has moved. Where
-  // more than the line has changed, it would show nothing.
+  // more than the line has changed, nothing fades; nothing does without a line before.
   fade(before) {
     this.ghost?.remove();
     const now = before && this.findLine(before.uid);
-    if (!now || JSON.stringify(before.box) !== JSON.stringify(this.box())) return;
+    if (!now || JSON.stringify(before.box) !== JSON.stringify(this.measure())) return;
     if (before.path.getAttribute("d") === now.getAttribute("d")) return;
     before.path.removeAttribute("clip-path");
     const ghost = (this.ghost = svgElement("svg", { class: "bv-ghost" }));
@@ -71,15 +71,15 @@ export class Plane {
         if (down.button !== 0 || down.target.closest(".modebar")) return;
         const release = (up) => {
           for (const end of ends) window.removeEventListener(end, release, true);
-          const place = this.placeAt(down);
-          if (up.type !== "pointerup" || distance(up, down) > CLICK_PIXELS || !place) return;
+          const at = this.findPlace(down);
+          if (up.type !== "pointerup" || measureWay(up, down) > CLICK_PIXELS || !at) return;
           clearTimeout(waiting);
           const soon = previous && up.timeStamp - previous.timeStamp < DOUBLE_CLICK_MS;
-          const second = soon && distance(up, previous) <= CLICK_PIXELS;
+          const second = soon && measureWay(up, previous) <= CLICK_PIXELS;
           previous = up;
           if (second) return;
           // Zoomed in, a second click may follow that means "back to the whole".
-          waiting = setTimeout(() => report(place), this.isZoomed() ? DOUBLE_CLICK_MS : 0);
+          waiting = setTimeout(() => report(at), this.isZoomed() ? DOUBLE_CLICK_MS : 0);
         };
         for (const end of ends) window.addEventListener(end, release, true);
       },
@@ -87,10 +87,10 @@ export class Plane {
     );
   }
 
-  placeAt({ clientX, clientY }) {
+  findPlace({ clientX, clientY }) {
     const layout = this.plot._fullLayout;
     if (!layout?.xaxis) return null;
-    const { left, top, width, height } = this.box();
+    const { left, top, width, height } = this.measure();
     const box = this.plot.getBoundingClientRect();
     const [x, y] = [clientX - box.left - left, clientY - box.top - top];
     if (x < 0 || x > width || y < 0 || y > height) return null;
@@ -99,13 +99,13 @@ export class Plane {
 
   // Whether less is shown than `whole`, the range in which the figure came.
   isZoomed() {
-    const [low, high] = this.box().range;
+    const [low, high] = this.measure().range;
     const [from, to] = this.whole;
     return Math.abs(high - low) < 0.999 * (to - from);
   }
 }
 
 // Pixels between two pointer events.
-function distance(a, b) {
+function measureWay(a, b) {
   return Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
 }

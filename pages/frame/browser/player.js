@@ -9,7 +9,7 @@ const PLAYBACK_MS = 3600;
 const SHORTEST_FRAME_MS = 90;
 const LONGEST_FRAME_MS = 350;
 
-export function frameMilliseconds(nFrames) {
+export function timeFrame(nFrames) {
   return Math.min(LONGEST_FRAME_MS, Math.max(SHORTEST_FRAME_MS, PLAYBACK_MS / nFrames));
 }
 
@@ -55,7 +55,7 @@ export class Player {
     this.button.classList.add("bv-playing");
     this.button.setAttribute("aria-label", "Pause");
     const end = this.labels.length - 1;
-    const pace = this.pace ?? frameMilliseconds(this.labels.length);
+    const pace = this.pace ?? timeFrame(this.labels.length);
     const from = this.range.valueAsNumber;
     const step = async (index) => {
       const mine = this.timer;

@@ -4,7 +4,7 @@
 
 import { read } from "./decoding.js";
 import { element, svgElement } from "./dom.js";
-import { dashes, pathOf, scales } from "./marks.js";
+import { makeScales, readDashes, writePath } from "./marks.js";
 
 const LINES = ["twin", "student"];
 // Milliseconds a page must rest before what lies one stop further is fetched, if it is stored.
@@ -15,12 +15,12 @@ const AGAIN_MS = 250;
 const MOST_KNOWN = 400;
 
 export class Preview {
-  // `lineOf(uid)` says how the line of a layer is drawn, if it is to be seen.
-  constructor(root, plane, lineOf) {
-    Object.assign(this, { root, plane, lineOf });
+  // `findStyle(uid)` says how the line of a layer is drawn, if it is to be seen.
+  constructor(root, plane, findStyle) {
+    Object.assign(this, { root, plane, findStyle });
     this.svg = svgElement("svg", { class: "bv-preview" });
     this.note = element("div", "bv-note", { "aria-hidden": "true" });
-    this.observer = new MutationObserver((changes) => this.look(changes));
+    this.observer = new MutationObserver((changes) => this.notice(changes));
     this.known = new Map();
   }
 
@@ -50,19 +50,19 @@ export class Preview {
     this.asking?.abort();
   }
 
-  look(changes) {
+  notice(changes) {
     const moved = changes.some(({ target }) => target.ariaLabel in this.setting.sliders);
     if (moved && this.root.isConnected) this.follow();
   }
 
   follow() {
-    const wanted = JSON.stringify(this.wanted());
+    const wanted = JSON.stringify(this.readWanted());
     if (wanted === JSON.stringify(this.setting.picture)) this.end();
     else this.ask(wanted);
   }
 
   // The setting at which the sliders stand now.
-  wanted() {
+  readWanted() {
     let { picture } = this.setting;
     for (const [label, { way }] of Object.entries(this.setting.sliders)) {
       const slider = document.querySelector(`input[type=range][aria-label="${CSS.escape(label)}"]`);
@@ -100,7 +100,7 @@ export class Preview {
   }
 
   async readAhead(setting) {
-    for (const picture of neighbours(setting)) {
+    for (const picture of listNeighbours(setting)) {
       if (this.setting !== setting) return;
       const text = JSON.stringify(picture);
       if (!this.known.has(text)) await this.fetch(text, { ahead: 1 });
@@ -117,16 +117,16 @@ export class Preview {
 
   draw(content) {
     const isSameTwin = content.twin === this.setting.twin;
-    const [x, y] = scales(this.plane.box());
+    const [x, y] = makeScales(this.plane.measure());
     const paths = LINES.flatMap((uid) => {
-      const [line, look] = [content.lines[uid], this.lineOf(uid)];
+      const [line, look] = [content.lines[uid], this.findStyle(uid)];
       if (!line || !look || (uid === "twin" && isSameTwin)) return [];
       return svgElement("path", {
-        d: pathOf(line, x, y),
+        d: writePath(line, x, y),
         fill: "none",
         stroke: look.color,
         "stroke-width": look.width,
-        "stroke-dasharray": dashes(look).join() || "none",
+        "stroke-dasharray": readDashes(look).join() || "none",
       });
     });
     this.svg.replaceChildren(...paths);
@@ -184,7 +184,7 @@ export class Preview {
 }
 
 // The settings one stop to each side of every slider.
-export function neighbours({ picture, sliders }) {
+export function listNeighbours({ picture, sliders }) {
   return Object.values(sliders).flatMap(({ way, stops }) => {
     const here = stops.indexOf(way.reduce((part, key) => part[key], picture));
     const beside = here < 0 ? [] : [stops[here - 1], stops[here + 1]];

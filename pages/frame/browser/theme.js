@@ -12,13 +12,13 @@ export function readTheme(root) {
 }
 
 // Returns a copy of a part of a figure; on a dark page `dark` says what becomes of a colour.
-export function themed(value, theme, dark) {
+export function recolour(value, theme, dark) {
   if (typeof value === "string") {
     return theme.dark && Object.hasOwn(dark, value) ? dark[value] : value;
   }
-  if (Array.isArray(value)) return value.map((item) => themed(item, theme, dark));
+  if (Array.isArray(value)) return value.map((item) => recolour(item, theme, dark));
   if (value?.constructor !== Object) return value;
-  const entries = Object.entries(value).map(([key, item]) => [key, themed(item, theme, dark)]);
+  const entries = Object.entries(value).map(([key, item]) => [key, recolour(item, theme, dark)]);
   return Object.fromEntries(entries);
 }
 

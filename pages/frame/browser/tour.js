@@ -3,9 +3,9 @@
 
 import { areSame, decode } from "./decoding.js";
 import { connect, element, place } from "./dom.js";
-import { swatch } from "./legend.js";
+import { drawSwatch } from "./legend.js";
 import { loadStyle } from "./loading.js";
-import { drawLine, drawMarker, scales } from "./marks.js";
+import { drawLine, drawMarker, makeScales } from "./marks.js";
 import { Player } from "./player.js";
 import { readTheme } from "./theme.js";
 
@@ -90,7 +90,7 @@ class Tour {
     if (!this.content) return;
     const side = Math.max(SMALLEST, Math.min(this.root.clientWidth - 2, LARGEST));
     const { half } = this.content;
-    [this.x, this.y] = scales({ width: side, height: side, range: [-half, half, -half, half] });
+    [this.x, this.y] = makeScales({ width: side, height: side, range: [-half, half, -half, half] });
     if (side !== this.side || this.ratio !== devicePixelRatio) {
       this.side = side;
       this.ratio = devicePixelRatio;
@@ -139,10 +139,10 @@ class Tour {
   drawBoundary(context, index, name) {
     const { arrays, cuts } = this.content;
     const line = { x: arrays[`${name}_x`], y: arrays[`${name}_y`] };
-    drawLine(context, this.lineLook(name), line, this.x, this.y, ...cuts[name].slice(index, index + 2));
+    drawLine(context, this.styleLine(name), line, this.x, this.y, ...cuts[name].slice(index, index + 2));
   }
 
-  lineLook(name) {
+  styleLine(name) {
     return { color: this.colour(name), width: LINE_WIDTHS[name], dash: "solid" };
   }
 
@@ -206,13 +206,13 @@ class Tour {
   drawLegend() {
     const item = (name, trace) => {
       const part = element("span", "tv-item");
-      part.append(swatch(trace), element("span", "", {}, name));
+      part.append(drawSwatch(trace), element("span", "", {}, name));
       return part;
     };
     const marker = (symbol, color) => ({ mode: "markers", marker: { symbol, color, line: {} } });
     const [first] = this.classes;
     this.legend.replaceChildren(
-      ...Object.keys(LINE_WIDTHS).map((name) => item(name, { line: this.lineLook(name) })),
+      ...Object.keys(LINE_WIDTHS).map((name) => item(name, { line: this.styleLine(name) })),
       ...this.classes.map(({ name, symbol, colour }) => item(name, marker(symbol, colour))),
       item("hollow: on a colour not its own", marker(`${first.symbol}-open`, first.colour)),
     );

@@ -9,7 +9,7 @@ import { drawPlane } from "./marks.js";
 import { DOUBLE_CLICK_MS, Plane } from "./plane.js";
 import { Player } from "./player.js";
 import { Preview } from "./preview.js";
-import { fitToPage, readTheme, themed } from "./theme.js";
+import { fitToPage, readTheme, recolour } from "./theme.js";
 
 // Pixels of a page below which the picture has narrow margins, and of the smallest square.
 const NARROW = 480;
@@ -33,7 +33,7 @@ class View {
     this.plane = new Plane(this.plot, (at) => this.report.setTriggerValue("clicked", at));
     this.player = new Player((index) => this.drawFrame(index));
     this.legend = new Legend((uid, visible) => this.restyle({ visible }, uid));
-    this.preview = new Preview(this.root, this.plane, (uid) => this.shownLine(uid));
+    this.preview = new Preview(this.root, this.plane, (uid) => this.findStyle(uid));
     const picture = element("div", "bv-picture");
     picture.append(this.plot, element("div", "bv-badge", { "aria-hidden": "true" }, "training"));
     this.root.append(picture, this.player.bar, this.legend.root);
@@ -75,7 +75,7 @@ class View {
     this.player.pause();
     this.content = content;
     const theme = readTheme(this.root);
-    const { data: traces, layout } = themed(content.figure, theme, content.dark);
+    const { data: traces, layout } = recolour(content.figure, theme, content.dark);
     for (const trace of traces) if (this.legend.isHidden(trace.uid)) trace.visible = false;
     Object.assign(layout, this.makeRoom(), { showlegend: false });
     fitToPage(layout, theme);
@@ -84,11 +84,11 @@ class View {
     const isNew = content.state === "ready" && this.isElsewhere(content, traces);
     this.traces = traces;
     this.isFinal = true;
+    this.plane.whole = content.figure.layout.xaxis.range;
     if (isNew) await this.sketch(content.student, layout);
     // A line that is in its place already has nothing to fade from.
     const before = this.preview.student === content.student ? null : this.plane.copy("student");
     await this.Plotly.react(this.plot, traces, layout, CONFIG);
-    this.plane.whole = content.figure.layout.xaxis.range;
     this.preview.giveWay(content.student);
     this.plane.fade(before);
     this.legend.draw(traces, theme.dark);
@@ -115,7 +115,7 @@ class View {
 
   // Shows a whole new picture at once, until Plotly has built it.
   sketch(student, layout) {
-    const box = this.plane.box();
+    const box = this.plane.measure();
     // A zoom outlives a new picture of the same window; the axes of another would be wrong.
     const isSame = this.plot._fullLayout.uirevision === layout.uirevision;
     if (!isSame) box.range = [...layout.xaxis.range, ...layout.yaxis.range];
@@ -123,7 +123,7 @@ class View {
   }
 
   // The square as wide as the page allows, with room for axes and colour bar around it.
-  size() {
+  measure() {
     const { margin } = this.content.figure.layout;
     const width = this.root.clientWidth;
     const around = { ...margin, autoexpand: false };
@@ -138,7 +138,7 @@ class View {
 
   // So that nothing moves when the picture comes or changes its size.
   makeRoom() {
-    const size = this.size();
+    const size = this.measure();
     place(this.plot, { width: size.width, height: size.height });
     return size;
   }
@@ -146,7 +146,7 @@ class View {
   refit() {
     if (!this.traces || !this.root.isConnected) return;
     const { width, height } = this.plot._fullLayout;
-    const size = this.size();
+    const size = this.measure();
     if (size.width === width && size.height === height) return;
     this.plane.fade(null);
     this.Plotly.relayout(this.plot, this.makeRoom());
@@ -159,7 +159,7 @@ class View {
   }
 
   // How a layer's line is drawn, if it is to be seen.
-  shownLine(uid) {
+  findStyle(uid) {
     return this.legend.isHidden(uid) ? undefined : find(this.traces, uid)?.line;
   }
 

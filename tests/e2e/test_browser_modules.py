@@ -246,6 +246,13 @@ def test_dashes_are_pixels(run, dash, pixels):
     assert run("marks.js", "(module, dash) => module.readDashes({ dash })", dash) == pixels
 
 
+def test_the_first_row_of_a_ground_is_the_lowest(run):
+    code = """({ paintCells }, values) => new Uint32Array(
+        paintCells(values, 2, 3, [100, 101, 102], 3).data.buffer)"""
+    values = [9, 9, 9, 0, 1, 2, 2, 2, 0]
+    assert run("marks.js", code, values) == [102, 102, 100, 100, 101, 102]
+
+
 def test_every_class_has_a_shape_of_its_own_and_a_hollow_one(run):
     symbols = [symbol for symbol, *_ in CLASSES]
     code = "(module, symbols) => symbols.map((symbol) => module.findShape(symbol))"

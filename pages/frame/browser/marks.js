@@ -134,7 +134,9 @@ function drawGround(context, trace, x, y) {
   const { z, x0, dx, y0, dy, contours } = trace;
   const [rows, columns] = z.shape.split(",").map(Number);
   const values = new Uint8Array(z.bdata);
-  const image = contours ? paintBands(values, rows, columns, trace) : paintCells(values, rows, columns, trace);
+  const image = contours
+    ? paintBands(values, rows, columns, trace)
+    : paintCells(values, rows, columns, mixColours(trace.colorscale, trace.zmax + 1));
   const canvas = new OffscreenCanvas(image.width, image.height);
   canvas.getContext("2d").putImageData(image, 0, 0);
   // A cell of a heatmap lies around its place, contours between the places.
@@ -145,13 +147,13 @@ function drawGround(context, trace, x, y) {
   context.drawImage(canvas, left, top, right - left, bottom - top);
 }
 
-// One pixel per value.
-function paintCells(values, rows, columns, { colorscale, zmax }) {
+// One pixel per value: the colour with this number. The first row of values, which may begin
+// anywhere among them, is the lowest.
+export function paintCells(values, rows, columns, colours, start = 0) {
   const image = new ImageData(columns, rows);
   const pixels = new Uint32Array(image.data.buffer);
-  const colours = mixColours(colorscale, zmax + 1);
   for (let row = 0; row < rows; row++) {
-    const from = (rows - 1 - row) * columns;
+    const from = start + (rows - 1 - row) * columns;
     for (let i = 0; i < columns; i++) pixels[row * columns + i] = colours[values[from + i]];
   }
   return image;

@@ -5,7 +5,7 @@ import { areSame, decode } from "./decoding.js";
 import { connect, element, place } from "./dom.js";
 import { drawSwatch } from "./legend.js";
 import { loadStyle } from "./loading.js";
-import { drawLine, drawMarker, makeScales } from "./marks.js";
+import { drawLine, drawMarker, makeScales, paintCells } from "./marks.js";
 import { Player } from "./player.js";
 import { readTheme } from "./theme.js";
 
@@ -77,9 +77,11 @@ class Tour {
       colour: colours[page],
     }));
     this.values = new Uint8Array(arrays.ground.bdata);
-    this.table = new Uint8Array(arrays[page ? "dark" : "light"].bdata);
+    const table = new Uint8Array(arrays[page ? "dark" : "light"].bdata);
+    this.pixels = Uint32Array.from({ length: table.length / 3 }, (_, i) => {
+      return table[3 * i] | (table[3 * i + 1] << 8) | (table[3 * i + 2] << 16) | (255 << 24);
+    });
     this.ground = new OffscreenCanvas(resolution, resolution);
-    this.image = new ImageData(resolution, resolution);
     // The longest shadow of all steps fills the circle.
     this.longest = Math.max(...arrays.axes_u.map((a, i) => Math.hypot(a, arrays.axes_v[i])));
     this.drawLegend();
@@ -120,17 +122,9 @@ class Tour {
   // The values stand for the corners of the picture too, so half a cell lies outside.
   drawGround(context, index) {
     const { resolution } = this.content;
-    const pixels = this.image.data;
-    const from = index * resolution * resolution;
-    for (let row = 0, at = 0; row < resolution; row++) {
-      const line = from + (resolution - 1 - row) * resolution;
-      for (let column = 0; column < resolution; column++, at += 4) {
-        const value = 3 * this.values[line + column];
-        for (let i = 0; i < 3; i++) pixels[at + i] = this.table[value + i];
-        pixels[at + 3] = 255;
-      }
-    }
-    this.ground.getContext("2d").putImageData(this.image, 0, 0);
+    const start = index * resolution ** 2;
+    const image = paintCells(this.values, resolution, resolution, this.pixels, start);
+    this.ground.getContext("2d").putImageData(image, 0, 0);
     const cell = this.side / (resolution - 1);
     context.imageSmoothingQuality = "high";
     context.drawImage(this.ground, -cell / 2, -cell / 2, this.side + cell, this.side + cell);

@@ -18,14 +18,17 @@ from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack, n_parameters
 from distill_core.measures import distances, metrics
 from distill_core.specs import (
+    Alpha,
+    Depth,
     EnsembleSpec,
     PlaneSpec,
     Schedule,
     SectionSpec,
     Seed,
-    Share,
     Spec,
     StudentSpec,
+    Temperature,
+    Width,
 )
 from distill_core.store import Store
 from distill_core.studies.study import Task, training_seconds
@@ -40,10 +43,10 @@ class StudentsSpec(Spec):
     """Students of one width and temperature: every alpha with every seed, trained in one stack."""
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    width: Annotated[int, Field(ge=1, le=1024)] = 64
-    depth: Annotated[int, Field(ge=1, le=3)] = 2
-    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
-    alphas: tuple[Share, ...] = (0.7, 0.0)
+    width: Width = 64
+    depth: Depth = 2
+    temperature: Temperature = 3.0
+    alphas: tuple[Alpha, ...] = (0.7, 0.0)
     seeds: tuple[Seed, ...] = (0,)
     schedule: Schedule = Schedule.STUDENT
 

@@ -50,10 +50,6 @@ class VarianceSpec(Spec):
             raise ValueError(
                 f"Repeats use the student seeds 0 to n - 1; give seed 0, got {self.student.seed}."
             )
-        if self.student.alpha == 0:
-            raise ValueError(
-                "This study needs an alpha above 0: with alpha = 0 the student is its own twin."
-            )
         return self
 
     def repeats(self, source: Source) -> list["RepeatSpec"]:

@@ -1,12 +1,12 @@
 """The jobs of studies of students: trainings of many seeds at once, and their boundaries."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 

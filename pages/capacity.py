@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from distill_core import figures, jobs, studies
+from distill_core import figures, jobs
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_window
 from distill_core.specs import SectionSpec, SpecError
-from distill_core.studies import CapacitySpec, capacity, sufficiency
+from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
 from pages.frame.controls.problem import choose_problem, explain_error
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address
@@ -64,7 +64,7 @@ if found.summary["beats_twin"]:
     # The tolerance trains nothing: what is known is decided anew.
     summary = sufficiency.decided(found.summary, tolerance)
     asked = spec.replace(tolerance=tolerance)
-    found = replace(found, spec=asked, summary=summary, answer=studies.answer(asked, summary))
+    found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
 results.answer(found)
 entries, sufficient = found.summary["widths"], found.summary["sufficient"]
 # The widest is no answer: it only says that no narrower one was shown to be enough.

@@ -9,7 +9,6 @@ from typing import Any
 
 from distill_core.studies.study import Band, between, bounded, points
 
-OWN_TWIN = "With alpha = 0 the student learns from the labels alone: it is its own twin."
 # Knowledge uncertainty below this share of the total is called little.
 _LITTLE = 0.05
 

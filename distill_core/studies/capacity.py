@@ -32,6 +32,7 @@ from distill_core.studies.student_stacks import (
     BoundariesSpec,
     StudentsSpec,
     blocks,
+    check_has_twin,
     ensemble_tasks,
     shape_of,
     students_task,
@@ -99,7 +100,14 @@ class Multiple:
 
 
 def tasks(spec: CapacitySpec) -> list[Task]:
-    """Return what has to be made, in the order in which it is best shown."""
+    """Return what has to be made, in the order in which it is best shown.
+
+    Raises
+    ------
+    SpecError
+        When alpha is 0: there is nothing to compare.
+    """
+    check_has_twin(spec.alpha)
     listed = ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
     section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)

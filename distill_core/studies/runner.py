@@ -88,16 +88,9 @@ def seconds(spec: StudySpec, store: Store | None = None, n_workers: int = 2) -> 
     return max(longest, sum(task.seconds for task in wanted) / n_workers)
 
 
-def answer(spec: StudySpec, summary: Mapping[str, Any]) -> str:
-    """Say what a study found, from its summary; a student that is its own twin comes first."""
-    said: str = _ROOMS[type(spec)][1](summary)
-    alpha = spec.student.alpha if isinstance(spec, VarianceSpec) else getattr(spec, "alpha", 1.0)
-    return f"{answers.OWN_TWIN} {said}" if alpha == 0 else said
-
-
 def look(spec: StudySpec, store: Store) -> Study:
     """Return the result so far; a complete one is kept in the store and comes back at once."""
-    room, _ = _ROOMS[type(spec)]
+    room, answer = _ROOMS[type(spec)]
     name = room.__name__.rpartition(".")[2]
     artifact = store.get("study", spec.digest)
     if artifact is not None:
@@ -109,7 +102,7 @@ def look(spec: StudySpec, store: Store) -> Study:
     rows, summary = room.result(spec, store) if all(done) else _so_far(spec, store, done)
     # Something may have arrived meanwhile, or have been found damaged and set aside.
     n_done = min(sum(done), sum(task.done(store) for task in listed))
-    study = Study(name, spec, rows, summary, answer(spec, summary), n_done, len(listed))
+    study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
     if not study.partial:
         meta = {"n_tasks": len(listed), "rows": rows, "summary": summary, "answer": study.answer}
         store.put("study", spec.digest, {}, meta)

@@ -26,6 +26,7 @@ from distill_core.specs import (
     SectionSpec,
     Seed,
     Spec,
+    SpecError,
     StudentSpec,
     Temperature,
     Width,
@@ -199,6 +200,14 @@ def ensemble_shares(
     soft = alpha * t * (torch.softmax(z / t, -1) - q).norm(dim=(1, 2))
     hard = (1 - alpha) * (torch.softmax(z, -1) - hard_target).norm(dim=(1, 2))
     return _share(soft_loss, hard_loss, alpha), _share(soft, hard, alpha)
+
+
+def check_has_twin(alpha: float) -> None:
+    """Raise a SpecError for a student that would be compared with itself."""
+    if alpha == 0:
+        raise SpecError(
+            "This study needs an alpha above 0: with alpha = 0 the student is its own twin."
+        )
 
 
 def blocks(n_seeds: int, size: int) -> Iterator[tuple[int, ...]]:

@@ -548,17 +548,16 @@ def test_specs_refuse_what_cannot_be_studied(make, message):
         make()
 
 
-def test_a_student_that_is_its_own_twin_is_studied_and_said_to_be_it(store):
-    for spec in (
-        CAPACITY.replace(alpha=0.0, n_seeds=2),
-        VARIANCE.replace(student=VARIANCE.student.replace(alpha=0.0), n_repeats=3, n_resamples=0),
-    ):
-        found = studies.run(spec, store)
-        assert found.answer.startswith("With alpha = 0")
-        assert "its own twin" in found.answer
-        assert studies.answer(spec, found.summary) == found.answer
-    assert found.summary["seeds"]["differences"][-1]["churn"]["mean"] == 0
-    assert not studies.answer(VARIANCE, found.summary).startswith("With")
+@pytest.mark.parametrize(
+    "spec",
+    [CAPACITY.replace(alpha=0.0), VARIANCE.replace(student=VARIANCE.student.twin())],
+    ids=lambda spec: type(spec).__name__,
+)
+def test_a_student_that_is_its_own_twin_is_refused_before_training(store, spec):
+    for refuses in (studies.look, studies.run):
+        with pytest.raises(SpecError, match="needs an alpha above 0.* its own twin"):
+            refuses(spec, store)
+    assert stored(store) == {}
 
 
 def test_specs_that_mean_the_same_have_one_digest():

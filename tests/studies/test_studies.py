@@ -555,7 +555,7 @@ def test_specs_refuse_what_cannot_be_studied(make, message):
 )
 def test_a_student_that_is_its_own_twin_is_refused_before_training(store, spec):
     for refuses in (studies.look, studies.run):
-        with pytest.raises(SpecError, match="needs an alpha above 0.* its own twin"):
+        with pytest.raises(SpecError, match=r"needs an alpha above 0.* its own twin"):
             refuses(spec, store)
     assert stored(store) == {}
 

@@ -10,8 +10,9 @@ import numpy as np
 from benchmarks import Claim, Outcome
 from benchmarks.browser import Move, Playground, playground
 from benchmarks.racing import Row, Say
+from pages.frame.controls.settings import SETTINGS
 
-WIDTH, TEMPERATURE, ALPHA = "Student width", "Temperature T", "alpha (weight on the ensemble)"
+WIDTH, TEMPERATURE, ALPHA = (SETTINGS[key].label for key in ("width", "T", "alpha"))
 # Along the temperatures, back and forth from the default of 3, and after each row one step of
 # another slider: no setting comes twice.
 _ROWS = ((3, ALPHA), (7, ALPHA), (7, ALPHA), (7, WIDTH), (7, WIDTH))
@@ -66,7 +67,7 @@ def run(
                 raise RuntimeError("This setting was not stored; the way back must be known.")
         page.open(f"/?view=all+features&plane=random&pseed=500{path}")
         trained = _stored(Path(folder), "ensemble", "student")
-        turned = [_moved(page, "Plane seed", "ArrowUp", say) for _ in range(planes)]
+        turned = [_moved(page, SETTINGS["pseed"].label, "ArrowUp", say) for _ in range(planes)]
         if _stored(Path(folder), "ensemble", "student") != trained:
             raise RuntimeError("A plane change has trained something; it must only ask the models.")
     return summary(cold, warm, turned)

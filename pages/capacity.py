@@ -9,8 +9,10 @@ from distill_core.data import datasets
 from distill_core.geometry.problems import load_window
 from distill_core.specs import SectionSpec, SpecError
 from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
-from pages.frame.controls import student as controls
-from pages.frame.controls import study
+from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.student import choose_ensemble, fill_student
+from pages.frame.controls.url_state import explain_address
+from pages.frame.controls.widgets import ask, fill
 from pages.frame.server import service
 from pages.frame.studies import results, run
 
@@ -41,31 +43,21 @@ st.markdown(
     "Students of growing width learn from one ensemble, each from several random starts, and each "
     "beside a twin that learns from the labels alone."
 )
+explain_address("capacity")
 try:
     with st.sidebar:
-        problem, plane = controls.problem()
-        ensemble = controls.ensemble(problem)
+        problem, plane = choose_problem()
+        ensemble = choose_ensemble(problem)
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
-        n_seeds = study.count(
-            "Seeds", "seeds", 1, 64, 16, "Students per width. More seeds, narrower bands."
-        )
+        spec = fill(CapacitySpec(ensemble=ensemble, plane=plane), "seeds")
     with middle:
-        tolerance = study.number(
-            "Tolerance (points)",
-            "tolerance",
-            0.1,
-            20.0,
-            1.0,
-            "How much less than the widest student's agreement is good enough, in percentage "
-            "points. It changes the answer and trains nothing.",
-        )
+        tolerance = ask("tolerance")
     with right.popover("Depth and loss", icon=":material/tune:"):
-        setting = study.setting("depth", "temperature", "alpha", "epochs")
-    spec = CapacitySpec(ensemble=ensemble, plane=plane, n_seeds=n_seeds, **setting)
+        spec = fill_student(spec, "capacity")
     found = run.follow(spec)
 except SpecError as error:
-    controls.say(error)
+    explain_error(error)
     st.stop()
 
 if found.summary["beats_twin"]:
@@ -107,14 +99,14 @@ for place, (name, title, form) in zip(
             f"{title}, against the student's width, for student and twin, with 95% bands.",
         )
 st.caption(
-    f"Test data. Bands: 95% intervals of the mean over {n_seeds} student seeds, one ensemble of "
-    f"{ensemble.n_members}. A network without a boundary in the window has no distance."
+    f"Test data. Bands: 95% intervals of the mean over {spec.n_seeds} student seeds, one ensemble "
+    f"of {ensemble.n_members}. A network without a boundary in the window has no distance."
 )
 
 section = service.store().get("section", SectionSpec(ensemble=ensemble, plane=plane).digest)
 if section is not None:
     st.subheader("The boundary at a few widths")
-    who = study.choice("Whose boundaries", "who", ["student", "twin"])
+    who = ask("who")
     whole = jobs.read_section(section, load_window(plane, problem.dataset))
     found_lines = capacity.multiples(spec, service.store(), results.few(spec.widths, enough))
     results.charts(

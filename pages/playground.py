@@ -5,7 +5,11 @@ import streamlit as st
 from distill_core.data import datasets
 from distill_core.specs import PictureSpec, SpecError
 from pages.frame.browser import preview_route
-from pages.frame.controls import student as controls
+from pages.frame.controls.pin import offer_pin, read_pin
+from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.settings import describe
+from pages.frame.controls.student import choose_ensemble, choose_student
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.playground import classes, evidence, layers
 from pages.frame.playground import picture as live
 from pages.frame.server import waiting
@@ -16,17 +20,17 @@ st.markdown(
     "Many large networks vote; one small network learns to answer like them. Move a slider and "
     "watch how closely its decision boundary follows."
 )
-
+explain_address("playground")
 try:
     with st.sidebar:
-        problem, plane = controls.problem()
-        ensemble = controls.ensemble(problem)
-    picture = PictureSpec(student=controls.student(ensemble), plane=plane)
+        problem, plane = choose_problem()
+        ensemble = choose_ensemble(problem)
+    picture = PictureSpec(student=choose_student(ensemble), plane=plane)
     with st.sidebar:
-        controls.undo_and_reset()
-    pinned = controls.pinned(picture)
+        offer_undo_and_reset()
+    pinned = read_pin(picture)
 except SpecError as error:
-    controls.say(error)
+    explain_error(error)
     st.stop()
 
 left, right = st.columns([3, 2], gap="large")
@@ -43,12 +47,12 @@ with left:
         last = st.session_state.get("last good")
         if last is None or last == picture:
             st.stop()
-        st.info(f"The last good picture is shown: {controls.describe(last)}.")
+        st.info(f"The last good picture is shown: {describe(last.student)}.")
         shown = live.show(last, None, chosen)
 with right:
     evidence.answer(shown)
     evidence.measures(shown)
-    controls.pin(picture, pinned)
+    offer_pin(picture, pinned)
     evidence.comparison(shown, pinned)
     evidence.loss(shown.picture.student)
     evidence.learning(shown)

@@ -5,10 +5,13 @@ import streamlit as st
 from distill_core import figures
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_problem
-from distill_core.specs import TEMPERATURES, WIDTHS, SpecError
+from distill_core.specs import TEMPERATURES, SpecError
 from distill_core.studies import SoftnessSpec, softness
-from pages.frame.controls import student as controls
-from pages.frame.controls import study
+from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.settings import SETTINGS
+from pages.frame.controls.student import choose_ensemble, fill_student
+from pages.frame.controls.url_state import explain_address
+from pages.frame.controls.widgets import ask, fill
 from pages.frame.server import service
 from pages.frame.studies import results, run
 
@@ -19,30 +22,28 @@ MEASURES = [
     ("kl", "KL from the ensemble", ".4f", 1000, "0.001 nats", True),
     ("ece", "calibration error (ECE)", ".1%", 100, "points", True),
 ]
-SHARES = {"after the first step": "first_", "at the end of training": ""}
+SHARES = dict(zip(SETTINGS["when"].options, ("first_", ""), strict=True))
 
 st.title("What do T and alpha do?")
 st.markdown(
     "T softens what the ensemble says, alpha weighs it against the labels. Every cell of the grid "
     "is trained from several random starts and compared with its hard-label twin (alpha = 0)."
 )
+explain_address("softness")
 try:
     with st.sidebar:
-        problem, _ = controls.problem()
-        ensemble = controls.ensemble(problem)
+        problem, _ = choose_problem()
+        ensemble = choose_ensemble(problem)
     left, middle, right = st.columns([5, 22, 8], vertical_alignment="bottom")
     with left:
-        n_seeds = study.count(
-            "Seeds", "cellseeds", 1, 32, 8, "Students per cell. More seeds, narrower intervals."
-        )
+        spec = fill(SoftnessSpec(ensemble=ensemble), "cellseeds")
     with middle:
-        widths = study.several("Student widths", "widths", WIDTHS, [64])
+        spec = fill(spec, "widths")
     with right.popover("Depth and epochs", icon=":material/tune:"):
-        setting = study.setting("depth", "epochs")
-    spec = SoftnessSpec(ensemble=ensemble, widths=widths, n_seeds=n_seeds, **setting)
+        spec = fill_student(spec, "softness")
     found = run.follow(spec)
 except SpecError as error:
-    controls.say(error)
+    explain_error(error)
     st.stop()
 
 results.answer(found)
@@ -71,9 +72,9 @@ for width in spec.widths:
         ],
     )
 st.caption(
-    f"Test data, {n_seeds} seeds. Blue: better than the twin, orange: worse; the fullest colour "
-    "is the largest difference in its figure. Hatched: within noise of the twin. Every cell is "
-    "judged by its own interval, so that one in twenty lies beyond noise by chance alone; the "
+    f"Test data, {spec.n_seeds} seeds. Blue: better than the twin, orange: worse; the fullest "
+    "colour is the largest difference in its figure. Hatched: within noise of the twin. Every cell "
+    "is judged by its own interval, so that one in twenty lies beyond noise by chance alone; the "
     "sentence above allows for having looked at all of them."
 )
 
@@ -100,7 +101,7 @@ if teachers is not None:
 width = spec.widths[-1]
 cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
 st.subheader("How much of the training comes from the ensemble")
-when = study.choice("When", "when", list(SHARES))
+when = ask("when")
 results.charts(
     2,
     [

@@ -5,8 +5,10 @@ import streamlit as st
 from distill_core import figures
 from distill_core.specs import SpecError, StudentSpec
 from distill_core.studies import VarianceSpec, answers, maps
-from pages.frame.controls import student as controls
-from pages.frame.controls import study
+from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.student import choose_ensemble, fill_student
+from pages.frame.controls.url_state import explain_address, plain
+from pages.frame.controls.widgets import ask, fill
 from pages.frame.server import service
 from pages.frame.studies import results, run
 
@@ -25,32 +27,22 @@ st.markdown(
     "Train everything again, with other seeds or on a resample of the data: what changes its mind "
     "less, a single network, the ensemble, or the one student that learned from it?"
 )
+explain_address("variance")
 try:
     with st.sidebar:
-        problem, plane = controls.problem()
-        ensemble = controls.ensemble(problem)
+        problem, plane = choose_problem()
+        ensemble = choose_ensemble(problem)
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
-        n_repeats = study.count(
-            "Repeats over seeds", "repeats", 1, 32, 8, "All seeds anew, the same training data."
-        )
+        spec = fill(VarianceSpec(), "repeats")
     with middle:
-        n_resamples = study.count(
-            "Repeats over resamples",
-            "resamples",
-            0,
-            32,
-            8,
-            "The same seeds, the training data drawn anew from itself (bootstrap).",
-        )
+        spec = fill(spec, "resamples")
     with right.popover("Student and loss", icon=":material/tune:"):
-        setting = study.setting("width", "depth", "temperature", "alpha", "epochs")
-    student = StudentSpec(ensemble=ensemble, **setting)
-    spec = VarianceSpec(student=student, n_repeats=n_repeats, n_resamples=n_resamples)
+        spec = spec.replace(student=fill_student(StudentSpec(ensemble=ensemble), "variance"))
     seen = maps.MapsSpec(study=spec, plane=plane)
     found = run.follow(spec, [maps.task(seen)])
 except SpecError as error:
-    controls.say(error)
+    explain_error(error)
     st.stop()
 
 results.answer(found)
@@ -83,10 +75,10 @@ with st.expander("All figures as a table", icon=":material/table:"):
     st.dataframe(results.group_table(summary), hide_index=True)
 
 st.subheader("Where the cross-entropy goes")
-source = study.choice("Repeats", "over", list(summary))
+source = ask("over", list(summary))
 ledger = summary[source]["ledger"]
 if summary[source]["n"] > 1:
-    st.markdown(controls.plain(answers.ledger(ledger)))
+    st.markdown(plain(answers.ledger(ledger)))
 results.chart(
     figures.ledger_figure(ledger),
     "variance-ledger",
@@ -101,13 +93,13 @@ artifact = service.store().get("maps", seen.digest)
 if artifact is not None:
     view = maps.read(seen, artifact)
     st.subheader("What the student cannot express")
-    st.markdown(controls.plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
+    st.markdown(plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
     parts = [
         (view.data, "ensemble", "data uncertainty: classes overlap"),
         (view.knowledge, "ensemble", "knowledge uncertainty: teachers disagree"),
         (view.entropy, "student", "the student's entropy, nothing more"),
     ]
-    scale = study.choice("Scale", "scale", ["of each map", "one for all maps"])
+    scale = ask("scale")
     top = max(float(values.max()) for values, _, _ in parts)
     results.charts(
         3,

@@ -103,7 +103,7 @@ def cells_figure(
         add_path(figure, "best", "highest agreement", frame, "ensemble", 2.6)
     height = 130 + 27 * len(temperatures)
     figure.layout = layout(f"{value_name} minus twin, {unit}", height, bottom=84) | dict(
-        xaxis=category("alpha (weight on the ensemble)", alphas),
+        xaxis=category("alpha, the weight on the ensemble", alphas),
         yaxis=category("T", temperatures),
     )
     return figure
@@ -141,7 +141,7 @@ def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: 
             hovertemplate=f"T = {t:g}, alpha = %{{x}}<br>%{{customdata}}<extra></extra>",
         )
     figure.layout = layout(value_name, 350, bottom=118) | dict(
-        xaxis=axis("alpha (weight on the ensemble)") | {"range": [-0.03, 1.03], "dtick": 0.2},
+        xaxis=axis("alpha, the weight on the ensemble") | {"range": [-0.03, 1.03], "dtick": 0.2},
         yaxis=axis("") | {"range": [-0.03, 1.03], "tickformat": ".0%", "showgrid": True},
     )
     figure.layout.legend.entrywidth = 44

@@ -22,10 +22,15 @@ from distill_core.specs.models import (
     MEMBERS_PER_PART,
     TEMPERATURES,
     WIDTHS,
+    Alpha,
+    Depth,
     EnsemblePartSpec,
     EnsembleSpec,
+    Epochs,
     Schedule,
     StudentSpec,
+    Temperature,
+    Width,
 )
 from distill_core.specs.views import PictureSpec, ReplicatesSpec, SectionSpec
 
@@ -38,10 +43,13 @@ __all__ = [
     "N_CLASSES",
     "TEMPERATURES",
     "WIDTHS",
+    "Alpha",
     "DatasetName",
     "DatasetSpec",
+    "Depth",
     "EnsemblePartSpec",
     "EnsembleSpec",
+    "Epochs",
     "Offset",
     "PictureSpec",
     "PlaneKind",
@@ -55,5 +63,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "StudentSpec",
+    "Temperature",
+    "Width",
     "canonical_json",
 ]

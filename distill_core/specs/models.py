@@ -1,4 +1,8 @@
-"""Which networks: schedules, the ensemble, a student; and the stops of the sliders."""
+"""Which networks: schedules, the ensemble, a student; and the stops of the sliders.
+
+Student and studies share the types `Width`, `Depth`, `Temperature` and `Alpha`, so that all of
+them accept the same values.
+"""
 
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -13,6 +17,13 @@ TEMPERATURES = (1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0)
 ALPHAS = tuple(round(0.1 * i, 1) for i in range(11))
 EPOCHS = (1, 2, 4, 8, 12, 16, 24, 32, 48)
 MAX_MEMBERS = 24
+
+Width = Annotated[int, Field(ge=1, le=1024)]
+Depth = Annotated[int, Field(ge=1, le=3)]
+Temperature = Annotated[float, Field(ge=0.01, le=100)]
+Alpha = Share
+Epochs = Annotated[int, Field(ge=1, le=200)]
+
 # Two parts of six keep two cores busy, and a stack of six is nearly as efficient as one of twelve.
 MEMBERS_PER_PART = 6
 
@@ -24,7 +35,7 @@ class Schedule(Spec):
     half cosine to zero (Smith and Topin 2018, arXiv 1708.07120); `constant` keeps it.
     """
 
-    epochs: Annotated[int, Field(ge=1, le=200)]
+    epochs: Epochs
     batch_size: Annotated[int, Field(ge=8, le=4096)]
     learning_rate: Annotated[float, Field(gt=0, le=1)]
     weight_decay: Share = 0.0
@@ -98,10 +109,10 @@ class StudentSpec(Spec):
     """One student: its capacity, its loss, its seed, and the ensemble it learns from."""
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    width: Annotated[int, Field(ge=1, le=1024)] = 64
-    depth: Annotated[int, Field(ge=1, le=3)] = 2
-    temperature: Annotated[float, Field(ge=0.01, le=100)] = 3.0
-    alpha: Share = 0.7
+    width: Width = 64
+    depth: Depth = 2
+    temperature: Temperature = 3.0
+    alpha: Alpha = 0.7
     seed: Seed = 0
     schedule: Schedule = Schedule.STUDENT
 

@@ -13,7 +13,18 @@ from pydantic import Field, field_validator, model_validator
 
 from distill_core import jobs
 from distill_core.learning.networks import n_parameters
-from distill_core.specs import WIDTHS, EnsembleSpec, PlaneSpec, Schedule, SectionSpec, Share, Spec
+from distill_core.specs import (
+    WIDTHS,
+    Alpha,
+    Depth,
+    EnsembleSpec,
+    PlaneSpec,
+    Schedule,
+    SectionSpec,
+    Spec,
+    Temperature,
+    Width,
+)
 from distill_core.store import Store
 from distill_core.studies import sufficiency
 from distill_core.studies.student_stacks import (
@@ -21,6 +32,7 @@ from distill_core.studies.student_stacks import (
     BoundariesSpec,
     StudentsSpec,
     blocks,
+    check_has_twin,
     ensemble_tasks,
     shape_of,
     students_task,
@@ -45,10 +57,10 @@ class CapacitySpec(Spec):
 
     ensemble: EnsembleSpec = EnsembleSpec()
     plane: PlaneSpec = PlaneSpec()
-    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = WIDTHS
-    depth: Annotated[int, Field(ge=1, le=3)] = 2
-    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
-    alpha: Annotated[Share, Field(gt=0)] = 0.7
+    widths: tuple[Width, ...] = WIDTHS
+    depth: Depth = 2
+    temperature: Temperature = 3.0
+    alpha: Alpha = 0.7
     n_seeds: Annotated[int, Field(ge=1, le=256)] = 16
     tolerance: Annotated[float, Field(gt=0, le=50)] = 1.0
     schedule: Schedule = Schedule.STUDENT
@@ -88,7 +100,14 @@ class Multiple:
 
 
 def tasks(spec: CapacitySpec) -> list[Task]:
-    """Return what has to be made, in the order in which it is best shown."""
+    """Return what has to be made, in the order in which it is best shown.
+
+    Raises
+    ------
+    SpecError
+        When alpha is 0: there is nothing to compare.
+    """
+    check_has_twin(spec.alpha)
     listed = ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
     section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)

@@ -18,7 +18,17 @@ from scipy import stats
 
 from distill_core.jobs import Combine
 from distill_core.learning import losses
-from distill_core.specs import ALPHAS, TEMPERATURES, EnsembleSpec, Schedule, Share, Spec
+from distill_core.specs import (
+    ALPHAS,
+    TEMPERATURES,
+    Alpha,
+    Depth,
+    EnsembleSpec,
+    Schedule,
+    Spec,
+    Temperature,
+    Width,
+)
 from distill_core.store import Store
 from distill_core.studies.student_stacks import (
     FIGURES,
@@ -46,10 +56,10 @@ class SoftnessSpec(Spec):
     """
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    widths: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (64,)
-    depth: Annotated[int, Field(ge=1, le=3)] = 2
-    temperatures: tuple[Annotated[float, Field(gt=0, le=100)], ...] = TEMPERATURES
-    alphas: tuple[Share, ...] = ALPHAS
+    widths: tuple[Width, ...] = (64,)
+    depth: Depth = 2
+    temperatures: tuple[Temperature, ...] = TEMPERATURES
+    alphas: tuple[Alpha, ...] = ALPHAS
     n_seeds: Annotated[int, Field(ge=1, le=256)] = 8
     schedule: Schedule = Schedule.STUDENT
 

@@ -1,12 +1,12 @@
 """The jobs of studies of students: trainings of many seeds at once, and their boundaries."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,14 +18,18 @@ from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack, n_parameters
 from distill_core.measures import distances, metrics
 from distill_core.specs import (
+    Alpha,
+    Depth,
     EnsembleSpec,
     PlaneSpec,
     Schedule,
     SectionSpec,
     Seed,
-    Share,
     Spec,
+    SpecError,
     StudentSpec,
+    Temperature,
+    Width,
 )
 from distill_core.store import Store
 from distill_core.studies.study import Task, training_seconds
@@ -40,10 +44,10 @@ class StudentsSpec(Spec):
     """Students of one width and temperature: every alpha with every seed, trained in one stack."""
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    width: Annotated[int, Field(ge=1, le=1024)] = 64
-    depth: Annotated[int, Field(ge=1, le=3)] = 2
-    temperature: Annotated[float, Field(gt=0, le=100)] = 3.0
-    alphas: tuple[Share, ...] = (0.7, 0.0)
+    width: Width = 64
+    depth: Depth = 2
+    temperature: Temperature = 3.0
+    alphas: tuple[Alpha, ...] = (0.7, 0.0)
     seeds: tuple[Seed, ...] = (0,)
     schedule: Schedule = Schedule.STUDENT
 
@@ -196,6 +200,14 @@ def ensemble_shares(
     soft = alpha * t * (torch.softmax(z / t, -1) - q).norm(dim=(1, 2))
     hard = (1 - alpha) * (torch.softmax(z, -1) - hard_target).norm(dim=(1, 2))
     return _share(soft_loss, hard_loss, alpha), _share(soft, hard, alpha)
+
+
+def check_has_twin(alpha: float) -> None:
+    """Raise a SpecError for a student that would be compared with itself."""
+    if alpha == 0:
+        raise SpecError(
+            "This study needs an alpha above 0: with alpha = 0 the student is its own twin."
+        )
 
 
 def blocks(n_seeds: int, size: int) -> Iterator[tuple[int, ...]]:

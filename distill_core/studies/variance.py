@@ -23,7 +23,12 @@ from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import stability
 from distill_core.studies.stability import Repeats
-from distill_core.studies.student_stacks import StudentsSpec, ensemble_tasks, students_task
+from distill_core.studies.student_stacks import (
+    StudentsSpec,
+    check_has_twin,
+    ensemble_tasks,
+    students_task,
+)
 from distill_core.studies.study import Row, Task
 
 Source = Literal["seeds", "resamples"]
@@ -49,10 +54,6 @@ class VarianceSpec(Spec):
         if self.student.seed != 0:
             raise ValueError(
                 f"Repeats use the student seeds 0 to n - 1; give seed 0, got {self.student.seed}."
-            )
-        if self.student.alpha == 0:
-            raise ValueError(
-                "This study needs an alpha above 0: with alpha = 0 the student is its own twin."
             )
         return self
 
@@ -122,8 +123,9 @@ def tasks(spec: VarianceSpec) -> list[Task]:
     Raises
     ------
     SpecError
-        When a class has too few samples to be resampled.
+        When alpha is 0 or a class has too few samples to be resampled.
     """
+    check_has_twin(spec.student.alpha)
     if spec.n_resamples:
         _check_classes(load_problem(spec.student.ensemble.problem))
     return [repeat_task(one) for source in sources(spec) for one in spec.repeats(source)]

@@ -5,9 +5,11 @@ import time
 
 from playwright.sync_api import expect
 
+from pages.frame.controls.settings import SETTINGS
+
 # Milliseconds that a machine with much else to do may need.
 ENDLESS = 90_000
-WIDTH, TEMPERATURE, ALPHA = "Student width", "Temperature T", "alpha (weight on the ensemble)"
+WIDTH, TEMPERATURE, ALPHA = (SETTINGS[key].label for key in ("width", "T", "alpha"))
 # The picture's lines as the browser has them: {uid: [[x...], [y...]]}.
 LINES = """() => Object.fromEntries(
     document.querySelector('[data-testid=boundary-view] .js-plotly-plot').data

@@ -9,8 +9,9 @@ from streamlit.testing.v1 import AppTest
 from distill_core import jobs, uploads
 from distill_core.data import datasets
 from distill_core.geometry import planes
-from distill_core.specs import DatasetSpec, PlaneSpec
-from pages.frame.controls import problem, three_samples, upload, url_state
+from distill_core.specs import DatasetSpec, PlaneSpec, ProblemSpec
+from pages.frame.controls import three_samples, url_state
+from pages.frame.controls.settings import SETTINGS, UPLOAD
 from pages.frame.server import service, upload_expiry
 from tests.frame.test_app import InlineEngine
 
@@ -25,13 +26,15 @@ def page():
     import streamlit as st
 
     from distill_core.specs import SpecError
-    from pages.frame.controls import student as controls
+    from pages.frame.controls.problem import choose_problem, explain_error
+    from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 
+    explain_address("playground")
     try:
-        st.session_state["asked"] = controls.problem()
-        controls.undo_and_reset()
+        st.session_state["asked"] = choose_problem()
+        offer_undo_and_reset()
     except SpecError as error:
-        controls.say(error)
+        explain_error(error)
 
 
 class Released(InlineEngine):
@@ -78,15 +81,15 @@ def button(app, label):
 
 
 def test_every_dataset_and_plane_has_a_line_on_when_to_use_it(start):
-    for name in problem.DATASETS:
-        if name == upload.NAME:
+    for name in SETTINGS["data"].options:
+        if name == UPLOAD:
             continue
         app = start(data=name)
         assert asked(app)[0].dataset.name == name
-        assert problem.DATASETS[name] in words(app.caption)
-    for kind in problem.PLANES:
+        assert SETTINGS["data"].options[name] in words(app.caption)
+    for kind in SETTINGS["plane"].options:
         app = start(data="wine", plane=kind)
-        assert problem.PLANES[kind] in words(app.caption)
+        assert SETTINGS["plane"].options[kind] in words(app.caption)
 
 
 @pytest.mark.parametrize(("data", "key"), [("blobs", "classes"), ("spirals", "arms")])
@@ -199,28 +202,28 @@ def test_undo_and_reset_bring_back_what_is_kept_by_hand(start):
     app = start({"corners": LINK, "found": "3 4 5", "one": "7"}, data="wine", plane="three samples")
     button(app, "Reset").click().run()
     assert not {"corners", "found", "one"} & app.query_params.keys()
-    assert asked(app) == (problem.ProblemSpec(), PlaneSpec())
+    assert asked(app) == (ProblemSpec(), PlaneSpec())
 
 
 def test_unknown_names_in_a_link_are_said(start):
     app = start({"data": "atlantis", "plane": "<b>"})
-    assert asked(app) == (problem.ProblemSpec(), PlaneSpec())
+    assert asked(app) == (ProblemSpec(), PlaneSpec())
     assert "dataset “atlantis”, which does not exist; “tutorial” is shown" in words(app.warning)
     assert "plane “<b>”" in words(app.warning)
 
 
 def test_corner_candidates_of_one_class_are_refused(start):
-    sentence = three_samples.read(SAME_CLASS, WINE)[1]
+    sentence = three_samples.parse(SAME_CLASS, WINE)[1]
     assert "at least two classes" in sentence
     typical = planes.typical_samples(datasets.load(WINE))
-    assert three_samples.read(" ".join(map(str, typical)), WINE) == (typical, "")
+    assert three_samples.parse(" ".join(map(str, typical)), WINE) == (typical, "")
 
 
 # The visitor's own data
 
 
 def with_sample(start):
-    app = start(data=upload.NAME)
+    app = start(data=UPLOAD)
     assert "A link holds no data" in words(app.info)
     return button(app, "Try the sample").click().run()
 

@@ -529,13 +529,15 @@ def test_a_class_too_small_for_a_bootstrap_is_refused_before_training(store, mon
         (lambda: CapacitySpec(n_seeds=0), "n_seeds should be greater than or equal to 1, got 0"),
         (lambda: CapacitySpec(widths=(8,)), "needs 2 to 32 different widths, got 1"),
         (lambda: CapacitySpec(widths=(0, 8)), "widths.0 should be greater than or equal to 1"),
-        (lambda: CapacitySpec(alpha=0.0), "alpha should be greater than 0"),
+        (lambda: CapacitySpec(alpha=-0.1), "alpha should be greater than or equal to 0"),
         (lambda: CapacitySpec(tolerance=float("nan")), "tolerance should be a finite number"),
         (lambda: CapacitySpec(plane=PlaneSpec(kind="discriminant")), "slice view"),
         (lambda: SoftnessSpec(alphas=(0.0,)), "needs an alpha above 0"),
-        (lambda: SoftnessSpec(temperatures=(0.0,)), "temperatures.0 should be greater than 0"),
+        (
+            lambda: SoftnessSpec(temperatures=(0.0,)),
+            "temperatures.0 should be greater than or equal to",
+        ),
         (lambda: VarianceSpec(student=StudentSpec(seed=3)), "give seed 0, got 3"),
-        (lambda: VarianceSpec(student=StudentSpec(alpha=0.0)), "its own twin"),
         (lambda: VarianceSpec(n_repeats=1000), "n_repeats should be less than or equal to 64"),
         (lambda: student_stacks.StudentsSpec(seeds=()), "1 to 64 alphas and seeds, got 0"),
         (lambda: maps.MapsSpec(plane=PlaneSpec(kind="discriminant")), "slice view"),
@@ -544,6 +546,18 @@ def test_a_class_too_small_for_a_bootstrap_is_refused_before_training(store, mon
 def test_specs_refuse_what_cannot_be_studied(make, message):
     with pytest.raises(SpecError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [CAPACITY.replace(alpha=0.0), VARIANCE.replace(student=VARIANCE.student.twin())],
+    ids=lambda spec: type(spec).__name__,
+)
+def test_a_student_that_is_its_own_twin_is_refused_before_training(store, spec):
+    for refuses in (studies.look, studies.run):
+        with pytest.raises(SpecError, match=r"needs an alpha above 0.* its own twin"):
+            refuses(spec, store)
+    assert stored(store) == {}
 
 
 def test_specs_that_mean_the_same_have_one_digest():

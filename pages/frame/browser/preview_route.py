@@ -10,23 +10,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from distill_core import jobs, specs
+from distill_core import jobs
 from distill_core.engine import Job
-from distill_core.specs import PictureSpec
+from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.browser.encoding import encode_lines
+from pages.frame.controls.settings import of_spec
 from pages.frame.server import service
 
-# Which slider, by its label, changes what in a picture, and where it can stand.
-_SLIDERS = {
-    label: {"way": way, "stops": stops}
-    for label, way, stops in (
-        ("Student width", ("student", "width"), specs.WIDTHS),
-        ("Student depth", ("student", "depth"), specs.DEPTHS),
-        ("Temperature T", ("student", "temperature"), specs.TEMPERATURES),
-        ("alpha (weight on the ensemble)", ("student", "alpha"), specs.ALPHAS),
-        ("Epochs", ("student", "schedule", "epochs"), specs.EPOCHS),
-    )
-}
 # A setting in JSON is far shorter; nobody else has anything to say here.
 _MAX_LENGTH = 4000
 # Seconds; a student that takes longer is left to the page, which shows how far it is.
@@ -42,7 +32,16 @@ def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:
         "visitor": visitor,
         "picture": picture.model_dump(mode="json"),
         "twin": _twin(picture),
-        "sliders": _SLIDERS,
+        "sliders": _sliders(),
+    }
+
+
+def _sliders() -> dict[str, Any]:
+    """Return which slider, by its label, changes what in a picture, and where it can stand."""
+    return {
+        row.label: {"way": ["student", *row.path.split(".")], "stops": row.options}
+        for row in of_spec(StudentSpec)
+        if row.widget == "stops"
     }
 
 

@@ -3,6 +3,8 @@
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from pages.frame.controls.settings import SETTINGS
+
 # The page that was shown last, and all settings in its address.
 _KEY = "page and settings"
 
@@ -27,4 +29,5 @@ def remember() -> None:
 
 
 def _address() -> dict[str, tuple[str, ...]]:
-    return {key: tuple(st.query_params.get_all(key)) for key in st.query_params}
+    known = [key for key in st.query_params if key in SETTINGS]
+    return {key: tuple(st.query_params.get_all(key)) for key in known}

@@ -1,7 +1,5 @@
 """The plane of most disagreement: searched when it is first asked for, then kept."""
 
-from typing import TypeVar
-
 import streamlit as st
 
 from distill_core import jobs
@@ -10,18 +8,14 @@ from distill_core.specs import (
     EnsembleSpec,
     PlaneSpec,
     ProblemSpec,
-    Schedule,
     SpecError,
     StudentSpec,
 )
 from distill_core.store import Artifact
-from pages.frame.controls import three_samples, url_state
-from pages.frame.controls.url_state import ALL_FEATURES, SLICE
+from pages.frame.controls import three_samples
+from pages.frame.controls.settings import ALL_FEATURES, SETTINGS, SLICE, describe, of_spec
+from pages.frame.controls.url_state import read
 from pages.frame.server import service, waiting
-
-NAME = "most disagreement"
-
-_S = TypeVar("_S", EnsembleSpec, StudentSpec, Schedule)
 
 # For which dataset and which setting the present plane was found.
 _FOR = "found for"
@@ -39,19 +33,19 @@ def ask(dataset: DatasetSpec, view: str) -> PlaneSpec:
     """
     if view == SLICE:
         return _not_here()
-    text = str(url_state.read("found"))
+    text = str(read("found"))
     for_dataset, words = st.session_state.get(_FOR, (dataset.digest, ""))
-    samples, _ = three_samples.read(text if for_dataset == dataset.digest else "", dataset)
+    samples, _ = three_samples.parse(text if for_dataset == dataset.digest else "", dataset)
     again = st.button(
         "Search again",
         icon=":material/travel_explore:",
         width="stretch",
+        disabled=not SETTINGS["found"].is_open,
         help="Searches the plane anew, for ensemble and student as they are set now.",
     )
     if samples is None or again:
         student = present_student(dataset)
-        samples, words = _search(student), f"width {student.width}, T = {student.temperature:g}, "
-        words += f"alpha = {student.alpha:g}, seed {student.seed}"
+        samples, words = _search(student), describe(student)
     st.session_state[_FOR] = dataset.digest, words
     three_samples.keep("found", " ".join(map(str, samples)))
     st.caption(
@@ -62,31 +56,14 @@ def ask(dataset: DatasetSpec, view: str) -> PlaneSpec:
 
 
 def present_student(dataset: DatasetSpec) -> StudentSpec:
-    """Return the student as it is set now, taught by models that see all features.
-
-    A setting in the address that cannot be used counts as its default, as in the widgets.
-    """
-    problem = ProblemSpec(dataset=dataset, plane=None)
-    found = StudentSpec(ensemble=EnsembleSpec(problem=problem))
-    for key, name in (("teachers", "n_members"), ("eseed", "seed")):
-        found = found.replace(ensemble=_with(found.ensemble, name, url_state.read(key)))
-    for key, name in (
-        ("width", "width"),
-        ("depth", "depth"),
-        ("T", "temperature"),
-        ("alpha", "alpha"),
-        ("seed", "seed"),
-    ):
-        found = _with(found, name, url_state.read(key))
-    schedule = _with(Schedule.STUDENT, "epochs", url_state.read("epochs"))
-    return found.replace(schedule=schedule)
-
-
-def _with(spec: _S, name: str, value: object) -> _S:
-    try:
-        return spec.replace(**{name: value})
-    except SpecError:
-        return spec
+    """Return the student as it is set now, taught by models that see all features."""
+    ensemble = EnsembleSpec(problem=ProblemSpec(dataset=dataset, plane=None))
+    for row in of_spec(EnsembleSpec):
+        ensemble = row.put(ensemble, read(row.key))
+    student = StudentSpec(ensemble=ensemble)
+    for row in of_spec(StudentSpec):
+        student = row.put(student, read(row.key))
+    return student
 
 
 def _search(student: StudentSpec) -> tuple[int, int, int]:

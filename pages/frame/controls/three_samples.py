@@ -7,7 +7,9 @@ from distill_core.data import datasets
 from distill_core.geometry import planes
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.specs import DatasetSpec, PictureSpec, PlaneSpec, SpecError
-from pages.frame.controls import url_state
+from pages.frame.controls.settings import SETTINGS
+from pages.frame.controls.url_state import plain, read, write
+from pages.frame.controls.widgets import whole_number
 
 Samples = tuple[int, int, int]
 
@@ -21,24 +23,25 @@ def ask(dataset: DatasetSpec) -> PlaneSpec:
     """Return the plane through the corners in the address; typical samples if there are none."""
     # Samples of one dataset mean nothing in another.
     same = st.session_state.get(_FOR, dataset.digest) == dataset.digest
-    text = str(url_state.read("corners")) if same else ""
+    text = str(read("corners")) if same else ""
     st.session_state[_FOR] = dataset.digest
-    samples, wrong = read(text, dataset)
+    samples, wrong = parse(text, dataset)
     if wrong:
         st.warning(
-            f"The three samples of this link cannot be used. {url_state.plain(wrong)} "
+            f"The three samples of this link cannot be used. {plain(wrong)} "
             "Typical samples are taken instead."
         )
     keep("corners", text)
-    st.caption("Click a point in the picture to put a corner of the plane there.")
+    if SETTINGS["corners"].is_open:
+        st.caption("Click a point in the picture to put a corner of the plane there.")
     return PlaneSpec(kind="three samples", samples=samples)
 
 
-def read(text: str, dataset: DatasetSpec) -> tuple[Samples | None, str]:
+def parse(text: str, dataset: DatasetSpec) -> tuple[Samples | None, str]:
     """Return three samples as the address has them and, if they cannot be used, why."""
     if not text:
         return None, ""
-    numbers = [url_state.whole_number(part) for part in text.split(" ")]
+    numbers = [whole_number(part) for part in text.split(" ")]
     if len(numbers) != 3 or None in numbers:
         return None, f"“{text[:40]}” is not three whole numbers."
     i, j, k = (n for n in numbers if n is not None)
@@ -52,7 +55,7 @@ def read(text: str, dataset: DatasetSpec) -> tuple[Samples | None, str]:
 def keep(key: str, text: str) -> None:
     """Keep three samples in the address and where Undo finds them."""
     st.session_state[key] = text
-    url_state.write(key, text)
+    write(key, text)
 
 
 def of(picture: PictureSpec) -> Samples | None:
@@ -83,7 +86,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
     data = datasets.load(dataset)
     said = [f"{n} is {_called(dataset, i)}" for n, i in enumerate(samples, 1)]
     st.caption(f"Corners, numbered in the picture: {', '.join(said)}.")
-    if place is None:
+    if place is None or not SETTINGS["corners"].is_open:
         return
     uv = load_plane(picture.plane, dataset).project(data.X_train[:n_drawn])
     distance = np.linalg.norm(uv - np.array(place), axis=1)
@@ -98,7 +101,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
     for n, column in enumerate(st.columns([1, 1, 1, 2])[:3]):
         i, j, k = (nearest if n == m else sample for m, sample in enumerate(samples))
         text = f"{i} {j} {k}"
-        _, wrong = read(text, dataset)
+        _, wrong = parse(text, dataset)
         refused = refused or wrong
         column.button(
             f"Corner {n + 1}",
@@ -110,7 +113,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
             width="stretch",
         )
     if refused:
-        st.caption(url_state.plain(refused))
+        st.caption(plain(refused))
 
 
 def _choose(text: str) -> None:
@@ -121,4 +124,4 @@ def _choose(text: str) -> None:
 def _called(dataset: DatasetSpec, sample: int) -> str:
     data = datasets.load(dataset)
     name = data.class_names[data.y_train[sample]][:40]
-    return f"training sample {sample} ({url_state.plain(name)})"
+    return f"training sample {sample} ({plain(name)})"

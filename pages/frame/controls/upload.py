@@ -12,10 +12,8 @@ from distill_core.data import csv_files, datasets, tables
 from distill_core.data.csv_files import Column, Sheet, UploadError
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, SpecError
-from pages.frame.controls import url_state
+from pages.frame.controls.url_state import plain
 from pages.frame.server import service, upload_expiry, waiting
-
-NAME = "your own data"
 
 # What is kept for a visitor: the secret that makes their entry theirs; the file that was read
 # last and Streamlit's name of the last one; why it could not be read; what becomes of its
@@ -81,14 +79,12 @@ def ask() -> DatasetSpec:
         _offer_sample()
     st.caption(_PROMISE)
     if wrong := st.session_state.get(_WRONG):
-        st.error(url_state.plain(wrong), icon=":material/error:")
+        st.error(plain(wrong), icon=":material/error:")
         if used is not None:
             st.caption("Nothing is lost: the data that was in use still is.")
     file: _File | None = st.session_state.get(_FILE)
     if file is not None:
-        with st.expander(
-            f"Columns of {url_state.plain(csv_files.clean(file.name))}", expanded=not used
-        ):
+        with st.expander(f"Columns of {plain(csv_files.clean(file.name))}", expanded=not used):
             used = _columns(file, used)
     if used is not None:
         _in_use(used)
@@ -159,10 +155,10 @@ def _columns(file: _File, used: DatasetSpec | None) -> DatasetSpec | None:
     if look is None or look.choice != choice:
         st.session_state[_LOOK] = look = _look(file, choice)
     if look.wrong:
-        st.error(url_state.plain(look.wrong), icon=":material/error:")
+        st.error(plain(look.wrong), icon=":material/error:")
         return used
     st.markdown(f"**{look.summary}** What was decided:")
-    st.markdown("\n".join(f"- {url_state.plain(sentence)}" for sentence in look.decisions))
+    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in look.decisions))
     if used is not None and st.session_state.get(_USED_AS) == choice:
         st.caption("This is the data in use.")
     elif st.button("Use this data", type="primary", icon=":material/check:", width="stretch"):
@@ -238,8 +234,7 @@ def _in_use(used: DatasetSpec) -> None:
     st.success(
         f"In use: {data.n_features} features, "
         + ", ".join(
-            f"{counts[label]:,} × {url_state.plain(name[:40])}"
-            for label, name in enumerate(data.class_names)
+            f"{counts[label]:,} × {plain(name[:40])}" for label, name in enumerate(data.class_names)
         )
     )
     st.button(

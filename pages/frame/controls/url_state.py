@@ -1,138 +1,46 @@
-"""Widgets whose value is in the address: a link opens the same state, Undo goes back in it."""
+"""The address: it opens what it holds, says what it cannot hold; Undo goes back in it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import streamlit as st
 
-from distill_core.specs import Schedule
+from pages.frame.controls.setting import Setting
+from pages.frame.controls.settings import SETTINGS
 
-SLICE, ALL_FEATURES = "slice", "all features"
+# Settings that Undo can go back to.
+_MAX_STEPS = 100
 
-# Every setting with its default: the page's whole state.
-DEFAULTS: dict[str, Any] = {
-    "data": "tutorial",
-    "classes": 3,
-    "arms": 2,
-    "view": SLICE,
-    "plane": "class centres",
-    "fx": 0,
-    "fy": 1,
-    "pseed": 0,
-    "corners": "",
-    "found": "",
-    "offset": 0.0,
-    "one": 0,
-    "teachers": 12,
-    "eseed": 0,
-    "width": 64,
-    "depth": 2,
-    "T": 3.0,
-    "alpha": 0.7,
-    "epochs": Schedule.STUDENT.epochs,
-    "seed": 0,
-}
-# What no widget of Streamlit's own keeps in the address; `write` does.
-BY_HAND = ("fx", "fy", "corners", "found", "one")
+_WRITTEN, _NOTES, _STEPS = "written to the address", "notes on the address", "settings before"
 
-_WRITTEN, _STRANGE = "written to the address", "not understood in the address"
-
-
-def choice(label: str, key: str, help: str, explained: Mapping[str, str]) -> str:
-    """Ask for one of several by name, each with a line on when to use it."""
-    options = list(explained)
-    asked = st.query_params.get(key)
-    strange: dict[str, str] = st.session_state.setdefault(_STRANGE, {})
-    if key not in st.session_state and asked not in (None, *options):
-        strange[key] = str(asked)
-    # No format_func: the URL then holds the option's own name.
-    chosen: str = st.selectbox(
-        label,
-        options,
-        index=options.index(DEFAULTS[key]),
-        key=key,
-        bind="query-params",
-        help="\n".join([help, "", *(f"- **{name}**: {line}" for name, line in explained.items())]),
-    )
-    if chosen != DEFAULTS[key]:
-        strange.pop(key, None)
-    if key in strange:
-        st.warning(
-            f"This link asks for {label.lower()} “{plain(strange[key][:60])}”, which does not "
-            f"exist; “{chosen}” is shown instead."
-        )
-    st.caption(explained[chosen])
-    return chosen
-
-
-def stops(label: str, key: str, values: Sequence[Any], help: str) -> Any:
-    """Ask for one of a few numbers by a slider."""
-    return st.select_slider(
-        label,
-        values,
-        DEFAULTS[key],
-        format_func=lambda stop: f"{stop:g}",
-        key=key,
-        bind="query-params",
-        help=help,
-    )
-
-
-def number(place: Any, label: str, key: str, low: int, high: int, help: str) -> int:
-    """Ask for a whole number."""
-    found: int = place.number_input(
-        label, low, high, DEFAULTS[key], key=key, bind="query-params", help=help
-    )
-    return found
-
-
-def named(
-    place: Any, label: str, key: str, names: Sequence[str], help: str = "", *, bare: bool = False
-) -> int:
-    """Ask for one of several names, which may be a visitor's: the address has its number only.
-
-    A `bare` one has no label on the screen and is not wide.
-    """
-    asked = read(key)
-    strange: dict[str, str] = st.session_state.setdefault(_STRANGE, {})
-    index = DEFAULTS[key] if asked == "" else whole_number(asked)
-    if index is None or not 0 <= index < len(names):
-        strange[key], index = str(asked), min(DEFAULTS[key], len(names) - 1)
-    elif index != min(DEFAULTS[key], len(names) - 1):
-        strange.pop(key, None)
-    if key in strange:
-        st.warning(
-            f"{label}: there is no number {plain(strange[key][:20])} here, they are 0 to "
-            f"{len(names) - 1}. Number {index} is shown instead."
-        )
-    st.session_state[key] = index
-    chosen: int = place.selectbox(
-        label,
-        range(len(names)),
-        format_func=lambda i: names[i],
-        key=key,
-        help=help or None,
-        label_visibility="collapsed" if bare else "visible",
-        width=240 if bare else "stretch",
-    )
-    write(key, chosen)
-    return chosen
+# What to say about a key of the address, and the settings that silence it when they move.
+_Note = tuple[str, dict[str, Any]]
 
 
 def read(key: str) -> Any:
-    """Return a setting as it stands, before its widget is drawn."""
-    in_address = st.query_params.get(key, "")
-    written = st.session_state.setdefault(_WRITTEN, {})
-    # The address wins when it was changed by somebody else: a link, the way back.
-    if key not in st.session_state or (key in BY_HAND and in_address != written.get(key, "")):
-        return in_address if in_address or key in BY_HAND else DEFAULTS[key]
-    return st.session_state[key]
+    """Return a setting as it stands, before its widget is drawn.
+
+    What cannot be used in the address counts as the default, as in the widgets; a setting that
+    is kept by hand is returned as its text.
+    """
+    row = SETTINGS[key]
+    if row.by_hand:
+        text = st.query_params.get(key, "")
+        # The address wins when it was changed by somebody else: a link, the way back.
+        is_new = text != st.session_state.setdefault(_WRITTEN, {}).get(key, "")
+        return text if is_new or key not in st.session_state else st.session_state[key]
+    if key in st.session_state:
+        found = st.session_state[key]
+        return tuple(found) if isinstance(found, list) else found
+    found = row.parse(st.query_params.get_all(key))
+    return row.default if found is None else found
 
 
 def write(key: str, value: Any) -> None:
-    """Put a setting of `BY_HAND` into the address, its default by leaving it out."""
-    text = "" if value == DEFAULTS[key] else str(value)
+    """Put a setting that is kept by hand into the address, its default by leaving it out."""
+    text = "" if value == SETTINGS[key].default else str(value)
     if st.query_params.get(key, "") != text:
         if text:
             st.query_params[key] = text
@@ -141,12 +49,105 @@ def write(key: str, value: Any) -> None:
     st.session_state.setdefault(_WRITTEN, {})[key] = text
 
 
-def whole_number(text: Any) -> int | None:
-    """Return the whole number that a text is, or None."""
-    try:
-        return int(text)
-    except ValueError:
+def explain_address(page: str) -> None:
+    """Say what a link asks for and does not get; before the controls of a page are drawn.
+
+    Streamlit puts defaults in the place of values that it cannot use, without a word. A sentence
+    goes when the visitor moves the control that it is about.
+    """
+    notes: dict[str, _Note] = st.session_state.setdefault(_NOTES, {})
+    for key, (_, watched) in list(notes.items()):
+        if any(read(other) != value for other, value in watched.items()):
+            del notes[key]
+            if key not in SETTINGS:
+                st.query_params.pop(key, None)
+    for key in st.query_params:
+        if key not in SETTINGS:
+            notes.setdefault(key, _about_key(key, page))
+        elif note := _about_value(SETTINGS[key], st.query_params.get_all(key)):
+            notes[key] = note
+    for key, (sentence, _) in notes.items():
+        if is_shown(key, page) if key in SETTINGS else key in st.query_params:
+            st.warning(sentence)
+
+
+def is_shown(key: str, page: str) -> bool:
+    """Return whether a page shows a setting as things stand."""
+    row = SETTINGS[key]
+    return page in row.pages and (row.when is None or read(row.when[0]) == row.when[1])
+
+
+def _about_value(row: Setting, texts: list[str]) -> _Note | None:
+    bad = [text for text in texts if text and row.parse([text]) is None]
+    if not bad:
         return None
+    found = row.parse(texts)
+    value = row.default if found is None else found
+    shown = ", ".join(map(row.text, value)) if isinstance(value, tuple) else row.text(value)
+    is_number = isinstance(row.default, int | float)
+    sentence = (
+        f"This link asks for {row.label[0].lower()}{row.label[1:]} “{plain(bad[-1][:60])}”, which "
+        f"{'cannot be set' if is_number else 'does not exist'}; “{plain(shown)}” is shown instead."
+    )
+    nearest = row.nearest(bad[-1])
+    if nearest and nearest != shown:
+        sentence += f" The nearest is “{plain(nearest)}”."
+    return sentence, {row.key: value}
+
+
+def _about_key(key: str, page: str) -> _Note:
+    names = {row.path.rpartition(".")[2]: row.key for row in SETTINGS.values()}
+    names |= {row.label.lower(): row.key for row in SETTINGS.values()}
+    names |= {name.lower(): name for name in SETTINGS}
+    sentence = f"This link asks for a setting “{plain(key[:60])}”, which does not exist."
+    for match in get_close_matches(key.lower(), [name for name in names if name], 1):
+        nearest = names[match]
+        return f"{sentence} The nearest is “{nearest}”.", {nearest: read(nearest)}
+    return sentence, {other: read(other) for other in SETTINGS if is_shown(other, page)}
+
+
+def offer_undo_and_reset() -> None:
+    """Offer one step back and the way to the beginning."""
+    rows = [row for row in SETTINGS.values() if "playground" in row.pages]
+    defaults = {row.key: row.default for row in rows if row.undo and row.is_open}
+    now = {key: st.session_state[key] for key in defaults if key in st.session_state}
+    steps = st.session_state.setdefault(_STEPS, [])
+    if not steps or steps[-1] != now:
+        steps.append(now)
+        del steps[:-_MAX_STEPS]
+    back, reset = st.columns(2)
+    back.button(
+        "Undo",
+        icon=":material/undo:",
+        width="stretch",
+        disabled=len(steps) < 2,
+        on_click=lambda: _go_to(steps.pop() and steps[-1]),
+        help="Back to the setting before this one.",
+    )
+    reset.button(
+        "Reset",
+        icon=":material/restart_alt:",
+        width="stretch",
+        disabled=all(now[key] == defaults[key] for key in now),
+        on_click=_reset,
+        args=(now, defaults),
+        help="All controls back to where they began.",
+    )
+
+
+def _go_to(setting: Mapping[str, Any]) -> None:
+    st.session_state.update(setting)
+    for key, value in setting.items():
+        if SETTINGS[key].by_hand:
+            write(key, value)
+
+
+def _reset(now: Iterable[str], defaults: Mapping[str, Any]) -> None:
+    """Go back to the defaults, those of controls that are not on the screen included."""
+    for key in defaults:
+        if key not in now:
+            st.query_params.pop(key, None)
+    _go_to({key: defaults[key] for key in now})
 
 
 def plain(text: str) -> str:

@@ -8,7 +8,7 @@ from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane
 from distill_core.measures import metrics
 from distill_core.specs import PictureSpec
-from pages.frame.controls import student as controls
+from pages.frame.controls.settings import describe
 from pages.frame.playground import classes, layers
 
 
@@ -20,7 +20,7 @@ def in_words(whole: Section, ours: Section, picture: PictureSpec) -> str:
     pieces = "no boundary" if not count else "one boundary line" if count == 1 else f"{count} lines"
     return (
         f"Decision boundaries on the plane {picture.plane.kind}. Ensemble and student "
-        f"({controls.describe(picture)}) give the same answer on {agree:.1%} of the shown area. "
+        f"({describe(picture.student)}) give the same answer on {agree:.1%} of the shown area. "
         f"The student has {pieces} in the window; of the area the ensemble gives "
         f"{classes.shares(whole, names)}."
     )

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import streamlit as st
 
 from distill_core import boundaries
 from distill_core.boundaries.section import Section
 from distill_core.figures import Points
-from pages.frame.controls import url_state
+from pages.frame.controls.url_state import plain
+from pages.frame.controls.widgets import ask_name
 
 # More shares than this are no longer read.
 _MAX_SAID = 4
@@ -19,7 +19,7 @@ def choose(class_names: Sequence[str]) -> int | None:
     if len(class_names) == 2:
         return None
     names = ["all classes", *(f"{name} against the rest" for name in class_names)]
-    label = url_state.named(st, "Show", "one", names, bare=True)
+    label = ask_name("one", names)
     return label - 1 if label else None
 
 
@@ -46,7 +46,7 @@ def note(class_names: Sequence[str], one: int | None) -> str | None:
         return None
     if one is None:
         return "Each class has its colour, paler where the ensemble is less sure."
-    name = url_state.plain(class_names[one][:40])
+    name = plain(class_names[one][:40])
     return (
         f"**{name} against the rest**: the probability of {name} as a part of its own and its "
         f"strongest rival's, more than one half where the answer is {name}. Lines border this "
@@ -66,9 +66,7 @@ def shares(section: Section, class_names: Sequence[str]) -> str:
 def votes(counts: Sequence[int], class_names: Sequence[str]) -> str:
     """Say how many teachers vote for which class, the most votes first; no votes are left out."""
     order = sorted(range(len(counts)), key=lambda c: -counts[c])
-    said = [
-        f"{counts[c]} vote for {url_state.plain(class_names[c][:40])}" for c in order if counts[c]
-    ]
+    said = [f"{counts[c]} vote for {plain(class_names[c][:40])}" for c in order if counts[c]]
     return (
         f"Of {sum(counts)} teachers, {' and '.join(said)}."
         if len(said) < 3

@@ -9,7 +9,7 @@ from distill_core.measures import intervals, metrics
 from distill_core.measures.intervals import Interval
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
-from pages.frame.controls import student as controls
+from pages.frame.controls.settings import describe
 from pages.frame.playground import classes
 from pages.frame.playground.picture import Shown
 from pages.frame.server import service
@@ -86,18 +86,21 @@ def comparison(shown: Shown, pinned: PictureSpec | None) -> None:
         if key != "ensemble"
     ]
     st.markdown("\n".join(["| | pinned | now |", "|:--|--:|--:|", *rows]))
-    st.caption(f"Pinned: {controls.describe(pinned)}. Now: {controls.describe(shown.picture)}.")
+    st.caption(f"Pinned: {describe(pinned.student)}. Now: {describe(shown.picture.student)}.")
 
 
 def loss(student: StudentSpec) -> None:
     """Show the loss with the present numbers in it."""
     t, a = f"{student.temperature:g}", student.alpha
+    soft = r"\mathrm{softmax}\left(z_\mathrm{ensemble} / T\right)"
+    if student.ensemble.combine == "probabilities":
+        soft = r"\overline{\mathrm{softmax}\left(z_\mathrm{teacher} / T\right)}"
     with st.expander("The loss, with these numbers", icon=":material/function:", expanded=True):
         st.latex(
             rf"""\begin{{aligned}}\mathcal{{L}} =\;& {a:g}\cdot {t}^2\cdot
             \mathrm{{KL}}\!\left(p^{{({t})}} \,\middle\|\, q^{{({t})}}\right)\\
             &+\; {round(1 - a, 2):g}\cdot \mathrm{{CE}}\left(y,\ q^{{(1)}}\right)\\[4pt]
-            p^{{(T)}} =\;& \mathrm{{softmax}}\left(z_\mathrm{{ensemble}} / T\right)\\
+            p^{{(T)}} =\;& {soft}\\
             q^{{(T)}} =\;& \mathrm{{softmax}}\left(z_\mathrm{{student}} / T\right)
             \end{{aligned}}"""
         )

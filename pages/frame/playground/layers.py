@@ -1,7 +1,6 @@
 """What is drawn beside the boundaries: which layers, samples, corners, frames, axes."""
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from distill_core import figures, jobs
@@ -11,24 +10,15 @@ from distill_core.geometry.problems import load_plane
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from pages.frame.controls import three_samples
+from pages.frame.controls.widgets import ask
 
-LAYERS = ["test points", "training points", "student's levels", "each teacher"]
 # More points than this hide the boundary that they are to explain.
 MAX_POINTS = 400
 
 
 def choose() -> list[str]:
     """Ask what to draw besides the boundaries."""
-    return st.pills(
-        "Layers",
-        LAYERS,
-        selection_mode="multi",
-        default=LAYERS[:1],
-        key="show",
-        bind="query-params",
-        label_visibility="collapsed",
-        wrap=True,
-    )
+    return list(ask("show"))
 
 
 def points(picture: PictureSpec, layers: list[str]) -> figures.Points | None:

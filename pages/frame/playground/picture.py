@@ -19,8 +19,8 @@ from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import boundary_view
-from pages.frame.controls import student as controls
 from pages.frame.controls import three_samples
+from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
 from pages.frame.server import service, waiting
 
@@ -111,7 +111,7 @@ def show(
         points=classes.sorted_out(layers.points(picture, chosen), one),
         corners=layers.corner_places(picture),
         pinned=None if pinned is None else _pinned_lines(pinned, window, one),
-        pinned_name="" if pinned is None else f"pinned: {controls.describe(pinned)}",
+        pinned_name="" if pinned is None else f"pinned: {describe(pinned.student)}",
         marked=place,
         student_levels="student's levels" in chosen,
         class_names=classes.names(names, one),

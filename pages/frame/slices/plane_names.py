@@ -7,8 +7,10 @@ import streamlit as st
 
 from distill_core.geometry.problems import load_plane
 from distill_core.specs import DatasetSpec, PlaneSpec, SpecError
-from pages.frame.controls import student as controls
+from pages.frame.controls.settings import SETTINGS
+from pages.frame.controls.url_state import plain
 
+_KEY = "kept"
 _ARROW = " > "
 _END = re.compile(r"([a-z ]+?)((?: \d{1,9}){0,3})(?: @(-?\d{1,2}(?:\.\d{1,4})?))?")
 # The plane of the sidebar when the present one was kept.
@@ -42,7 +44,7 @@ def read(words: str) -> PlaneSpec:
     kind, numbers, offset = match.groups()
     given = tuple(map(int, numbers.split()))
     if kind == "two features":
-        own: dict[str, Any] = {"features": given}
+        own: dict[str, Any] = {"features": given or None}
     elif kind == "random":
         own = {"seed": given[0] if given else None}
     else:
@@ -60,12 +62,13 @@ def shown(plane: PlaneSpec) -> str:
 
 def keep(plane: PlaneSpec) -> None:
     """Keep a plane: in the address, until the sidebar names another or it is let go."""
-    st.query_params["kept"] = text(plane)
+    if SETTINGS[_KEY].is_open:
+        st.query_params[_KEY] = text(plane)
 
 
 def kept_or(chosen: PlaneSpec, dataset: DatasetSpec) -> PlaneSpec:
     """Return the plane that was kept, if there is one, else the one of the sidebar."""
-    words, before = st.query_params.get("kept"), st.session_state.get(_FOR)
+    words, before = st.query_params.get(_KEY), st.session_state.get(_FOR)
     st.session_state[_FOR] = chosen, dataset
     if words is None:
         return chosen
@@ -76,11 +79,11 @@ def kept_or(chosen: PlaneSpec, dataset: DatasetSpec) -> PlaneSpec:
         kept = read(words)
         load_plane(kept, dataset)
     except SpecError as error:
-        st.warning(f"The plane in this link cannot be used. {controls.plain(str(error))}")
+        st.warning(f"The plane in this link cannot be used. {plain(str(error))}")
         return chosen
     return kept
 
 
 def let_go() -> None:
     """Go back to the plane of the sidebar."""
-    st.query_params.pop("kept", None)
+    st.query_params.pop(_KEY, None)

@@ -13,33 +13,23 @@ from distill_core.jobs.faithfulness import TourSpec
 from distill_core.specs import DatasetSpec, PlaneSpec, StudentSpec
 from distill_core.store import Artifact
 from pages.frame.browser.tour import tour_view
-from pages.frame.controls import student as controls
-from pages.frame.controls import study
+from pages.frame.controls.settings import SETTINGS
+from pages.frame.controls.url_state import plain
+from pages.frame.controls.widgets import ask
 from pages.frame.server import service, waiting
 from pages.frame.server.waiting_slices import made
 from pages.frame.slices import plane_names
 
-_STOPS = {
-    "class centres": PlaneSpec(),
-    "principal components": PlaneSpec(kind="principal components"),
-    "discriminant": PlaneSpec(kind="discriminant"),
-    "two features": PlaneSpec(kind="two features"),
-    "three samples": PlaneSpec(kind="three samples"),
-    "random 0": PlaneSpec(kind="random", seed=0),
-    "random 1": PlaneSpec(kind="random", seed=1),
-    "random 2": PlaneSpec(kind="random", seed=2),
-}
-_USUAL = ("principal components", "discriminant", "random 0")
 _MAX_AXES, _NAME = 8, 16
 
 
 @st.fragment
 def offer(student: StudentSpec, present: PlaneSpec) -> None:
     """Offer a tour that begins at the present plane, and play it; the rest of the page stays."""
-    stops = study.several("Stops, after the present plane", "stops", list(_STOPS), _USUAL)
+    stops = ask("stops")
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     with left:
-        n_steps = st.select_slider("Steps", (60, 120, 180), key="steps", bind="query-params")
+        n_steps = ask("steps")
     spec = TourSpec(student=student, stops=_way(present, stops), n_steps=n_steps)
     n_missing = sum(not service.store().has("tour-part", part.digest) for part in spec.parts)
     if n_missing and not right.button(
@@ -53,7 +43,7 @@ def offer(student: StudentSpec, present: PlaneSpec) -> None:
     try:
         parts = made(wanted, f"Looking at {n_steps} planes", "tour")
     except waiting.Unavailable as reason:
-        st.error(controls.plain(str(reason)), icon=":material/error:")
+        st.error(plain(str(reason)), icon=":material/error:")
         return
     if n_missing:
         # Once more, without the button.
@@ -65,11 +55,12 @@ def _way(present: PlaneSpec, stops: tuple[str, ...]) -> tuple[PlaneSpec, ...]:
     """Return the stops, no two alike one after the other."""
     start = present if present.ends is None else present.ends[0]
     way = [start]
-    for stop in stops:
-        if _STOPS[stop] != way[-1]:
-            way.append(_STOPS[stop])
+    for plane in map(plane_names.read, stops):
+        if plane != way[-1]:
+            way.append(plane)
     if len(way) == 1:
-        way.append(next(plane for plane in _STOPS.values() if plane != start))
+        others = map(plane_names.read, SETTINGS["stops"].options)
+        way.append(next(plane for plane in others if plane != start))
     return tuple(way[:8])
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from distill_core import figures
 from distill_core.studies import Study
 from pages.frame.browser.chart import chart_view
-from pages.frame.controls import student as controls
+from pages.frame.controls.url_state import plain
 from pages.frame.studies import run
 
 
@@ -32,7 +32,7 @@ def answer(found: Study) -> None:
     with st.container(border=True):
         if found.partial:
             st.badge(f"Partial: {found.n_done} of {found.n_tasks} parts", icon=":material/pending:")
-        st.markdown(" ".join([f"**{controls.plain(first)}**", *map(controls.plain, rest)]))
+        st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
 
 
 def chart(figure: go.Figure, key: str, words: str) -> None:

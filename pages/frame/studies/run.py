@@ -10,7 +10,7 @@ from distill_core import studies
 from distill_core.engine import Job
 from distill_core.specs import Spec
 from distill_core.studies import Study, StudySpec, Task
-from pages.frame.controls import student as controls
+from pages.frame.controls.url_state import plain
 from pages.frame.server import service, waiting
 
 # Seconds between two looks at the workers, and between two drawings of a growing result.
@@ -64,7 +64,7 @@ def follow(spec: StudySpec, extra: Sequence[Task] = ()) -> Study:
         # What is small, beside a study that is there, is done without a question.
         run = _start(spec, wanted)
     if error := st.session_state.pop(_ERROR, None):
-        st.error(f"This could not be computed. {controls.plain(error)}", icon=":material/error:")
+        st.error(f"This could not be computed. {plain(error)}", icon=":material/error:")
     if run is not None and run.spec == spec:
         run.shown, run.n_drawn = bool(found.rows), len(run.tasks) - len(wanted)
         run.drawn = time.monotonic()

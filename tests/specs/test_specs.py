@@ -20,6 +20,8 @@ from distill_core.specs import (
     StudentSpec,
     canonical_json,
 )
+from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec
+from distill_core.studies.student_stacks import StudentsSpec
 
 NAN, INF = float("nan"), float("inf")
 ALL_SPECS = [
@@ -356,3 +358,60 @@ def test_canonical_json_has_one_way_to_write_a_value():
     assert canonical_json({"b": 1, "a": [1.5, "é"]}) == b'{"a":[1.5,"\\u00e9"],"b":1}'
     with pytest.raises(ValueError, match="JSON compliant"):
         canonical_json(NAN)
+
+
+# The same values everywhere
+
+# How each study takes a value of a student's setting; beside others where it takes several.
+STUDIES = {
+    StudentsSpec: {
+        "width": lambda x: {"width": x},
+        "depth": lambda x: {"depth": x},
+        "temperature": lambda x: {"temperature": x},
+        "alpha": lambda x: {"alphas": (x,)},
+    },
+    CapacitySpec: {
+        "width": lambda x: {"widths": (1, 2, x)},
+        "depth": lambda x: {"depth": x},
+        "temperature": lambda x: {"temperature": x},
+        "alpha": lambda x: {"alpha": x},
+    },
+    SoftnessSpec: {
+        "width": lambda x: {"widths": (x,)},
+        "depth": lambda x: {"depth": x},
+        "temperature": lambda x: {"temperatures": (x,)},
+        "alpha": lambda x: {"alphas": (x, 1.0)},
+    },
+    VarianceSpec: {
+        name: lambda x, name=name: {"student": {name: x}}
+        for name in ("width", "depth", "temperature", "alpha")
+    },
+}
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.integers(-1, 4),
+    st.sampled_from([0, 0.0, -0.0, 0.005, 0.01, 100, 100.5, 1024, 1025, 10**400, NAN, INF, -INF]),
+    st.floats(),
+    st.floats(-0.1, 1.1),
+    st.floats(0, 0.02),
+    st.sampled_from(["3", "0.5", "nan", "inf", "1e9", " 2 ", "x", ""]),
+    st.text(),
+)
+
+
+def accepts(spec, values):
+    try:
+        spec(**values)
+    except SpecError:
+        return False
+    return True
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(["width", "depth", "temperature", "alpha"]), VALUES)
+def test_studies_accept_exactly_the_values_that_a_student_accepts(name, value):
+    by_student = accepts(StudentSpec, {name: value})
+    for study, settings_of in STUDIES.items():
+        assert accepts(study, settings_of[name](value)) == by_student, study.__name__

@@ -1,0 +1,384 @@
+"""The table of all settings: each is written here, once, and nowhere else. Knows no screen."""
+
+from typing import Any
+
+from distill_core import specs
+from distill_core.specs import DatasetSpec, EnsembleSpec, PlaneSpec, StudentSpec
+from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec
+from pages.frame.controls.setting import Setting
+
+SLICE, ALL_FEATURES = "slice", "all features"
+UPLOAD, MOST_DISAGREEMENT = "your own data", "most disagreement"
+
+_EVERYWHERE = ("playground", "capacity", "softness", "variance", "slices")
+_ONE_STUDENT = ("playground", "variance", "slices")
+_PLAYGROUND = ("playground",)
+_SEED = (0, 9999)
+_TOUR: dict[str, Any] = {
+    "pages": ("slices",),
+    "when": ("view", ALL_FEATURES),
+}
+
+_ROWS = (
+    # Which data, seen how, on which plane.
+    Setting(
+        key="data",
+        label="Dataset",
+        widget="choice",
+        pages=_EVERYWHERE,
+        spec=DatasetSpec(),
+        path="name",
+        options={
+            "tutorial": "20 features, 10 of them informative; where to begin",
+            "moons": "two half moons; a boundary that must bend once",
+            "rings": "four rings, the class changes from ring to ring; closed boundaries",
+            "spirals": "arms that wind around each other, two to five; hard for narrow students",
+            "checkerboard": "four by four squares; many corners, hard for everyone",
+            "blobs": "round clouds, two to five classes; watch T come alive with more classes",
+            "breast cancer": "real: 30 features, measured on 569 tumours; two classes, few samples",
+            "wine": "real: 13 chemical features of 178 wines; three classes, very few samples",
+            "digits": "real: 8 by 8 pixels of 1,797 handwritten digits; ten classes",
+            UPLOAD: "a CSV file of yours; stays in your session",
+        },
+        help="What is to be classified. Moons, rings, spirals and checkerboard lie on a plane "
+        "that is turned and hidden among 18 more dimensions of noise; the others have no such "
+        "plane.",
+    ),
+    *(
+        Setting(
+            key=key,
+            label="Number of classes",
+            widget="stops",
+            pages=_EVERYWHERE,
+            spec=DatasetSpec(name=data),
+            path="n_classes",
+            options=(2, 3, 4, 5),
+            when=("data", data),
+            help="With two classes a soft target says little more than the label; with more it "
+            "also says which wrong answers are nearly right.",
+        )
+        for key, data in (("classes", "blobs"), ("arms", "spirals"))
+    ),
+    Setting(
+        key="view",
+        label="View",
+        widget="buttons",
+        pages=_EVERYWHERE,
+        options=(SLICE, ALL_FEATURES),
+        help="**slice**: the models are trained on the two plane coordinates only, so the picture "
+        "is the whole model. **all features**: the models see every feature and the picture "
+        "is the cut through the plane; most points do not lie on it.",
+    ),
+    Setting(
+        key="plane",
+        label="Plane",
+        widget="choice",
+        pages=_EVERYWHERE,
+        spec=PlaneSpec(),
+        path="kind",
+        options={
+            "class centres": "where the clusters of the classes lie; a good first look",
+            "principal components": "where the data spreads most; to see its overall shape",
+            "discriminant": "where the classes part best; to see how clean a boundary can be",
+            "two features": "the axes you know, to read off values; may leave the data",
+            "three samples": "through three samples that you click; to look at a case of interest",
+            MOST_DISAGREEMENT: "where ensemble and student differ most; to look for what the "
+            "student lost",
+            "random": "an honest draw; to check that another plane says the same",
+        },
+        help="The 2-D slice of feature space on which everything is drawn.",
+    ),
+    *(
+        Setting(
+            key=key,
+            label=label,
+            widget="named",
+            pages=_EVERYWHERE,
+            spec=PlaneSpec(kind="two features"),
+            path=path,
+            when=("plane", "two features"),
+            help=help,
+        )
+        for key, label, path, help in (
+            ("fx", "Feature across", "features.0", "The horizontal axis."),
+            ("fy", "Feature up", "features.1", "The vertical axis."),
+        )
+    ),
+    Setting(
+        key="pseed",
+        label="Plane seed",
+        widget="number",
+        pages=_EVERYWHERE,
+        spec=PlaneSpec(kind="random"),
+        path="seed",
+        options=_SEED,
+        when=("plane", "random"),
+        help="Another seed is another random plane.",
+    ),
+    Setting(key="corners", label="Corners", widget="text", pages=_EVERYWHERE, usual=""),
+    Setting(key="found", label="Plane found", widget="text", pages=_EVERYWHERE, usual=""),
+    Setting(
+        key="offset",
+        label="Plane offset",
+        widget="slider",
+        pages=_EVERYWHERE,
+        spec=PlaneSpec(),
+        path="offset",
+        # Normal spreads: farther out there are hardly any samples.
+        options=(-3.0, 3.0),
+        step=0.25,
+        when=("view", ALL_FEATURES),
+        help="Moves the plane, parallel to itself, in the direction off it in which the data "
+        "spreads most; in standard deviations of that spread. It trains nothing.",
+    ),
+    # The teachers.
+    Setting(
+        key="teachers",
+        label="Number of teachers",
+        widget="slider",
+        pages=_EVERYWHERE,
+        spec=EnsembleSpec(),
+        path="n_members",
+        options=(1, specs.MAX_MEMBERS),
+        help="How many separately trained networks (256-128-64 hidden units each) make up the "
+        "ensemble.",
+    ),
+    Setting(
+        key="combine",
+        label="Combine teachers by the mean of",
+        widget="buttons",
+        pages=_EVERYWHERE,
+        spec=EnsembleSpec(),
+        path="combine",
+        options=("logits", "probabilities"),
+        help="What is averaged over the teachers to give the ensemble's answer. A mean of "
+        "probabilities is less sure where teachers contradict each other.",
+    ),
+    Setting(
+        key="eseed",
+        label="Ensemble seed",
+        widget="number",
+        pages=_EVERYWHERE,
+        spec=EnsembleSpec(),
+        path="seed",
+        options=_SEED,
+        help="Where the teachers' random starts, batch orders and dropout come from. Another seed "
+        "trains another ensemble.",
+    ),
+    # The student, in the order in which a pin has its settings: a new one goes to the end.
+    Setting(
+        key="width",
+        label="Student width",
+        widget="stops",
+        pages=_ONE_STUDENT,
+        spec=StudentSpec(),
+        path="width",
+        options=specs.WIDTHS,
+        words="width {}",
+        on_top=True,
+        help="Units in the student's first hidden layer; each further layer has half as many. 64 "
+        "is the tutorial's student.",
+    ),
+    Setting(
+        key="depth",
+        label="Student depth",
+        widget="stops",
+        pages=_EVERYWHERE,
+        spec=StudentSpec(),
+        path="depth",
+        options=specs.DEPTHS,
+        words="depth {}",
+        help="Hidden layers; each is half as wide.",
+    ),
+    Setting(
+        key="T",
+        label="Temperature T",
+        widget="stops",
+        pages=("capacity", *_ONE_STUDENT),
+        spec=StudentSpec(),
+        path="temperature",
+        options=specs.TEMPERATURES,
+        words="T = {}",
+        on_top=True,
+        help="Softens the ensemble's probabilities before the student learns them: at T = 1 they "
+        "are as sharp as the ensemble is sure, at T = 20 nearly even.",
+    ),
+    Setting(
+        key="alpha",
+        label="alpha (weight on the ensemble)",
+        widget="stops",
+        pages=("capacity", *_ONE_STUDENT),
+        spec=StudentSpec(),
+        path="alpha",
+        options=specs.ALPHAS,
+        words="alpha = {}",
+        on_top=True,
+        help="1: learn from the ensemble alone. 0: learn from the labels alone, which makes the "
+        "student its own hard-label twin. Many codebases weigh the labels with alpha instead.",
+    ),
+    Setting(
+        key="epochs",
+        label="Epochs",
+        widget="stops",
+        pages=_EVERYWHERE,
+        spec=StudentSpec(),
+        path="schedule.epochs",
+        options=specs.EPOCHS,
+        words="{} epochs",
+        help="How often the student sees all training data. 12 is enough to match the tutorial's "
+        "50 slower ones.",
+    ),
+    Setting(
+        key="seed",
+        label="Student seed",
+        widget="number",
+        pages=("playground", "slices"),
+        spec=StudentSpec(),
+        path="seed",
+        options=_SEED,
+        words="seed {}",
+        help="The student's random start and batch order. Its twin shares both.",
+    ),
+    # What the playground draws beside.
+    Setting(
+        key="pin", label="Pinned student", widget="text", pages=_PLAYGROUND, usual="", undo=False
+    ),
+    Setting(
+        key="show",
+        label="Layers",
+        widget="pills",
+        bare=True,
+        pages=_PLAYGROUND,
+        options=("test points", "training points", "student's levels", "each teacher"),
+        usual=("test points",),
+        undo=False,
+    ),
+    Setting(key="one", label="Show", widget="named", pages=_PLAYGROUND, usual=0, bare=True),
+    # The studies.
+    Setting(
+        key="seeds",
+        label="Seeds",
+        widget="number",
+        pages=("capacity",),
+        spec=CapacitySpec(),
+        path="n_seeds",
+        options=(1, 64),
+        help="Students per width. More seeds, narrower bands.",
+    ),
+    Setting(
+        key="tolerance",
+        label="Tolerance (points)",
+        widget="number",
+        pages=("capacity",),
+        spec=CapacitySpec(),
+        path="tolerance",
+        options=(0.1, 20.0),
+        step=0.1,
+        help="How much less than the widest student's agreement is good enough, in percentage "
+        "points. It changes the answer and trains nothing.",
+    ),
+    Setting(
+        key="who",
+        label="Whose boundaries",
+        widget="buttons",
+        pages=("capacity",),
+        options=("student", "twin"),
+    ),
+    Setting(
+        key="cellseeds",
+        label="Seeds",
+        widget="number",
+        pages=("softness",),
+        spec=SoftnessSpec(),
+        path="n_seeds",
+        options=(1, 32),
+        help="Students per cell. More seeds, narrower intervals.",
+    ),
+    Setting(
+        key="widths",
+        label="Student widths",
+        widget="some",
+        pages=("softness",),
+        spec=SoftnessSpec(),
+        path="widths",
+        options=specs.WIDTHS,
+    ),
+    Setting(
+        key="when",
+        label="When",
+        widget="buttons",
+        pages=("softness",),
+        options=("after the first step", "at the end of training"),
+    ),
+    Setting(
+        key="repeats",
+        label="Repeats over seeds",
+        widget="number",
+        pages=("variance",),
+        spec=VarianceSpec(),
+        path="n_repeats",
+        options=(1, 32),
+        help="All seeds anew, the same training data.",
+    ),
+    Setting(
+        key="resamples",
+        label="Repeats over resamples",
+        widget="number",
+        pages=("variance",),
+        spec=VarianceSpec(),
+        path="n_resamples",
+        options=(0, 32),
+        help="The same seeds, the training data drawn anew from itself (bootstrap).",
+    ),
+    Setting(
+        key="over",
+        label="Repeats",
+        widget="buttons",
+        pages=("variance",),
+        options=("seeds", "resamples"),
+    ),
+    Setting(
+        key="scale",
+        label="Scale",
+        widget="buttons",
+        pages=("variance",),
+        options=("of each map", "one for all maps"),
+    ),
+    # The slices.
+    Setting(
+        key="near",
+        label="Near the plane: the nearest share of the data",
+        widget="stops",
+        pages=("slices",),
+        options=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0),
+        usual=0.1,
+        form="{:.0%}",
+        help="Sets the distance h up to which a point counts as near. It trains nothing.",
+    ),
+    Setting(key="kept", label="Plane kept", widget="text", usual="", **_TOUR),
+    Setting(
+        key="stops",
+        label="Stops, after the present plane",
+        widget="some",
+        options=(
+            *("class centres", "principal components", "discriminant", "two features"),
+            *("three samples", "random 0", "random 1", "random 2"),
+        ),
+        usual=("principal components", "discriminant", "random 0"),
+        **_TOUR,
+    ),
+    Setting(key="steps", label="Steps", widget="stops", options=(60, 120, 180), **_TOUR),
+)
+SETTINGS = {row.key: row for row in _ROWS}
+
+
+def of_spec(kind: type[specs.Spec], page: str = "playground") -> list[Setting]:
+    """Return the settings of a kind of spec that a page shows."""
+    rows = SETTINGS.values()
+    return [row for row in rows if type(row.spec) is kind and page in row.pages]
+
+
+def describe(student: StudentSpec) -> str:
+    """Say a student's setting in a few words."""
+    rows = of_spec(StudentSpec)
+    return ", ".join(row.words.format(row.text(row.value_in(student))) for row in rows)

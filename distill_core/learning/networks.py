@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import threadpoolctl  # type: ignore[import-untyped]
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_core.geometry.planes import Plane
+
+# NumPy's products are split among threads in ways that differ in the last bits, so an answer
+# would depend on how many threads its process has. Networks of this size are fastest on one, and
+# idle threads of the others only take the cores from workers and browser.
+threadpoolctl.threadpool_limits(1, user_api="blas")
 
 # Each network's parameters fill whole blocks of so many floats. Vector kernels round the rest of
 # an array that fills no whole vector by other instructions; without a rest, no parameter depends

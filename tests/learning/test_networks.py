@@ -149,3 +149,20 @@ def test_initial_weights_are_uniform_within_one_over_root_inputs_as_in_torch():
     # The bound is the one of torch.nn.Linear, and biases are drawn too.
     assert 0.99 / np.sqrt(50) < float(reference) <= 1 / np.sqrt(50)
     assert stack.biases[0].abs().max() > 0.9 / np.sqrt(50)
+
+
+def test_answers_do_not_depend_on_the_threads_of_a_process(python, monkeypatch):
+    code = """
+import hashlib
+import numpy as np, torch
+from distill_core.learning.networks import Stack
+generators = [np.random.Generator(np.random.SFC64(i)) for i in range(3)]
+X = torch.from_numpy(np.random.default_rng(0).normal(size=(4000, 20)).astype(np.float32))
+logits = Stack.initialised(generators, (20, 256, 128, 64, 2)).logits(X)
+print(hashlib.sha256(logits.numpy().tobytes()).hexdigest())
+"""
+    printed = set()
+    for n_threads in "12":
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", n_threads)
+        printed.add(python(code))
+    assert len(printed) == 1

@@ -84,7 +84,7 @@ def _engine(n_workers: int, base: StudentSpec) -> Iterator[Engine]:
         ) as cluster,
     ):
         store = Store(folder)
-        jobs.ensemble(base.ensemble, store)
+        jobs.train_ensemble(base.ensemble, store)
         with Engine(store, scheduler=cluster.scheduler_address) as engine:
             if not engine.wait_ready(PATIENCE):
                 raise RuntimeError("The Dask cluster has no worker.")
@@ -100,9 +100,7 @@ def _train(
         # Temperatures of no meaning, so that the store cannot answer.
         student = base.replace(temperature=2 + 1e-4 * next(fresh))
         spec = ReplicatesSpec(student=student, n_seeds=chunk // 2)
-        waiting.append(
-            engine.request("benchmark", jobs.replicates, spec, kind="replicates", slot=spec.digest)
-        )
+        waiting.append(engine.request("benchmark", jobs.train_replicates, spec, slot=spec.digest))
     for job in waiting:
         if not job.wait(PATIENCE) or job.state != "done":
             raise RuntimeError(f"A job did not come to its end: {job!r}, {job.error}")

@@ -227,11 +227,11 @@ def _behind(rows: dict[str, Row], one: str, other: str) -> float:
 def _by_workers(engine: Engine, store: Store, spec: EnsembleSpec) -> Any:
     """Train an ensemble as the app does, storing included; return test labels."""
     waiting = [
-        engine.request("benchmark", jobs.ensemble_part, part, kind="ensemble-part", slot=str(part))
+        engine.request("benchmark", jobs.train_ensemble_part, part, slot=str(part))
         for part in spec.parts
     ]
     _finished(waiting)
-    _finished([engine.request("benchmark", jobs.ensemble, spec, kind="ensemble")])
+    _finished([engine.request("benchmark", jobs.train_ensemble, spec)])
     artifact = store.get("ensemble", spec.digest)
     assert artifact is not None
     return artifact.arrays["test_logits"].mean(0).argmax(-1)

@@ -36,7 +36,7 @@ except SpecError as error:
 
 try:
     teachers(ensemble)
-    (seen,) = made([("slice", slices.look, picture)], "Training the student", "look")
+    (seen,) = made([(slices.measure_slice, picture)], "Training the student", "look")
     look = meter.read(picture, seen, near)
     meter.answer(look)
     meter.figures_of(look, near)

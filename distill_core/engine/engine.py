@@ -91,10 +91,9 @@ class Engine:
     def request(
         self,
         visitor: str | None,
-        function: JobFunction,
+        job: JobFunction,
         spec: Spec,
         *,
-        kind: str,
         slot: str = "main",
     ) -> Job:
         """Ask for a result; what the store has, or somebody else asked for, is not run again.
@@ -107,13 +106,11 @@ class Engine:
         visitor : str or None
             Who asks. None: work ahead, done while no visitor is there; it steps aside for
             visitors, starts again when they have been quiet, and is never replaced.
-        function : callable
+        job : callable
             From `distill_core.jobs`; takes (spec, store, report) and puts an artifact of
-            this kind under the spec's digest.
+            its kind under the spec's digest.
         spec : Spec
             What to make.
-        kind : str
-            The kind of artifact.
         slot : str
             Which of the visitor's wishes this is.
 
@@ -127,7 +124,7 @@ class Engine:
         EngineError
             When the engine is closed.
         """
-        name = function.__module__, function.__qualname__
+        name, kind = (job.__module__, job.__qualname__), job.kind
         key = (".".join(name), spec.digest, kind)
         stored = self._store.has(kind, spec.digest)
         self._workers.revive()
@@ -136,16 +133,16 @@ class Engine:
             if self._closed:
                 raise EngineError("The engine is closed and takes no more requests.")
             task = self._board.live.get(key)
-            job = task.job if task else self._known(key, stored)
-            if job is None:
+            handle = task.job if task else self._known(key, stored)
+            if handle is None:
                 task = self._board.enlist(key, (*name, spec))
-                job = task.job
+                handle = task.job
             if visitor is not None:
                 stops = [*self._board.hold((visitor, slot), task), *self._hush()]
             elif task is not None:
                 task.background = True
         self._dispatch(stops)
-        return job
+        return handle
 
     def visited(self) -> None:
         """Take note that a visitor is there: work ahead stops at once and stays away a while."""

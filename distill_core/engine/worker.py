@@ -59,9 +59,10 @@ class JobFunction(Protocol):
 
     __module__: str
     __qualname__: str
+    kind: str
 
-    def __call__(self, spec: Any, store: Store, report: Report) -> None:
-        """Make one artifact."""
+    def __call__(self, spec: Any, store: Store, report: Report, /) -> None:
+        """Make one artifact of its kind."""
 
 
 # A job on its way to a worker: the function's module and name, and the spec.

@@ -1,55 +1,73 @@
 """What a worker does: from a spec to a stored artifact, each kind by one function.
 
-Every function takes a spec, the store and a way to report; it finds what it builds on in
-the store or makes it first, and puts one artifact under its kind and the spec's digest
-(`sweep` puts those of many other jobs before its own). The same spec gives the same bytes
-in every process. Which job runs where and when is the engine's business.
+Every job is a function of a spec, the store and a way to report, made by `@artifact(kind)`; it
+finds what it builds on in the store or makes it first, and puts one artifact under its kind and
+the spec's digest (`train_sweep` puts those of many other jobs before its own). The same spec gives
+the same bytes in every process. Which job runs where and when is the engine's business.
 """
 
 from distill_core.jobs.artifacts import (
-    found,
-    on_plane,
-    packed,
+    Arrays,
+    Job,
+    artifact,
+    load_or_make,
+    pack_lines,
+    pack_section,
     read_lines,
     read_section,
-    section_arrays,
-    silent,
+    report_nothing,
+    view_on_plane,
 )
-from distill_core.jobs.disagreement import most_disagreement, read_disagreement
-from distill_core.jobs.students import Combine, history, picture, replicates, student
-from distill_core.jobs.sweep import stops, sweep
+from distill_core.jobs.disagreement import (
+    read_disagreement,
+    search_most_disagreement,
+)
+from distill_core.jobs.students import (
+    Combine,
+    evaluate_picture,
+    trace_history,
+    train_replicates,
+    train_student,
+)
+from distill_core.jobs.sweep import (
+    list_stops,
+    train_sweep,
+)
 from distill_core.jobs.teachers import (
-    ensemble,
-    ensemble_part,
+    evaluate_rough_section,
+    evaluate_section,
+    load_ensemble,
     read_growth,
-    rough_section,
-    section,
-    teacher_lines,
-    trained_ensemble,
+    trace_teachers,
+    train_ensemble,
+    train_ensemble_part,
 )
 
 __all__ = [
+    "Arrays",
     "Combine",
-    "ensemble",
-    "ensemble_part",
-    "found",
-    "history",
-    "most_disagreement",
-    "on_plane",
-    "packed",
-    "picture",
+    "Job",
+    "artifact",
+    "evaluate_picture",
+    "evaluate_rough_section",
+    "evaluate_section",
+    "list_stops",
+    "load_ensemble",
+    "load_or_make",
+    "pack_lines",
+    "pack_section",
     "read_disagreement",
     "read_growth",
     "read_lines",
     "read_section",
-    "replicates",
-    "rough_section",
-    "section",
-    "section_arrays",
-    "silent",
-    "stops",
-    "student",
-    "sweep",
-    "teacher_lines",
-    "trained_ensemble",
+    "report_nothing",
+    "search_most_disagreement",
+    "trace_history",
+    "trace_teachers",
+    "train_ensemble",
+    "train_ensemble_part",
+    "train_replicates",
+    "train_student",
+    "train_sweep",
+    "view_on_plane",
 ]

@@ -1,7 +1,8 @@
-"""How results lie in the store: found or made, put and read back."""
+"""How results lie in the store: what makes a function a job, and how its arrays are read back."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,46 +16,90 @@ from distill_core.learning.networks import Stack
 from distill_core.specs import PlaneSpec, ProblemSpec
 from distill_core.store import Artifact, Store
 
+Arrays = Mapping[str, NDArray[Any]]
 
-def silent(done: int, total: int, arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
+
+class Job(Protocol):
+    """A function that puts the artifact of a spec into a store and knows of which kind it is."""
+
+    __module__: str
+    __qualname__: str
+    kind: str
+
+    def __call__(self, spec: Any, store: Store, report: Report = ..., /, **more: Any) -> None:
+        """Make one artifact and put it."""
+
+
+def report_nothing(done: int, total: int, arrays: Arrays | None = None) -> None:
     """Report to nobody."""
 
 
-def found(store: Store, kind: str, spec: Any, make: Any, report: Report) -> Artifact:
+def artifact(kind: str) -> Callable[[Callable[..., Any]], Job]:
+    """Make a function a job: it finds uploads, and what it returns is put under its kind.
+
+    Parameters
+    ----------
+    kind : str
+        Of the artifacts; the job has it as `job.kind`.
+
+    Returns
+    -------
+    callable
+        Decorates a function of (spec, store, report) that returns arrays by name, or arrays
+        and meta.
+    """
+
+    def decorate(make: Callable[..., Any]) -> Job:
+        @functools.wraps(make)
+        def job(spec: Any, store: Store, report: Report = report_nothing, **more: Any) -> None:
+            uploads.use(store)
+            made = make(spec, store, report, **more)
+            arrays, meta = made if isinstance(made, tuple) else (made, {})
+            store.put(kind, spec.digest, arrays, meta)
+
+        job.kind = kind  # type: ignore[attr-defined]
+        return job  # type: ignore[return-value]
+
+    return decorate
+
+
+def load_or_make(
+    store: Store, job: Job, spec: Any, report: Report = report_nothing, **more: Any
+) -> Artifact:
     """Return an artifact, made now if the store does not have it or had to set it aside."""
     uploads.use(store)
-    artifact = store.get(kind, spec.digest)
+    artifact = store.get(job.kind, spec.digest)
     if artifact is None:
-        make(spec, store, report)
-        artifact = store.get(kind, spec.digest)
+        job(spec, store, report, **more)
+        artifact = store.get(job.kind, spec.digest)
     if artifact is None:
         raise RuntimeError(
-            f"The store at {store.root} did not keep a new {kind}; is its disk full?"
+            f"The store at {store.root} did not keep a new {job.kind}; is its disk full?"
         )
     return artifact
 
 
-def on_plane(stack: Stack, problem: ProblemSpec, plane: PlaneSpec) -> Stack:
+def view_on_plane(stack: Stack, problem: ProblemSpec, plane: PlaneSpec) -> Stack:
     """Return what a stack makes of plane coordinates (m, 2), in either view."""
     if problem.plane is not None:
         return stack
     return stack.on_plane(load_plane(plane, problem.dataset))
 
 
-def section_arrays(seen: Section, prefix: str = "") -> dict[str, NDArray[Any]]:
+def pack_section(seen: Section, prefix: str = "") -> dict[str, NDArray[Any]]:
     """Return a section as arrays to put; `read_section` reads them back."""
     # The first class is one minus the rest: not kept, to keep stores small.
     return {prefix + "proba": seen.proba[1:], prefix + "lines": seen.lines}
 
 
 def read_section(artifact: Artifact, window: Window, prefix: str = "") -> Section:
-    """Return a section that `section` or `picture` put; prefix `twin_` for the twin's."""
+    """Return a section that `pack_section` packed; prefix `twin_` for the twin's."""
     rest = artifact.arrays[prefix + "proba"]
     proba = np.concatenate([1 - rest.sum(0, keepdims=True), rest])
     return Section(window, proba, artifact.arrays[prefix + "lines"])
 
 
-def packed(name: str, lines: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+def pack_lines(name: str, lines: Sequence[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
     """Return lines (m, 2) as arrays to put; `read_lines` reads them back."""
     cuts = np.cumsum([len(part) for part in lines])[:-1]
     return {name + "_lines": np.concatenate(lines), name + "_cuts": cuts.astype(np.int64)}

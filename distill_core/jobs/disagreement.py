@@ -6,9 +6,9 @@ from distill_core import boundaries
 from distill_core.boundaries import faithfulness
 from distill_core.data import datasets
 from distill_core.engine.worker import Report
-from distill_core.jobs.artifacts import found, silent
-from distill_core.jobs.students import student
-from distill_core.jobs.teachers import trained_ensemble
+from distill_core.jobs.artifacts import Arrays, artifact, load_or_make
+from distill_core.jobs.students import train_student
+from distill_core.jobs.teachers import load_ensemble
 from distill_core.learning.networks import Stack
 from distill_core.specs import PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact, Store
@@ -17,7 +17,8 @@ from distill_core.store import Artifact, Store
 _STEPS = 3
 
 
-def most_disagreement(spec: StudentSpec, store: Store, report: Report = silent) -> None:
+@artifact("disagreement")
+def search_most_disagreement(spec: StudentSpec, store: Store, report: Report) -> Arrays:
     """Search the plane of most disagreement; put its three training samples.
 
     Trains ensemble and student first if the store does not have them.
@@ -33,17 +34,17 @@ def most_disagreement(spec: StudentSpec, store: Store, report: Report = silent) 
             "The plane of most disagreement is searched among models that see all features, "
             f"got models that see the plane {problem.plane.kind!r} only."
         )
-    stack, _ = trained_ensemble(spec.ensemble, store, report)
+    stack, _ = load_ensemble(spec.ensemble, store, report)
     report(1, _STEPS)
-    artifact = found(store, "student", spec, student, report)
+    pair = load_or_make(store, train_student, spec, report)
     report(2, _STEPS)
-    ours = boundaries.member_model(Stack.from_arrays(artifact.arrays))
+    ours = boundaries.member_model(Stack.from_arrays(pair.arrays))
     whole = boundaries.combined_model(stack, spec.ensemble.combine)
     plane = faithfulness.most_disagreement(whole, ours, datasets.load(problem.dataset))
-    store.put("disagreement", spec.digest, {"samples": np.array(plane.samples)})
+    return {"samples": np.array(plane.samples)}
 
 
-def read_disagreement(artifact: Artifact) -> PlaneSpec:
-    """Return the plane that `most_disagreement` put, of the kind "three samples"."""
-    i, j, k = artifact.arrays["samples"].tolist()
+def read_disagreement(found: Artifact) -> PlaneSpec:
+    """Return the plane that `search_most_disagreement` put, of the kind "three samples"."""
+    i, j, k = found.arrays["samples"].tolist()
     return PlaneSpec(kind="three samples", samples=(i, j, k))

@@ -1,12 +1,12 @@
 """Does a slice tell the truth: the meter of a plane, many planes, and tours between them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from distill_core import boundaries, uploads
+from distill_core import boundaries
 from distill_core.boundaries import faithfulness
 from distill_core.boundaries.faithfulness import NEAR_SHARE, Meter
 from distill_core.boundaries.refinement import Model
@@ -16,9 +16,16 @@ from distill_core.engine.worker import Report
 from distill_core.geometry import tours
 from distill_core.geometry.planes import Plane
 from distill_core.geometry.problems import load_plane, load_window
-from distill_core.jobs.artifacts import found, on_plane, packed, section_arrays, silent
-from distill_core.jobs.students import student
-from distill_core.jobs.teachers import ROUGH_RESOLUTION, trained_ensemble
+from distill_core.jobs.artifacts import (
+    Arrays,
+    artifact,
+    load_or_make,
+    pack_lines,
+    pack_section,
+    view_on_plane,
+)
+from distill_core.jobs.students import Result, train_student
+from distill_core.jobs.teachers import ROUGH_RESOLUTION, load_ensemble
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, StudentSpec
@@ -76,13 +83,13 @@ class TourPartSpec(Spec):
     part: Annotated[int, Field(ge=0)]
 
 
-def look(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+@artifact("slice")
+def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
     """Put what is seen on a plane, roughly, and how far it speaks for the points shown.
 
     Arrays: the sections of the ensemble and of the `student_`; for each of `MODELS` and the
     first `N_SHOWN` test points `answers` and `own_colour` (3, n), and `distance` (n,).
     """
-    uploads.use(store)
     teachers, pair = _trained(spec.student, store, report)
     problem = spec.student.ensemble.problem
     data = datasets.load(problem.dataset)
@@ -95,13 +102,15 @@ def look(spec: PictureSpec, store: Store, report: Report = silent) -> None:
     meter = faithfulness.measure(plane, X, models, data.X_train)
     whole, ours, twins = (
         boundaries.section(
-            boundaries.combined_model(on_plane(s, problem, spec.plane), c), window, ROUGH_RESOLUTION
+            boundaries.combined_model(view_on_plane(s, problem, spec.plane), c),
+            window,
+            ROUGH_RESOLUTION,
         )
         for s, c in stacks
     )
     arrays = {
-        **section_arrays(whole),
-        **section_arrays(ours, "student_"),
+        **pack_section(whole),
+        **pack_section(ours, "student_"),
         "own_colour": meter.own_colour.astype(np.uint8),
         "answers": np.stack([model(X).argmax(1) for model in models]),
         "distance": meter.distance,
@@ -110,17 +119,17 @@ def look(spec: PictureSpec, store: Store, report: Report = silent) -> None:
         "outside": meter.outside,
         "area": {"student": _area(ours, whole), "twin": _area(twins, whole)},
     }
-    store.put("slice", spec.digest, arrays, meta)
+    return arrays, meta
 
 
-def read_meter(spec: PictureSpec, artifact: Artifact, near_share: float = NEAR_SHARE) -> Meter:
-    """Return the meter that `look` put, of `MODELS`; h is the distance that holds a share.
+def read_meter(spec: PictureSpec, found: Artifact, near_share: float = NEAR_SHARE) -> Meter:
+    """Return the meter that `measure_slice` put, of `MODELS`; h is the distance that holds a share.
 
     Parameters
     ----------
     spec : PictureSpec
         What was looked at.
-    artifact : Artifact
+    found : Artifact
         What was put.
     near_share : float
         Which share (0 to 1) of the training data counts as near the plane.
@@ -128,19 +137,19 @@ def read_meter(spec: PictureSpec, artifact: Artifact, near_share: float = NEAR_S
     dataset = spec.student.ensemble.problem.dataset
     plane = load_plane(spec.plane, dataset)
     return Meter(
-        artifact.arrays["own_colour"].astype(bool),
-        artifact.arrays["distance"],
+        found.arrays["own_colour"].astype(bool),
+        found.arrays["distance"],
         faithfulness.near_distance(plane, datasets.load(dataset).X_train, near_share),
-        artifact.meta["outside"],
+        found.meta["outside"],
     )
 
 
-def reproducibility(spec: ReproducibilitySpec, store: Store, report: Report = silent) -> None:
+@artifact("reproducibility")
+def measure_reproducibility(spec: ReproducibilitySpec, store: Store, report: Report) -> Arrays:
     """Put the agreement of each two models on random planes, (n_planes,) each.
 
     Arrays `student` and `twin`: with the ensemble; `pair`: student with twin.
     """
-    uploads.use(store)
     teachers, pair = _trained(spec.student, store, report)
     data = datasets.load(spec.student.ensemble.problem.dataset)
     whole = boundaries.combined_model(teachers, spec.student.ensemble.combine)
@@ -152,17 +161,17 @@ def reproducibility(spec: ReproducibilitySpec, store: Store, report: Report = si
         report(done, 3)
         compared = faithfulness.reproducibility(a, b, data, spec.n_planes, spec.seed)
         arrays[name] = compared.agreement
-    store.put("reproducibility", spec.digest, arrays)
+    return arrays
 
 
-def tour_part(spec: TourPartSpec, store: Store, report: Report = silent) -> None:
+@artifact("tour-part")
+def evaluate_tour_part(spec: TourPartSpec, store: Store, report: Report) -> Arrays:
     """Put some steps of a tour, everything the browser plays back.
 
     Arrays, s steps and n points: `labels` and `sure` (s, r, r), the ensemble's answers and
     how sure it is from 0 to 255; lines of `ensemble` and `student`; `uv` (s, n, 2),
     `distance` (s, n) and `own_colour` (s, n) of points; `basis` (s, 2, d).
     """
-    uploads.use(store)
     tour = spec.tour
     teachers, pair = _trained(tour.student, store, report)
     dataset = tour.student.ensemble.problem.dataset
@@ -183,23 +192,22 @@ def tour_part(spec: TourPartSpec, store: Store, report: Report = silent) -> None
         seen.append((boundaries.section(model, window, TOUR_RESOLUTION), lines))
         colours.append(model(step.plane.project(X)).argmax(1))
     proba = np.stack([section.proba for section, _ in seen])
-    arrays: dict[str, NDArray[Any]] = {
+    return {
         "labels": proba.argmax(1).astype(np.uint8),
         "sure": np.rint(255 * proba.max(1)).astype(np.uint8),
         "uv": np.stack([step.plane.project(X) for step in mine]).astype(np.float32),
         "distance": np.stack([step.plane.distance(X) for step in mine]).astype(np.float32),
         "own_colour": (np.stack(colours) == answers).astype(np.uint8),
         "basis": np.stack([step.plane.basis for step in mine]).astype(np.float32),
-        **packed("ensemble", [section.lines for section, _ in seen]),
-        **packed("student", [lines for _, lines in seen]),
+        **pack_lines("ensemble", [section.lines for section, _ in seen]),
+        **pack_lines("student", [lines for _, lines in seen]),
     }
-    store.put("tour-part", spec.digest, arrays)
 
 
 def _trained(spec: StudentSpec, store: Store, report: Report) -> tuple[Stack, Stack]:
     """Return the teachers, and the student with its twin."""
-    teachers, _ = trained_ensemble(spec.ensemble, store, report)
-    pair = found(store, "student", spec, student, report)
+    teachers, _ = load_ensemble(spec.ensemble, store, report)
+    pair = load_or_make(store, train_student, spec, report)
     return teachers, Stack.from_arrays(pair.arrays)
 
 

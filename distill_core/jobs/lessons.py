@@ -41,7 +41,7 @@ def lesson(name: str) -> PictureSpec:
 
 
 def sweeps(picture: PictureSpec) -> list[PictureSpec]:
-    """Return the picture at every stop of the width, the nearest first, for `jobs.sweep`."""
+    """Return the picture at every stop of the width, the nearest first, for `jobs.train_sweep`."""
     own = picture.student.width
     place = {width: i for i, width in enumerate(sorted({*WIDTHS, own}))}
     widths = sorted(WIDTHS, key=lambda width: abs(place[width] - place[own]))
@@ -59,6 +59,6 @@ def train_ahead(engine: Engine, picture: PictureSpec) -> Iterator[list[Job]]:
         these first; a finished or failed job of the stage before changes nothing.
     """
     parts = picture.student.ensemble.parts
-    yield [engine.request(None, jobs.ensemble_part, part, kind="ensemble-part") for part in parts]
-    yield [engine.request(None, jobs.section, picture.section, kind="section")]
-    yield [engine.request(None, jobs.sweep, one, kind="sweep") for one in sweeps(picture)]
+    yield [engine.request(None, jobs.train_ensemble_part, part) for part in parts]
+    yield [engine.request(None, jobs.evaluate_section, picture.section)]
+    yield [engine.request(None, jobs.train_sweep, one) for one in sweeps(picture)]

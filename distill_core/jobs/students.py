@@ -1,6 +1,5 @@
 """Students beside their twins: trained, seen on a plane, followed through training, repeated."""
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -9,12 +8,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill_core import boundaries, uploads
+from distill_core import boundaries
 from distill_core.boundaries.section import Section
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import Problem, load_problem, load_window
-from distill_core.jobs.artifacts import found, on_plane, packed, section_arrays, silent
-from distill_core.jobs.teachers import trained_ensemble
+from distill_core.jobs.artifacts import (
+    Arrays,
+    artifact,
+    load_or_make,
+    pack_lines,
+    pack_section,
+    view_on_plane,
+)
+from distill_core.jobs.teachers import load_ensemble
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
@@ -28,23 +34,27 @@ FRAME_RESOLUTION = 60
 _MAX_KEPT = 8
 
 Combine = Literal["logits", "probabilities"]
+# What a job returns: arrays and meta.
+Result = tuple[Arrays, dict[str, Any]]
 
 # Called with a student as soon as it is trained, and its agreement with the ensemble.
 OnTrained = Callable[[Stack, float], None]
 
 
-def student(
+@artifact("student")
+def train_student(
     spec: StudentSpec,
     store: Store,
-    report: Report = silent,
+    report: Report,
+    *,
     on_trained: OnTrained = lambda own, agreement: None,
-) -> None:
+) -> Result:
     """Train a student and its twin; put both networks and what they reach on test data.
 
     The student comes first, as somebody waits for it. A twin kept from another job is not
     trained again: it is the same at every T and alpha.
     """
-    teachers, logits = trained_ensemble(spec.ensemble, store, report)
+    teachers, logits = load_ensemble(spec.ensemble, store, report)
     problem = load_problem(spec.ensemble.problem)
     key = (str(store.root), spec.twin().replace(temperature=1.0).digest)
     twin = _twins.get(key)
@@ -71,21 +81,20 @@ def student(
         if len(_twins) > _MAX_KEPT:
             _twins.pop(next(iter(_twins)))
     pair = Stack.joined([own, twin])
-    put_student(spec, pair, tested(pair), teachers, logits, store)
+    return pack_student(spec, pair, tested(pair), teachers, logits)
 
 
 _twins: dict[tuple[str, str], Stack] = {}
 
 
-def put_student(
+def pack_student(
     spec: StudentSpec,
     pair: Stack,
     proba: NDArray[Any],
     teachers: Stack,
     logits: Mapping[str, Tensor],
-    store: Store,
-) -> None:
-    """Put a trained student and its twin, and what they reach on test data.
+) -> Result:
+    """Return what is put of a trained student and its twin: networks, and what they reach.
 
     Parameters
     ----------
@@ -96,15 +105,11 @@ def put_student(
     proba : ndarray of shape (2, n_test, n_classes)
         What they say on test data.
     teachers, logits
-        From `trained_ensemble`.
-    store : Store
-        Where to.
+        From `load_ensemble`.
     """
     y_test = load_problem(spec.ensemble.problem).y_test
     results = _against(proba, logits["test_logits"], y_test, spec.ensemble.combine)
-    store.put(
-        "student",
-        spec.digest,
+    return (
         {**pair.to_arrays(), "test_labels": proba.argmax(-1)},
         {
             "student": {name: float(both[0]) for name, both in results.items()},
@@ -115,39 +120,39 @@ def put_student(
     )
 
 
-def picture(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+@artifact("picture")
+def evaluate_picture(spec: PictureSpec, store: Store, report: Report) -> Result:
     """Put a student's and its twin's section; trains them first if the store has no such pair.
 
     A student that is trained now is reported before its twin is: its `lines` and its
     `agreement` with the ensemble on test data.
     """
-    uploads.use(store)
     problem = spec.student.ensemble.problem
     window = load_window(spec.plane, problem.dataset)
 
     def seen(stack: Stack) -> Section:
-        model = boundaries.member_model(on_plane(stack, problem, spec.plane))
+        model = boundaries.member_model(view_on_plane(stack, problem, spec.plane))
         return boundaries.section(model, window)
 
     def show(own: Stack, agreement: float) -> None:
         report(1, 2, {"lines": seen(own).lines, "agreement": np.array(agreement)})
 
-    make = functools.partial(student, on_trained=show)
-    artifact = found(store, "student", spec.student, make, report)
-    pair = Stack.from_arrays(artifact.arrays)
+    found = load_or_make(store, train_student, spec.student, report, on_trained=show)
+    pair = Stack.from_arrays(found.arrays)
     ours, twins = (seen(pair.members([member])) for member in range(2))
-    arrays = {**section_arrays(ours), **section_arrays(twins, "twin_")}
-    store.put("picture", spec.digest, arrays, artifact.meta)
+    arrays = {**pack_section(ours), **pack_section(twins, "twin_")}
+    return arrays, found.meta
 
 
-def history(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+@artifact("history")
+def trace_history(spec: PictureSpec, store: Store, report: Report) -> Arrays:
     """Train a pair once more and put how it got there: curves and boundary after each epoch.
 
     `curves` is (n_epochs, 2, 3): for student and twin the training loss of its own kind,
     agreement with the ensemble on test data, and test accuracy.
     """
     one = spec.student
-    _, logits = trained_ensemble(one.ensemble, store, report)
+    _, logits = load_ensemble(one.ensemble, store, report)
     problem = load_problem(one.ensemble.problem)
     snapshots: list[Stack] = []
 
@@ -164,18 +169,19 @@ def history(spec: PictureSpec, store: Store, report: Report = silent) -> None:
     frames: list[NDArray[np.float32]] = []
     for pair in snapshots:
         report(len(frames), len(snapshots))
-        seen = on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
+        seen = view_on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
         model = boundaries.member_model(seen)
         frames.append(boundaries.boundary_lines(model, window, FRAME_RESOLUTION))
-    store.put("history", spec.digest, {"curves": np.array(curves), **packed("frame", frames)})
+    return {"curves": np.array(curves), **pack_lines("frame", frames)}
 
 
-def replicates(spec: ReplicatesSpec, store: Store, report: Report = silent) -> None:
+@artifact("replicates")
+def train_replicates(spec: ReplicatesSpec, store: Store, report: Report) -> Arrays:
     """Train one setting and its twin over several seeds; put each seed's results.
 
     Arrays `student_<metric>` and `twin_<metric>` have shape (n_seeds,).
     """
-    _, logits = trained_ensemble(spec.student.ensemble, store, report)
+    _, logits = load_ensemble(spec.student.ensemble, store, report)
     problem = load_problem(spec.student.ensemble.problem)
     stack = training.fit_students(
         spec.students,
@@ -187,12 +193,11 @@ def replicates(spec: ReplicatesSpec, store: Store, report: Report = silent) -> N
     proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
     combine = spec.student.ensemble.combine
     results = _against(proba, logits["test_logits"], problem.y_test, combine)
-    arrays = {
+    return {
         f"{who}_{name}": part
         for name, values in results.items()
         for who, part in zip(("student", "twin"), np.split(values, 2), strict=True)
     }
-    store.put("replicates", spec.digest, arrays)
 
 
 def _against(

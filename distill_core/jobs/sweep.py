@@ -4,9 +4,9 @@ import torch
 
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import load_problem
-from distill_core.jobs.artifacts import silent
-from distill_core.jobs.students import picture, put_student
-from distill_core.jobs.teachers import trained_ensemble
+from distill_core.jobs.artifacts import Arrays, artifact
+from distill_core.jobs.students import evaluate_picture, pack_student, train_student
+from distill_core.jobs.teachers import load_ensemble
 from distill_core.learning import training
 from distill_core.specs import ALPHAS, TEMPERATURES, PictureSpec, StudentSpec
 from distill_core.store import Store
@@ -16,7 +16,7 @@ from distill_core.store import Store
 _TOGETHER = 22
 
 
-def stops(picture: PictureSpec) -> list[PictureSpec]:
+def list_stops(picture: PictureSpec) -> list[PictureSpec]:
     """Return a picture at every stop of T and alpha, in order."""
     return [
         picture.replace(student=picture.student.replace(temperature=t, alpha=alpha))
@@ -25,25 +25,30 @@ def stops(picture: PictureSpec) -> list[PictureSpec]:
     ]
 
 
-def sweep(spec: PictureSpec, store: Store, report: Report = silent) -> None:
+@artifact("sweep")
+def train_sweep(spec: PictureSpec, store: Store, report: Report) -> tuple[Arrays, dict[str, int]]:
     """Put the students and pictures of every stop of T and alpha, then that they are there.
 
-    What `student` and `picture` put for each of them, byte for byte: a network does not
-    depend on those it is trained beside. What the store has already is not trained again.
+    What `train_student` and `evaluate_picture` put for each of them, byte for byte: a network
+    does not depend on those it is trained beside. What the store has already is not trained again.
     """
-    wanted = [stop for stop in stops(spec) if not store.has("picture", stop.digest)]
-    missing = [s for stop in wanted if not store.has("student", (s := stop.student).digest)]
+    wanted = [
+        stop for stop in list_stops(spec) if not store.has(evaluate_picture.kind, stop.digest)
+    ]
+    missing = [
+        s for stop in wanted if not store.has(train_student.kind, (s := stop.student).digest)
+    ]
     for first in range(0, len(missing), _TOGETHER):
         _train(missing[first : first + _TOGETHER], store, report)
     for done, stop in enumerate(wanted):
         report(done, len(wanted))
-        picture(stop, store, report)
-    store.put("sweep", spec.digest, {}, {"n_pictures": len(stops(spec))})
+        evaluate_picture(stop, store, report)
+    return {}, {"n_pictures": len(list_stops(spec))}
 
 
 def _train(students: list[StudentSpec], store: Store, report: Report) -> None:
     """Train students that differ in T and alpha alone, and the twin that they share."""
-    teachers, logits = trained_ensemble(students[0].ensemble, store, report)
+    teachers, logits = load_ensemble(students[0].ensemble, store, report)
     problem = load_problem(students[0].ensemble.problem)
     stack = training.fit_students(
         [*students, students[0].twin()],
@@ -55,4 +60,5 @@ def _train(students: list[StudentSpec], store: Store, report: Report) -> None:
     proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
     for i, student in enumerate(students):
         pair = [i, len(students)]
-        put_student(student, stack.members(pair), proba[pair], teachers, logits, store)
+        arrays, meta = pack_student(student, stack.members(pair), proba[pair], teachers, logits)
+        store.put(train_student.kind, student.digest, arrays, meta)

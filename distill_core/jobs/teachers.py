@@ -10,12 +10,19 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
-from distill_core import boundaries, uploads
+from distill_core import boundaries
 from distill_core.boundaries.section import RESOLUTION, Section
 from distill_core.engine.worker import Report
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_problem, load_window
-from distill_core.jobs.artifacts import found, on_plane, packed, section_arrays, silent
+from distill_core.jobs.artifacts import (
+    Arrays,
+    artifact,
+    load_or_make,
+    pack_lines,
+    pack_section,
+    view_on_plane,
+)
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
@@ -33,14 +40,14 @@ _MEMBER_RESOLUTION = 60
 _MAX_KEPT = 8
 
 
-def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent) -> None:
+@artifact("ensemble-part")
+def train_ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report) -> Arrays:
     """Train some of the teachers; put their weights and their logits on training and test data.
 
     While they train, what they say on a plane is reported now and then: `logits` of shape
     (r, r, n_classes) on the plane of the slice view or of class centres, and `weight`, the
     number of teachers.
     """
-    uploads.use(store)
     whole = spec.ensemble
     problem = load_problem(whole.problem)
     plane = whole.problem.plane or PlaneSpec()
@@ -51,7 +58,7 @@ def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent)
         nonlocal due
         if time.monotonic() < due:
             return report(done, total)
-        seen = boundaries.combined_model(on_plane(stack, whole.problem, plane), whole.combine)
+        seen = boundaries.combined_model(view_on_plane(stack, whole.problem, plane), whole.combine)
         shape = (SNAPSHOT_RESOLUTION, SNAPSHOT_RESOLUTION, -1)
         logits = seen(points).reshape(shape).astype(np.float32)
         report(done, total, {"logits": logits, "weight": np.array(stack.k)})
@@ -64,14 +71,15 @@ def ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report = silent)
         "train_logits": stack.logits(problem.X_train).numpy(),
         "test_logits": stack.logits(problem.X_test).numpy(),
     }
-    store.put("ensemble-part", spec.digest, {**stack.to_arrays(), **logits})
+    return {**stack.to_arrays(), **logits}
 
 
-def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
+@artifact("ensemble")
+def train_ensemble(
+    spec: EnsembleSpec, store: Store, report: Report
+) -> tuple[Arrays, dict[str, Any]]:
     """Join the parts of an ensemble, trained now where missing; put the whole."""
-    parts = [
-        found(store, "ensemble-part", part, ensemble_part, report).arrays for part in spec.parts
-    ]
+    parts = [load_or_make(store, train_ensemble_part, part, report).arrays for part in spec.parts]
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     y = load_problem(spec.problem).y_test.numpy()
     test_logits = torch.from_numpy(arrays["test_logits"])
@@ -81,23 +89,22 @@ def ensemble(spec: EnsembleSpec, store: Store, report: Report = silent) -> None:
         "member_accuracy": metrics.accuracy(arrays["test_logits"].argmax(-1), y).tolist(),
         "n_parameters": Stack.from_arrays(parts[0]).n_parameters,
     }
-    store.put("ensemble", spec.digest, arrays, meta)
+    return arrays, meta
 
 
-def trained_ensemble(
+def load_ensemble(
     spec: EnsembleSpec, store: Store, report: Report
 ) -> tuple[Stack, Mapping[str, Tensor]]:
     """Return the stack and the logits of an ensemble, kept in memory from one job to the next."""
     key = (str(store.root), spec.digest)
     if key not in _ensembles:
-        artifact = found(store, "ensemble", spec, ensemble, report)
+        found = load_or_make(store, train_ensemble, spec, report)
         if len(_ensembles) >= _MAX_KEPT:
             _ensembles.pop(next(iter(_ensembles)))
         logits = {
-            name: torch.from_numpy(artifact.arrays[name])
-            for name in ("train_logits", "test_logits")
+            name: torch.from_numpy(found.arrays[name]) for name in ("train_logits", "test_logits")
         }
-        _ensembles[key] = Stack.from_arrays(artifact.arrays), logits
+        _ensembles[key] = Stack.from_arrays(found.arrays), logits
     return _ensembles[key]
 
 
@@ -121,33 +128,35 @@ def read_growth(snapshots: Sequence[Mapping[str, NDArray[Any]]], window: Window)
     return boundaries.section(lambda uv: interpolated(uv[:, ::-1]), window, len(logits))
 
 
-def section(spec: SectionSpec, store: Store, report: Report = silent) -> None:
+@artifact("section")
+def evaluate_section(spec: SectionSpec, store: Store, report: Report) -> Arrays:
     """Evaluate the ensemble on a plane; put its field and its lines."""
-    store.put("section", spec.digest, section_arrays(_seen(spec, store, report, RESOLUTION)))
+    return pack_section(_evaluate(spec, store, report, RESOLUTION))
 
 
-def rough_section(spec: SectionSpec, store: Store, report: Report = silent) -> None:
-    """Put what `section` does on a third of its grid, for a picture in a tenth of the time."""
-    seen = _seen(spec, store, report, ROUGH_RESOLUTION)
-    store.put("rough-section", spec.digest, section_arrays(seen))
+@artifact("rough-section")
+def evaluate_rough_section(spec: SectionSpec, store: Store, report: Report) -> Arrays:
+    """Put what `evaluate_section` does on a third of its grid, in a tenth of the time."""
+    return pack_section(_evaluate(spec, store, report, ROUGH_RESOLUTION))
 
 
-def teacher_lines(spec: SectionSpec, store: Store, report: Report = silent) -> None:
+@artifact("teacher-lines")
+def trace_teachers(spec: SectionSpec, store: Store, report: Report) -> Arrays:
     """Put the boundary of each teacher on a plane, as lines called `member`."""
-    stack = trained_ensemble(spec.ensemble, store, report)[0]
+    stack = load_ensemble(spec.ensemble, store, report)[0]
     window = load_window(spec.plane, spec.ensemble.problem.dataset)
-    seen_stack = on_plane(stack, spec.ensemble.problem, spec.plane)
+    seen_stack = view_on_plane(stack, spec.ensemble.problem, spec.plane)
     members = []
     for member in range(stack.k):
         report(member, stack.k)
         model = boundaries.member_model(seen_stack, member)
         members.append(boundaries.boundary_lines(model, window, _MEMBER_RESOLUTION))
-    store.put("teacher-lines", spec.digest, packed("member", members))
+    return pack_lines("member", members)
 
 
-def _seen(spec: SectionSpec, store: Store, report: Report, resolution: int) -> Section:
-    stack = trained_ensemble(spec.ensemble, store, report)[0]
-    seen_stack = on_plane(stack, spec.ensemble.problem, spec.plane)
+def _evaluate(spec: SectionSpec, store: Store, report: Report, resolution: int) -> Section:
+    stack = load_ensemble(spec.ensemble, store, report)[0]
+    seen_stack = view_on_plane(stack, spec.ensemble.problem, spec.plane)
     model = boundaries.combined_model(seen_stack, spec.ensemble.combine)
     window = load_window(spec.plane, spec.ensemble.problem.dataset)
     return boundaries.section(model, window, resolution)

@@ -111,7 +111,7 @@ def tasks(spec: CapacitySpec) -> list[Task]:
     listed = ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
     section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)
-    section = Task(jobs.section, section_spec, "section", 0.5, (ensemble,))
+    section = Task(jobs.evaluate_section, section_spec, 0.5, (ensemble,))
     for seeds in blocks(spec.n_seeds, _BLOCK):
         trained = [students_task(spec.students(width, seeds), ensemble) for width in spec.widths]
         listed += trained
@@ -121,7 +121,6 @@ def tasks(spec: CapacitySpec) -> list[Task]:
             Task(
                 trace_boundaries,
                 BoundariesSpec(students=part.spec, plane=spec.plane),
-                "boundaries",
                 2 * len(seeds) * _PER_BOUNDARY,
                 (part, section),
             )

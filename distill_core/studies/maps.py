@@ -12,14 +12,14 @@ from distill_core import boundaries, jobs
 from distill_core.engine.worker import Report
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_window
-from distill_core.jobs import silent
+from distill_core.jobs import Arrays, artifact
 from distill_core.learning.networks import Stack
 from distill_core.measures import spread
 from distill_core.specs import PlaneSpec, SectionSpec, Spec
 from distill_core.store import Artifact, Store
 from distill_core.studies.stability import GROUPS
 from distill_core.studies.study import Task
-from distill_core.studies.variance import VarianceSpec, repeat, repeat_task
+from distill_core.studies.variance import VarianceSpec, repeat_task, train_repeat
 
 # As in `boundary`: fine enough for filled contours, and coarser for many lines.
 _RESOLUTION, _LINE_RESOLUTION = boundaries.RESOLUTION, 60
@@ -65,20 +65,21 @@ class Maps:
 def task(spec: MapsSpec) -> Task:
     """Return the task that draws the maps; it is small and not part of the study's table."""
     needs = tuple(repeat_task(one) for one in spec.study.repeats("seeds"))
-    return Task(maps, spec, "maps", 0.3 + 0.4 * len(needs), needs)
+    return Task(draw_maps, spec, 0.3 + 0.4 * len(needs), needs)
 
 
-def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
+@artifact("maps")
+def draw_maps(spec: MapsSpec, store: Store, report: Report) -> Arrays:
     """Evaluate all models of the seed repeats on the plane; put what `read` returns."""
     ensemble = spec.study.student.ensemble
     window = load_window(spec.plane, ensemble.problem.dataset)
     repeats = spec.study.repeats("seeds")
     models = []
     for one in repeats:
-        artifact = jobs.found(store, "repeat", one, repeat, report)
-        teachers, _ = jobs.trained_ensemble(one.student.ensemble, store, report)
-        stacks = (teachers, Stack.from_arrays(artifact.arrays))
-        models.append([jobs.on_plane(s, ensemble.problem, spec.plane) for s in stacks])
+        trained = jobs.load_or_make(store, train_repeat, one, report)
+        teachers, _ = jobs.load_ensemble(one.student.ensemble, store, report)
+        stacks = (teachers, Stack.from_arrays(trained.arrays))
+        models.append([jobs.view_on_plane(s, ensemble.problem, spec.plane) for s in stacks])
     lines: dict[str, list[NDArray[np.float32]]] = {model: [] for model in GROUPS}
     for done, (teachers, pair) in enumerate(models):
         report(done, len(models))
@@ -101,16 +102,16 @@ def maps(spec: MapsSpec, store: Store, report: Report = silent) -> None:
     shape = (_RESOLUTION, _RESOLUTION)
     arrays = {name: values.reshape(shape).astype(np.float32) for name, values in fields.items()}
     for model, pieces in lines.items():
-        arrays |= jobs.packed(model, pieces)
-    store.put("maps", spec.digest, arrays)
+        arrays |= jobs.pack_lines(model, pieces)
+    return arrays
 
 
-def read(spec: MapsSpec, artifact: Artifact) -> Maps:
+def read(spec: MapsSpec, found: Artifact) -> Maps:
     """Return the maps that the job put."""
     return Maps(
         load_window(spec.plane, spec.study.student.ensemble.problem.dataset),
-        artifact.arrays["data"],
-        artifact.arrays["knowledge"],
-        artifact.arrays["entropy"],
-        {model: jobs.read_lines(artifact, model) for model in GROUPS},
+        found.arrays["data"],
+        found.arrays["knowledge"],
+        found.arrays["entropy"],
+        {model: jobs.read_lines(found, model) for model in GROUPS},
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from distill_core.engine import Engine
-from distill_core.jobs import silent
+from distill_core.jobs import report_nothing
 from distill_core.store import Store
 from distill_core.studies import answers, capacity, softness, variance
 from distill_core.studies.capacity import CapacitySpec
@@ -178,7 +178,7 @@ def in_process(store: Store) -> Submit:
     """Return a `submit` that does a task here and now."""
 
     def submit(task: Task) -> Handle:
-        task.function(task.spec, store, silent)
+        task.job(task.spec, store, report_nothing)
         return _Done()
 
     return submit
@@ -197,8 +197,8 @@ def on_engine(engine: Engine, visitor: str) -> Submit:
     """
 
     def submit(task: Task) -> Handle:
-        slot = f"{task.kind} {task.digest}"
-        return engine.request(visitor, task.function, task.spec, kind=task.kind, slot=slot)
+        slot = f"{task.job.kind} {task.digest}"
+        return engine.request(visitor, task.job, task.spec, slot=slot)
 
     return submit
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from distill_core import boundaries, jobs
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import load_problem, load_window
-from distill_core.jobs import silent
+from distill_core.jobs import Arrays, artifact
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack, n_parameters
 from distill_core.measures import distances, metrics
@@ -93,7 +93,8 @@ class BoundariesSpec(Spec):
         return SectionSpec(ensemble=self.students.ensemble, plane=self.plane)
 
 
-def students(spec: StudentsSpec, store: Store, report: Report = silent) -> None:
+@artifact("students")
+def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
     """Train the students; put the networks and what each reaches on test data.
 
     Arrays have shape (n_alphas, n_seeds): `agreement` with the ensemble, `accuracy`, `kl`
@@ -101,7 +102,7 @@ def students(spec: StudentsSpec, store: Store, report: Report = silent) -> None:
     from the ensemble (see `ensemble_shares`), at the end of training, and with `first_`
     after the first step.
     """
-    _, logits = jobs.trained_ensemble(spec.ensemble, store, report)
+    _, logits = jobs.load_ensemble(spec.ensemble, store, report)
     problem = load_problem(spec.ensemble.problem)
     shape = (len(spec.alphas), len(spec.seeds))
     shares: dict[str, NDArray[np.float64]] = {}
@@ -136,20 +137,21 @@ def students(spec: StudentsSpec, store: Store, report: Report = silent) -> None:
         "ece": metrics.ece(proba, y),
     }
     figures = {name: values.reshape(shape) for name, values in figures.items()}
-    store.put("students", spec.digest, {**figures, **shares, **stack.to_arrays()})
+    return {**figures, **shares, **stack.to_arrays()}
 
 
-def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report = silent) -> None:
+@artifact("boundaries")
+def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report) -> Arrays:
     """Trace the students' boundaries on a plane; put them and their distances to the ensemble's.
 
     `distance` (symmetric mean) and `hausdorff_95`, in units of the plane, have shape
     (n_alphas, n_seeds), NaN where a student has no boundary in the window; the lines are
     read by `jobs.read_lines(artifact, "student")`, in the order of `StudentsSpec.students`.
     """
-    section = jobs.found(store, "section", spec.section, jobs.section, report)
-    artifact = jobs.found(store, "students", spec.students, students, report)
-    stack = jobs.on_plane(
-        Stack.from_arrays(artifact.arrays), spec.students.ensemble.problem, spec.plane
+    section = jobs.load_or_make(store, jobs.evaluate_section, spec.section, report)
+    trained = jobs.load_or_make(store, train_students, spec.students, report)
+    stack = jobs.view_on_plane(
+        Stack.from_arrays(trained.arrays), spec.students.ensemble.problem, spec.plane
     )
     window = load_window(spec.plane, spec.students.ensemble.problem.dataset)
     lines, apart = [], []
@@ -163,7 +165,7 @@ def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report = silent
         "distance": np.array([d.mean for d in apart]).reshape(shape),
         "hausdorff_95": np.array([d.hausdorff_95 for d in apart]).reshape(shape),
     }
-    store.put("boundaries", spec.digest, {**arrays, **jobs.packed("student", lines)})
+    return {**arrays, **jobs.pack_lines("student", lines)}
 
 
 def ensemble_shares(
@@ -226,11 +228,9 @@ def ensemble_tasks(spec: EnsembleSpec) -> list[Task]:
         spec.schedule.epochs,
         spec.schedule.batch_size,
     )
-    cost, whole = seconds / len(spec.parts), ("ensemble", spec.digest)
-    parts = [
-        Task(jobs.ensemble_part, part, "ensemble-part", cost, step_to=whole) for part in spec.parts
-    ]
-    return [*parts, Task(jobs.ensemble, spec, "ensemble", 0.05, tuple(parts))]
+    cost, whole = seconds / len(spec.parts), (jobs.train_ensemble.kind, spec.digest)
+    parts = [Task(jobs.train_ensemble_part, part, cost, step_to=whole) for part in spec.parts]
+    return [*parts, Task(jobs.train_ensemble, spec, 0.05, tuple(parts))]
 
 
 def students_task(spec: StudentsSpec, ensemble: Task) -> Task:
@@ -244,7 +244,7 @@ def students_task(spec: StudentsSpec, ensemble: Task) -> Task:
         spec.schedule.epochs,
         spec.schedule.batch_size,
     )
-    return Task(students, spec, "students", seconds, (ensemble,))
+    return Task(train_students, spec, seconds, (ensemble,))
 
 
 def shape_of(spec: EnsembleSpec, hidden: Sequence[int]) -> tuple[int, tuple[int, ...]]:

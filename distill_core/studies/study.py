@@ -4,10 +4,11 @@ import csv
 import functools
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from distill_core.jobs.artifacts import Job
 from distill_core.measures.intervals import Interval, paired_interval
 from distill_core.specs import Spec
 from distill_core.store import Store
@@ -42,12 +43,10 @@ class Task:
 
     Parameters
     ----------
-    function : callable
-        A job as in `distill_core.jobs`: (spec, store, report) to an artifact.
+    job : callable
+        A job as in `distill_core.jobs`.
     spec : Spec
         What to make.
-    kind : str
-        The kind of artifact.
     seconds : float
         Roughly how long it takes on one core.
     needs : tuple of Task
@@ -56,9 +55,8 @@ class Task:
         The artifact that it is only a step to: not needed where the store has that.
     """
 
-    function: Callable[..., None]
+    job: Job
     spec: Spec
-    kind: str
     seconds: float
     needs: tuple["Task", ...] = ()
     step_to: tuple[str, str] | None = None
@@ -70,7 +68,7 @@ class Task:
 
     def done(self, store: Store) -> bool:
         """Say whether the store has its artifact, or what it is a step to."""
-        return store.has(self.kind, self.digest) or (
+        return store.has(self.job.kind, self.digest) or (
             self.step_to is not None and store.has(*self.step_to)
         )
 

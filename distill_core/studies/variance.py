@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from distill_core import jobs
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import Problem, load_problem
-from distill_core.jobs import silent
+from distill_core.jobs import Arrays, artifact
 from distill_core.learning import training
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
@@ -77,7 +77,8 @@ class RepeatSpec(Spec):
     resample: Seed | None = None
 
 
-def repeat(spec: RepeatSpec, store: Store, report: Report = silent) -> None:
+@artifact("repeat")
+def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
     """Train what the spec says; put the logits on test data and the student pair's networks.
 
     Arrays: `teachers` (n_members, n, n_classes), `student` and `twin` (n, n_classes), and
@@ -87,7 +88,7 @@ def repeat(spec: RepeatSpec, store: Store, report: Report = silent) -> None:
     problem = load_problem(ensemble.problem)
     X, y = problem.X_train, problem.y_train
     if spec.resample is None:
-        _, logits = jobs.trained_ensemble(ensemble, store, report)
+        _, logits = jobs.load_ensemble(ensemble, store, report)
         train_logits, teachers = logits["train_logits"], logits["test_logits"]
     else:
         _check_classes(problem)
@@ -105,11 +106,7 @@ def repeat(spec: RepeatSpec, store: Store, report: Report = silent) -> None:
         on_step=lambda done, total, _: report(done, total),
     )
     student, twin = pair.logits(problem.X_test).numpy()
-    store.put(
-        "repeat",
-        spec.digest,
-        {"teachers": teachers.numpy(), "student": student, "twin": twin, **pair.to_arrays()},
-    )
+    return {"teachers": teachers.numpy(), "student": student, "twin": twin, **pair.to_arrays()}
 
 
 def resampled(n: int, seed: int) -> NDArray[np.int64]:
@@ -142,7 +139,7 @@ def repeat_task(spec: RepeatSpec) -> Task:
         schedule=student.schedule,
     )
     cost = sum(t.seconds for t in ensemble) + students_task(pair, ensemble[-1]).seconds
-    return Task(repeat, spec, "repeat", cost)
+    return Task(train_repeat, spec, cost)
 
 
 def sources(spec: VarianceSpec) -> list[Source]:

@@ -564,7 +564,7 @@ import sys
 from distill_core import jobs
 from distill_core.specs import PictureSpec
 from distill_core.store import Store
-jobs.picture(PictureSpec.model_validate_json(sys.argv[2]), Store(sys.argv[1]))
+jobs.evaluate_picture(PictureSpec.model_validate_json(sys.argv[2]), Store(sys.argv[1]))
 """
     python(code, store.root, picture.model_dump_json())
     assert store.get("picture", picture.digest).arrays["proba"].shape[0] == 2
@@ -574,8 +574,8 @@ def test_delete_removes_the_table_and_all_that_was_trained_on_it_and_nothing_els
     other = uploads.keep(store, prepare(csv_files.read_file(uploads.SAMPLE), "kind"), owner="you")
     mine, yours, plain = (picture_of(d) for d in (birds, other, DatasetSpec(name="wine")))
     for picture in (mine, yours, plain):
-        jobs.picture(picture, store)
-        jobs.section(picture.section, store)
+        jobs.evaluate_picture(picture, store)
+        jobs.evaluate_section(picture.section, store)
     # The note that a table was deleted has the same empty blob for all tables.
     store.put("note", "0" * 32, {})
     before = contents(store)

@@ -139,7 +139,7 @@ def test_thirty_visitors_share_one_training(engine, store):
 
     def visit(i):
         barrier.wait(PATIENCE)
-        jobs[i] = engine.request(f"visitor {i}", engine_jobs.train, spec, kind="weights")
+        jobs[i] = engine.request(f"visitor {i}", engine_jobs.train, spec)
         jobs[i].wait(PATIENCE)
 
     threads = [threading.Thread(target=visit, args=(i,)) for i in range(30)]
@@ -154,20 +154,20 @@ def test_thirty_visitors_share_one_training(engine, store):
 
 def test_what_the_store_has_is_not_run(engine, store):
     spec = student(1)
-    first = finished(engine.request("a", engine_jobs.note, spec, kind="note"))
-    again = engine.request("b", engine_jobs.note, spec, kind="note")
+    first = finished(engine.request("a", engine_jobs.note, spec))
+    again = engine.request("b", engine_jobs.note, spec)
     assert (again.state, again.wait(0), again.error) == ("done", True, None)
     assert first.digest == again.digest == spec.digest
     assert engine.counts()["note"]["done"] == 1
     store.delete("note", spec.digest)
-    assert finished(engine.request("b", engine_jobs.note, spec, kind="note")).state == "done"
+    assert finished(engine.request("b", engine_jobs.note, spec)).state == "done"
     assert engine.counts()["note"]["done"] == 2
 
 
 def test_kinds_and_functions_are_told_apart(engine, store):
     spec = student(2, epochs=5)
-    loop = engine.request("a", engine_jobs.loop, spec, kind="loop")
-    note = engine.request("b", engine_jobs.note, spec, kind="note")
+    loop = engine.request("a", engine_jobs.loop, spec)
+    note = engine.request("b", engine_jobs.note, spec)
     assert finished(loop).kind == "loop"
     assert finished(note).kind == "note"
     assert store.has("loop", spec.digest)
@@ -190,7 +190,7 @@ def test_twenty_moves_leave_one_running_one_waiting_and_the_last_wins(engine):
     watcher = threading.Thread(target=watch)
     watcher.start()
     for seed in range(20):
-        jobs.append(engine.request("hand", engine_jobs.loop, student(seed, 60), kind="loop"))
+        jobs.append(engine.request("hand", engine_jobs.loop, student(seed, 60)))
         time.sleep(random.Random(seed).choice((0, 0.002, 0.02)))
     last = finished(jobs[-1])
     done.set()
@@ -206,10 +206,10 @@ def test_twenty_moves_leave_one_running_one_waiting_and_the_last_wins(engine):
 
 def test_a_stopped_job_is_off_the_worker_within_250_ms(lone, store, noting):
     spec = noting
-    job = lone.request("a", engine_jobs.loop, spec, kind="loop")
+    job = lone.request("a", engine_jobs.loop, spec)
     started(job)
     asked = time.monotonic()
-    after = lone.request("a", engine_jobs.note, student(1), kind="note")
+    after = lone.request("a", engine_jobs.note, student(1))
     assert finished(job).state == "cancelled"
     assert isinstance(job.error, Cancelled)
     assert ended(spec) - asked < 0.25
@@ -218,33 +218,33 @@ def test_a_stopped_job_is_off_the_worker_within_250_ms(lone, store, noting):
 
 
 def test_a_job_goes_on_while_somebody_else_wants_it(lone):
-    shared = lone.request("a", engine_jobs.loop, student(0, 40), kind="loop")
-    assert lone.request("b", engine_jobs.loop, student(0, 40), kind="loop") is shared
+    shared = lone.request("a", engine_jobs.loop, student(0, 40))
+    assert lone.request("b", engine_jobs.loop, student(0, 40)) is shared
     started(shared)
-    other = lone.request("a", engine_jobs.note, student(1), kind="note")
+    other = lone.request("a", engine_jobs.note, student(1))
     assert finished(shared).state == "done"
     assert finished(other).state == "done"
 
 
 def test_slots_of_one_visitor_do_not_replace_each_other(engine):
-    one = engine.request("a", engine_jobs.loop, student(0, 10), kind="loop")
-    two = engine.request("a", engine_jobs.loop, student(1, 10), kind="loop", slot="second")
+    one = engine.request("a", engine_jobs.loop, student(0, 10))
+    two = engine.request("a", engine_jobs.loop, student(1, 10), slot="second")
     assert (finished(one).state, finished(two).state) == ("done", "done")
 
 
 def test_asking_again_for_what_is_being_stopped_runs_it_anew(lone):
-    first = lone.request("a", engine_jobs.loop, student(0, 20), kind="loop")
+    first = lone.request("a", engine_jobs.loop, student(0, 20))
     started(first)
-    lone.request("a", engine_jobs.note, student(1), kind="note")
-    back = lone.request("a", engine_jobs.loop, student(0, 20), kind="loop")
+    lone.request("a", engine_jobs.note, student(1))
+    back = lone.request("a", engine_jobs.loop, student(0, 20))
     assert back is not first
     assert finished(first).state == "cancelled"
     assert finished(back).state == "done"
 
 
 def test_release_drops_and_stops(lone):
-    running = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
-    waiting = lone.request("a", engine_jobs.loop, student(1, 200), kind="loop", slot="second")
+    running = lone.request("a", engine_jobs.loop, student(0, 200))
+    waiting = lone.request("a", engine_jobs.loop, student(1, 200), slot="second")
     started(running)
     lone.release("a")
     assert waiting.state == "cancelled"
@@ -253,12 +253,12 @@ def test_release_drops_and_stops(lone):
 
 
 def test_the_oldest_request_is_first(lone, store):
-    blocker = lone.request("x", engine_jobs.loop, student(99, 10), kind="loop")
+    blocker = lone.request("x", engine_jobs.loop, student(99, 10))
     jobs = {}
     for visitor in ("a", "b", "c"):
-        jobs[visitor] = lone.request(visitor, engine_jobs.note, student(ord(visitor)), kind="note")
+        jobs[visitor] = lone.request(visitor, engine_jobs.note, student(ord(visitor)))
     # A visitor who changes the wish queues up again.
-    jobs["a"] = lone.request("a", engine_jobs.note, student(0), kind="note")
+    jobs["a"] = lone.request("a", engine_jobs.note, student(0))
     finished(blocker)
     times = {v: noted(store, job) for v, job in jobs.items()}
     assert sorted(times, key=times.get) == ["b", "c", "a"]
@@ -273,13 +273,11 @@ def short_quiet(monkeypatch):
 
 
 def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine, short_quiet):
-    ahead = [
-        engine.request(None, engine_jobs.loop, student(seed, 150), kind="loop") for seed in range(3)
-    ]
+    ahead = [engine.request(None, engine_jobs.loop, student(seed, 150)) for seed in range(3)]
     started(ahead[0])
     started(ahead[1])
     asked = time.monotonic()
-    job = finished(engine.request("a", engine_jobs.note, student(50), kind="note"))
+    job = finished(engine.request("a", engine_jobs.note, student(50)))
     assert job.state == "done"
     assert time.monotonic() - asked < 1.2  # either loop alone takes longer
     # Both: the cores are for the visitor, even if one worker is enough.
@@ -288,7 +286,7 @@ def test_work_ahead_yields_to_a_visitor_and_is_finished_later(engine, short_quie
 
 
 def test_work_ahead_stays_away_while_a_visitor_is_there(lone, short_quiet):
-    ahead = lone.request(None, engine_jobs.loop, student(0, 20), kind="loop")
+    ahead = lone.request(None, engine_jobs.loop, student(0, 20))
     started(ahead)
     for _ in range(4):
         lone.visited()
@@ -300,7 +298,7 @@ def test_work_ahead_stays_away_while_a_visitor_is_there(lone, short_quiet):
 
 def test_work_ahead_leaves_a_worker_to_a_visitor_around(engine, short_quiet, monkeypatch):
     engine.visited()
-    ahead = [engine.request(None, engine_jobs.loop, student(i, 40), kind="loop") for i in range(3)]
+    ahead = [engine.request(None, engine_jobs.loop, student(i, 40)) for i in range(3)]
     started(ahead[0])
     time.sleep(0.2)
     assert [job.state for job in ahead] == ["running", "queued", "queued"]
@@ -312,10 +310,10 @@ def test_work_ahead_leaves_a_worker_to_a_visitor_around(engine, short_quiet, mon
 
 
 def test_work_ahead_that_a_visitor_wants_does_not_yield(lone):
-    ahead = lone.request(None, engine_jobs.loop, student(0, 30), kind="loop")
+    ahead = lone.request(None, engine_jobs.loop, student(0, 30))
     started(ahead)
-    assert lone.request("a", engine_jobs.loop, student(0, 30), kind="loop") is ahead
-    other = lone.request("b", engine_jobs.note, student(1), kind="note")
+    assert lone.request("a", engine_jobs.loop, student(0, 30)) is ahead
+    other = lone.request("b", engine_jobs.note, student(1))
     assert finished(other).state == "done"
     assert ahead.state == "done"
     assert lone.counts()["loop"]["yielded"] == 0
@@ -325,7 +323,7 @@ def test_work_ahead_that_a_visitor_wants_does_not_yield(lone):
 
 
 def test_progress_and_snapshots_arrive_while_the_job_runs(engine):
-    job = engine.request("a", engine_jobs.loop, student(0, 30), kind="loop")
+    job = engine.request("a", engine_jobs.loop, student(0, 30))
     progress, squares, version = [], [], job.version
     while not job.finished:
         seen = job.wait_change(PATIENCE, since=version)
@@ -356,7 +354,7 @@ def test_the_first_snapshot_can_be_waited_for():
 
 
 def test_wait_and_wait_change_give_up_in_time(lone):
-    job = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
+    job = lone.request("a", engine_jobs.loop, student(0, 200))
     started(job)
     start = time.monotonic()
     assert job.wait(0.05) is False
@@ -369,14 +367,14 @@ def test_wait_and_wait_change_give_up_in_time(lone):
 def test_the_end_of_a_job_wakes_its_visitor_at_once(lone, store):
     delays = []
     for seed in range(24):
-        finished(lone.request("a", engine_jobs.note, student(seed), kind="note"))
+        finished(lone.request("a", engine_jobs.note, student(seed)))
         delays.append(time.monotonic() - float((store.root / "last").read_text()))
     # The lower quarter, because other work on the machine delays some.
     assert np.quantile(delays, 0.25) < 0.005
 
 
 def test_a_report_with_nothing_to_send_costs_less_than_2_microseconds(lone, store):
-    job = finished(lone.request("a", engine_jobs.cost, student(0), kind="cost"))
+    job = finished(lone.request("a", engine_jobs.cost, student(0)))
     assert store.get("cost", job.digest).arrays["seconds"][0] < 2e-6
 
 
@@ -396,21 +394,21 @@ def test_a_report_with_nothing_to_send_costs_less_than_2_microseconds(lone, stor
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_errors_arrive_as_sentences(lone, function, error, words):
-    job = finished(lone.request("a", function, student(0), kind="thing"))
+    job = finished(lone.request("a", function, student(0)))
     assert job.state == "failed"
     assert type(job.error) is error
     assert words in str(job.error)
     # For a moment the same question has the same answer, and nothing runs.
-    assert lone.request("b", function, student(0), kind="thing") is job
+    assert lone.request("b", function, student(0)) is job
     assert lone.counts()["thing"]["failed"] == 1
-    assert finished(lone.request("a", engine_jobs.note, student(1), kind="note")).state == "done"
+    assert finished(lone.request("a", engine_jobs.note, student(1))).state == "done"
 
 
 # Deaths.
 
 
 def test_a_killed_worker_is_replaced_and_its_job_finishes(engine):
-    job = engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    job = engine.request("a", engine_jobs.loop, student(0, 40))
     pid = started(job)
     assert pid in engine.worker_pids()
     os.kill(pid, signal.SIGKILL)
@@ -421,17 +419,17 @@ def test_a_killed_worker_is_replaced_and_its_job_finishes(engine):
 
 
 def test_a_job_that_loses_two_workers_fails(engine):
-    job = finished(engine.request("a", engine_jobs.die, student(0), kind="thing"))
+    job = finished(engine.request("a", engine_jobs.die, student(0)))
     assert job.state == "failed"
     assert type(job.error) is EngineError
     assert "died twice" in str(job.error)
     counts = engine.counts()["thing"]
     assert (counts["retried"], counts["failed"]) == (1, 1)
-    assert finished(engine.request("a", engine_jobs.note, student(1), kind="note")).state == "done"
+    assert finished(engine.request("a", engine_jobs.note, student(1))).state == "done"
 
 
 def test_all_workers_killed_at_once_cost_one_retry(engine):
-    job = engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    job = engine.request("a", engine_jobs.loop, student(0, 40))
     started(job)
     for pid in engine.worker_pids():
         os.kill(pid, signal.SIGKILL)
@@ -454,7 +452,7 @@ def test_a_worker_that_was_dead_before_does_not_count_against_a_job():
 
 
 def test_a_job_that_was_stopped_is_not_retried_when_its_worker_dies(lone):
-    job = lone.request("a", engine_jobs.loop, student(0, 200), kind="loop")
+    job = lone.request("a", engine_jobs.loop, student(0, 200))
     pid = started(job)
     os.kill(pid, signal.SIGSTOP)
     lone.release("a")
@@ -467,9 +465,9 @@ def test_close_ends_jobs_and_processes(store):
     engine = Engine(store, n_workers=2)
     assert engine.wait_ready(PATIENCE)
     pids = engine.worker_pids()
-    running = engine.request("a", engine_jobs.loop, student(0, 200), kind="loop")
-    other = engine.request("b", engine_jobs.loop, student(1, 200), kind="loop")
-    waiting = engine.request("c", engine_jobs.loop, student(2, 200), kind="loop")
+    running = engine.request("a", engine_jobs.loop, student(0, 200))
+    other = engine.request("b", engine_jobs.loop, student(1, 200))
+    waiting = engine.request("c", engine_jobs.loop, student(2, 200))
     started(running)
     started(other)
     engine.close()
@@ -479,7 +477,7 @@ def test_close_ends_jobs_and_processes(store):
         assert job.state == "cancelled"
         assert str(job.error) == "The engine was closed."
     with pytest.raises(EngineError, match="closed"):
-        engine.request("a", engine_jobs.note, student(0), kind="note")
+        engine.request("a", engine_jobs.note, student(0))
     engine.close()
 
 
@@ -494,7 +492,7 @@ from tests.engine import engine_jobs
 if __name__ == "__main__":
     engine = Engine(Store({root!r}), n_workers=1)
     assert engine.wait_ready(100)
-    job = engine.request("a", engine_jobs.linger, StudentSpec(), kind="nothing")
+    job = engine.request("a", engine_jobs.linger, StudentSpec())
     while not job.snapshot:
         job.wait_change(1)
     print(*engine.worker_pids(), flush=True)
@@ -540,7 +538,7 @@ def test_many_visitors_with_changing_wishes_all_get_their_last(engine):
         choice = random.Random(name)
         for _ in range(10):
             spec = student(choice.randrange(12), 3)
-            last[name] = engine.request(name, engine_jobs.loop, spec, kind="loop")
+            last[name] = engine.request(name, engine_jobs.loop, spec)
             time.sleep(choice.random() * 0.02)
 
     threads = [threading.Thread(target=visit, args=(f"v{i}",)) for i in range(10)]
@@ -571,7 +569,7 @@ def test_the_same_bytes_in_process_in_the_pool_and_on_dask(tmp_path, cluster):
     }
     for engine in engines.values():
         with engine:
-            job = finished(engine.request("a", engine_jobs.train, spec, kind="weights"))
+            job = finished(engine.request("a", engine_jobs.train, spec))
             assert job.state == "done", job.error
     expected = files(roots["in process"])
     assert len(expected) == 4  # two blobs, two indices
@@ -580,18 +578,18 @@ def test_the_same_bytes_in_process_in_the_pool_and_on_dask(tmp_path, cluster):
 
 
 def test_dask_progress_snapshots_and_cancelling(dask_engine, store, noting):
-    job = dask_engine.request("a", engine_jobs.loop, noting, kind="loop")
+    job = dask_engine.request("a", engine_jobs.loop, noting)
     started(job)
     deadline = time.monotonic() + PATIENCE
     while not (job.snapshot and "square" in job.snapshot):
         assert time.monotonic() < deadline
         job.wait_change(1)
     assert 25 <= job.progress[0] < 2000
-    other = dask_engine.request("b", engine_jobs.loop, student(1, 200), kind="loop")
+    other = dask_engine.request("b", engine_jobs.loop, student(1, 200))
     started(other)
     asked = time.monotonic()
     # Both workers are taken: only when a job is off its worker can the next one run.
-    after = dask_engine.request("a", engine_jobs.note, student(2), kind="note")
+    after = dask_engine.request("a", engine_jobs.note, student(2))
     assert ended(noting) - asked < 0.25
     assert finished(job).state == "cancelled"
     assert finished(after).state == "done", after.error
@@ -602,35 +600,34 @@ def test_dask_progress_snapshots_and_cancelling(dask_engine, store, noting):
 def test_twenty_moves_leave_no_job_behind_on_dask(dask_engine, cluster):
     distributed = pytest.importorskip("distributed")
     for seed in range(20):
-        dask_engine.request("hand", engine_jobs.linger, student(seed), kind="nothing")
+        dask_engine.request("hand", engine_jobs.linger, student(seed))
         # From before the job has reached its worker to well after.
         time.sleep(0.003 * (seed % 8))
-    last = dask_engine.request("hand", engine_jobs.note, student(0), kind="note")
+    last = dask_engine.request("hand", engine_jobs.note, student(0))
     assert finished(last).state == "done", last.error
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
         until(lambda: not any(client.run(engine_jobs.n_lingering).values()))
 
 
 def test_a_killed_dask_worker_costs_one_retry_and_two_the_job(dask_engine):
-    job = dask_engine.request("a", engine_jobs.loop, student(0, 40), kind="loop")
+    job = dask_engine.request("a", engine_jobs.loop, student(0, 40))
     pid = started(job)
     assert pid in dask_engine.worker_pids()
     os.kill(pid, signal.SIGKILL)
     assert finished(job).state == "done", job.error
     assert dask_engine.counts()["loop"]["retried"] == 1
-    doomed = finished(dask_engine.request("a", engine_jobs.die, student(0), kind="thing"))
+    doomed = finished(dask_engine.request("a", engine_jobs.die, student(0)))
     assert doomed.state == "failed"
     assert type(doomed.error) is EngineError
     assert "died" in str(doomed.error)
-    after = finished(dask_engine.request("a", engine_jobs.note, student(3), kind="note"))
+    after = finished(dask_engine.request("a", engine_jobs.note, student(3)))
     assert after.state == "done", after.error
 
 
 @pytest.mark.parametrize("function", [engine_jobs.diverge, engine_jobs.divide])
 def test_dask_errors_are_the_local_ones(dask_engine, lone, function):
     errors = [
-        finished(engine.request("a", function, student(0), kind="thing")).error
-        for engine in (dask_engine, lone)
+        finished(engine.request("a", function, student(0))).error for engine in (dask_engine, lone)
     ]
     assert type(errors[0]) is type(errors[1])
     assert str(errors[0]) == str(errors[1])

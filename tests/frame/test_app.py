@@ -20,12 +20,12 @@ class InlineEngine:
     def visited(self):
         pass
 
-    def request(self, visitor, function, spec, *, kind, slot):
-        job = Job(kind, spec.digest)
-        if kind == "picture" and spec.student.width in self.failing:
+    def request(self, visitor, make, spec, *, slot):
+        job = Job(make.kind, spec.digest)
+        if make.kind == "picture" and spec.student.width in self.failing:
             job.become("failed", TrainingDivergedError("Training diverged by step 3 of 9."))
         else:
-            function(spec, self.store, lambda *_: None)
+            make(spec, self.store, lambda *_: None)
             job.become("done")
         return job
 

@@ -75,7 +75,7 @@ def read(body):
 
 
 def test_the_lines_are_those_of_the_picture(ask, store, engine):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     answer = ask(PICTURE)
     assert answer.status_code == 200
     content, lines = read(answer.body)
@@ -100,7 +100,7 @@ def test_what_the_view_sends_back_is_the_same_setting():
 
 
 def test_behind_a_base_path(ask, store):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     assert ask(PICTURE, path="/some/where/boundary-view/student").status_code == 200
 
 
@@ -139,7 +139,7 @@ def test_only_so_many_visitors_are_remembered(monkeypatch):
 
 
 def test_reading_ahead_trains_nothing(ask, store):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     assert ask(PICTURE, ahead=1).status_code == 204
     assert store.get("student", PICTURE.student.digest) is None
     asked = ask(PICTURE)
@@ -147,7 +147,7 @@ def test_reading_ahead_trains_nothing(ask, store):
 
 
 def test_the_student_comes_before_its_twin(ask, store, engine, monkeypatch):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     job = Job("picture", PICTURE.digest, "running")
     monkeypatch.setattr(engine, "request", lambda *_, **__: job)
     line = np.array([[0, 1], [2, 3], [4, 5]], np.float32)
@@ -163,14 +163,14 @@ def test_the_student_comes_before_its_twin(ask, store, engine, monkeypatch):
     asking.start()
     asking.join(0.2)
     assert not answers
-    jobs.picture(PICTURE, store)
+    jobs.evaluate_picture(PICTURE, store)
     job.become("done")
     asking.join()
     assert set(read(answers[0].body)[1]) == {"student", "twin"}
 
 
 def test_a_job_that_shows_something_else_is_no_answer_yet(ask, store, engine, monkeypatch):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     job = Job("picture", PICTURE.digest, "running")
     monkeypatch.setattr(engine, "request", lambda *_, **__: job)
     job.show(1, 2, {"logits": np.zeros(3), "weight": np.array(1)})
@@ -178,7 +178,7 @@ def test_a_job_that_shows_something_else_is_no_answer_yet(ask, store, engine, mo
 
 
 def test_a_twin_has_one_name_at_every_temperature_and_alpha(ask, store):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     offered = preview_route.offer(PICTURE, "somebody")["twin"]
 
     def named(**change):
@@ -193,7 +193,7 @@ def test_a_twin_has_one_name_at_every_temperature_and_alpha(ask, store):
 @pytest.fixture
 def slow_job(ask, store, engine, monkeypatch):
     """Return a job that a line waits for; the test ends it."""
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     job = Job("picture", PICTURE.digest)
     monkeypatch.setattr(engine, "request", lambda *_, **__: job)
     asking = threading.Thread(target=ask, args=[PICTURE])

@@ -54,7 +54,7 @@ def made(request, tmp_path_factory):
     """A student that sees all features, and a store that has it; do not change the store."""
     store = Store(tmp_path_factory.mktemp("store"))
     spec = student_on(request.param)
-    jobs.student(spec, store)
+    jobs.train_student(spec, store)
     return spec, store
 
 
@@ -82,7 +82,7 @@ def answer(group, X):
 def test_the_meter_of_a_page_equals_a_direct_count(made, plane, as_sequential):
     spec, store = made
     picture = PictureSpec(student=spec, plane=plane)
-    slices.look(picture, store)
+    slices.measure_slice(picture, store)
     artifact = store.get("slice", picture.digest)
     dataset = spec.ensemble.problem.dataset
     data, chosen = datasets.load(dataset), planes.choose(plane, datasets.load(dataset))
@@ -132,7 +132,7 @@ def test_leaving_the_data_is_right_on_data_of_known_rank(tmp_path):
     }
     for plane, outside in expected.items():
         picture = PictureSpec(student=student, plane=plane)
-        slices.look(picture, store)
+        slices.measure_slice(picture, store)
         found = store.get("slice", picture.digest).meta["outside"]
         assert (found > 0.01) == outside, plane
     # A random direction has a quarter of its squared length in 5 of 20 dimensions.
@@ -146,7 +146,7 @@ def test_leaving_the_data_is_right_on_data_of_known_rank(tmp_path):
 def test_in_the_slice_view_the_picture_is_the_model(tmp_path):
     store, plane = Store(tmp_path), PlaneSpec()
     picture = PictureSpec(student=student_on(DatasetSpec(name="wine"), plane), plane=plane)
-    slices.look(picture, store)
+    slices.measure_slice(picture, store)
     artifact = store.get("slice", picture.digest)
     assert artifact.arrays["own_colour"].all()
     assert artifact.arrays["distance"].min() > 0
@@ -160,9 +160,9 @@ def test_in_the_slice_view_the_picture_is_the_model(tmp_path):
 def test_the_same_look_gives_the_same_bytes(made, tmp_path):
     spec, store = made
     picture = PictureSpec(student=spec, plane=PLANES[1])
-    slices.look(picture, store)
+    slices.measure_slice(picture, store)
     other = Store(tmp_path)
-    slices.look(picture, other)
+    slices.measure_slice(picture, other)
     one, two = (s.get("slice", picture.digest) for s in (store, other))
     assert one.meta == two.meta
     for name, array in one.arrays.items():
@@ -175,7 +175,7 @@ def test_the_same_look_gives_the_same_bytes(made, tmp_path):
 def test_reproducibility_compares_the_pairs_that_it_names(made, as_sequential):
     spec, store = made
     asked = slices.ReproducibilitySpec(student=spec, n_planes=4, seed=2)
-    slices.reproducibility(asked, store)
+    slices.measure_reproducibility(asked, store)
     arrays = store.get("reproducibility", asked.digest).arrays
     whole, ours, twin = (
         lambda X, group=group: np.eye(20)[answer(group, X)]
@@ -244,7 +244,7 @@ def test_parts_of_a_tour_hold_what_the_models_say_at_every_step(made, as_sequent
     tour = slices.TourSpec(student=spec, stops=STOPS, n_steps=8)
     assert [part.part for part in tour.parts] == [0, 1]
     for part in tour.parts:
-        slices.tour_part(part, store)
+        slices.evaluate_tour_part(part, store)
     artifacts = [store.get("tour-part", part.digest) for part in tour.parts]
     dataset = spec.ensemble.problem.dataset
     data, steps = datasets.load(dataset), tours.steps(STOPS, 8, dataset)

@@ -30,7 +30,7 @@ def student_of(plane):
 @pytest.fixture
 def found(store):
     student = student_of(None)
-    jobs.most_disagreement(student, store)
+    jobs.search_most_disagreement(student, store)
     return student, jobs.read_disagreement(store.get("disagreement", student.digest))
 
 
@@ -52,8 +52,8 @@ def test_models_differ_more_on_it_than_on_any_other_kind_of_plane(store, found):
 
     def agreement(plane):
         picture = PictureSpec(student=student, plane=plane)
-        jobs.picture(picture, store)
-        jobs.section(picture.section, store)
+        jobs.evaluate_picture(picture, store)
+        jobs.evaluate_section(picture.section, store)
         window = load_window(plane, student.ensemble.problem.dataset)
         ours, whole = (
             jobs.read_section(store.get(kind, spec.digest), window).labels
@@ -71,10 +71,10 @@ def test_models_differ_more_on_it_than_on_any_other_kind_of_plane(store, found):
 def test_the_same_student_gives_the_same_plane(store, found):
     student, plane = found
     store.delete("disagreement", student.digest)
-    jobs.most_disagreement(student, store)
+    jobs.search_most_disagreement(student, store)
     assert jobs.read_disagreement(store.get("disagreement", student.digest)) == plane
 
 
 def test_models_of_a_plane_cannot_be_asked_off_it(store):
     with pytest.raises(SpecError, match="see all features, got models that see the plane 'random'"):
-        jobs.most_disagreement(student_of(PlaneSpec(kind="random")), store)
+        jobs.search_most_disagreement(student_of(PlaneSpec(kind="random")), store)

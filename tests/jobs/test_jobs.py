@@ -53,13 +53,13 @@ def _nothing_in_memory():
 def filled(tmp_path_factory):
     """A store with one artifact of each kind; only read it."""
     store = Store(tmp_path_factory.mktemp("store"))
-    jobs.ensemble(ENSEMBLE, store)
-    for look in (jobs.section, jobs.rough_section, jobs.teacher_lines):
+    jobs.train_ensemble(ENSEMBLE, store)
+    for look in (jobs.evaluate_section, jobs.evaluate_rough_section, jobs.trace_teachers):
         look(PICTURE.section, store)
     for picture in (PICTURE, FREE):
-        jobs.picture(picture, store)
-        jobs.history(picture, store)
-    jobs.replicates(SEEDS, store)
+        jobs.evaluate_picture(picture, store)
+        jobs.trace_history(picture, store)
+    jobs.train_replicates(SEEDS, store)
     return store
 
 
@@ -119,8 +119,8 @@ def test_an_ensemble_of_several_parts_is_the_whole_bit_by_bit(store):
     spec = ENSEMBLE.replace(n_members=2 * MEMBERS_PER_PART + 1)
     assert [list(part.members) for part in spec.parts][-1] == [2 * MEMBERS_PER_PART]
     # A worker has trained one part before.
-    jobs.ensemble_part(spec.parts[1], store)
-    jobs.ensemble(spec, store)
+    jobs.train_ensemble_part(spec.parts[1], store)
+    jobs.train_ensemble(spec, store)
     problem = load_problem(spec.problem)
     whole = training.fit_ensemble(spec, problem.X_train, problem.y_train)
     put = store.get("ensemble", spec.digest).arrays
@@ -290,7 +290,7 @@ def test_replicates_artifact_holds_every_seed_of_student_and_twin(filled):
 
 
 def test_a_twin_is_the_student_with_alpha_zero_bit_by_bit(filled, store):
-    jobs.student(STUDENT.twin(), store)
+    jobs.train_student(STUDENT.twin(), store)
     pair = Stack.from_arrays(filled.get("student", STUDENT.digest).arrays)
     hard = Stack.from_arrays(store.get("student", STUDENT.twin().digest).arrays)
     twin, student = pair.members([1]), hard.members([0])
@@ -306,10 +306,10 @@ def test_a_model_without_a_boundary_in_the_window_can_be_kept(store, spec):
     student = spec.student.replace(ensemble=teachers, width=1, depth=3, schedule=still, seed=0)
     one = spec.replace(student=student)
     for job, asked in (
-        (jobs.section, one.section),
-        (jobs.teacher_lines, one.section),
-        (jobs.picture, one),
-        (jobs.history, one),
+        (jobs.evaluate_section, one.section),
+        (jobs.trace_teachers, one.section),
+        (jobs.evaluate_picture, one),
+        (jobs.trace_history, one),
     ):
         job(asked, store)
     frames = jobs.read_lines(store.get("history", one.digest), "frame")
@@ -322,19 +322,19 @@ def test_a_model_without_a_boundary_in_the_window_can_be_kept(store, spec):
 
 
 def test_a_picture_makes_what_it_builds_on_and_keeps_it(store):
-    jobs.picture(PICTURE, store)
+    jobs.evaluate_picture(PICTURE, store)
     for kind, spec in (("ensemble", ENSEMBLE), ("student", STUDENT), ("picture", PICTURE)):
         assert store.has(kind, spec.digest)
 
 
 def test_what_the_store_has_is_not_trained_again(store, monkeypatch):
-    jobs.student(STUDENT, store)
+    jobs.train_student(STUDENT, store)
     jobs.teachers._ensembles.clear()
     monkeypatch.setattr(training, "fit_ensemble", refuse)
-    jobs.section(PICTURE.section, store)
-    jobs.replicates(SEEDS, store)
+    jobs.evaluate_section(PICTURE.section, store)
+    jobs.train_replicates(SEEDS, store)
     monkeypatch.setattr(training, "fit_students", refuse)
-    jobs.picture(PICTURE, store)
+    jobs.evaluate_picture(PICTURE, store)
 
 
 def refuse(*_, **__):
@@ -342,13 +342,13 @@ def refuse(*_, **__):
 
 
 def test_a_picture_of_an_all_features_student_on_another_plane_does_not_train(store, monkeypatch):
-    jobs.picture(FREE, store)
+    jobs.evaluate_picture(FREE, store)
     jobs.teachers._ensembles.clear()
     monkeypatch.setattr(training, "fit_students", refuse)
     monkeypatch.setattr(training, "fit_ensemble", refuse)
     other = FREE.replace(plane=OTHER_PLANE)
-    jobs.picture(other, store)
-    jobs.section(SectionSpec(ensemble=FREE_ENSEMBLE, plane=OTHER_PLANE), store)
+    jobs.evaluate_picture(other, store)
+    jobs.evaluate_section(SectionSpec(ensemble=FREE_ENSEMBLE, plane=OTHER_PLANE), store)
     one, two = (store.get("picture", picture.digest) for picture in (FREE, other))
     assert one.meta == two.meta
     assert not np.array_equal(one.arrays["proba"], two.arrays["proba"])
@@ -369,20 +369,20 @@ def damage(store, kind, spec):
 
 
 def test_a_damaged_ensemble_is_trained_anew(store, caplog):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     before = store.get("ensemble", ENSEMBLE.digest)
     damage(store, "ensemble", ENSEMBLE)
-    jobs.student(STUDENT, store)
+    jobs.train_student(STUDENT, store)
     assert "damaged and set aside" in caplog.text
     assert_same_artifact(store.get("ensemble", ENSEMBLE.digest), before)
     assert store.has("student", STUDENT.digest)
 
 
 def test_a_damaged_student_is_trained_anew(store, caplog):
-    jobs.picture(PICTURE, store)
+    jobs.evaluate_picture(PICTURE, store)
     student, picture = store.get("student", STUDENT.digest), store.get("picture", PICTURE.digest)
     damage(store, "student", STUDENT)
-    jobs.picture(PICTURE, store)
+    jobs.evaluate_picture(PICTURE, store)
     assert "damaged and set aside" in caplog.text
     assert_same_artifact(store.get("student", STUDENT.digest), student)
     assert_same_artifact(store.get("picture", PICTURE.digest), picture)
@@ -391,7 +391,7 @@ def test_a_damaged_student_is_trained_anew(store, caplog):
 def test_a_store_that_keeps_nothing_is_said_in_a_sentence(store, monkeypatch):
     monkeypatch.setattr(Store, "put", lambda *_, **__: None)
     with pytest.raises(RuntimeError, match=r"did not keep a new ensemble.*; is its disk full\?"):
-        jobs.student(STUDENT, store)
+        jobs.train_student(STUDENT, store)
 
 
 # Reports
@@ -399,26 +399,26 @@ def test_a_store_that_keeps_nothing_is_said_in_a_sentence(store, monkeypatch):
 
 def test_every_step_of_training_is_reported(store):
     notes = Notes()
-    jobs.ensemble(ENSEMBLE, store, notes)
+    jobs.train_ensemble(ENSEMBLE, store, notes)
     assert notes.calls == [(done, STEPS) for done in range(1, STEPS + 1)]
     # The student, then its twin; another student's twin is the same.
     notes = Notes()
-    jobs.student(STUDENT, store, notes)
+    jobs.train_student(STUDENT, store, notes)
     assert notes.calls == [(done, 2 * STEPS) for done in range(1, 2 * STEPS + 1)]
     notes = Notes()
-    jobs.student(STUDENT.replace(temperature=9.0, alpha=0.3), store, notes)
+    jobs.train_student(STUDENT.replace(temperature=9.0, alpha=0.3), store, notes)
     assert notes.calls == [(done, STEPS) for done in range(1, STEPS + 1)]
     notes = Notes()
-    jobs.history(PICTURE, store, notes)
+    jobs.trace_history(PICTURE, store, notes)
     assert notes.calls[:STEPS] == [(done, STEPS) for done in range(1, STEPS + 1)]
     assert all(done <= total for done, total in notes.calls)
 
 
 @pytest.mark.parametrize("spec", [PICTURE, FREE], ids=["slice", "all features"])
 def test_a_student_is_seen_before_its_twin_is_trained(store, spec):
-    jobs.ensemble(spec.student.ensemble, store)
+    jobs.train_ensemble(spec.student.ensemble, store)
     notes = Notes()
-    jobs.picture(spec, store, notes)
+    jobs.evaluate_picture(spec, store, notes)
     (early,) = notes.arrays
     # After the student's own steps, before the first of the twin's.
     assert notes.calls[STEPS] == (1, 2)
@@ -428,7 +428,7 @@ def test_a_student_is_seen_before_its_twin_is_trained(store, spec):
     assert early["agreement"] == put.meta["student"]["agreement"]
     # One that is trained already has nothing to show early.
     notes = Notes()
-    jobs.picture(spec, store, notes)
+    jobs.evaluate_picture(spec, store, notes)
     assert not notes.arrays
 
 
@@ -436,7 +436,7 @@ def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path, monkeypat
     """Bit by bit, at every T and alpha, and not for another width or seed."""
     other = Store(tmp_path / "other")
     for place in (store, other):
-        jobs.ensemble(ENSEMBLE, place)
+        jobs.train_ensemble(ENSEMBLE, place)
     for change, n_trained in (
         ({}, 2),
         ({"temperature": 9.0}, 1),
@@ -445,21 +445,21 @@ def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path, monkeypat
         ({"seed": 5}, 2),
     ):
         spec, notes = STUDENT.replace(**change), Notes()
-        jobs.student(spec, store, notes)
+        jobs.train_student(spec, store, notes)
         assert notes.calls[-1] == (n_trained * STEPS, n_trained * STEPS)
         with monkeypatch.context() as patch:
             patch.setattr(jobs.students, "_twins", {})
-            jobs.student(spec, other)
+            jobs.train_student(spec, other)
         kept, trained = (place.get("student", spec.digest) for place in (store, other))
         assert_same_artifact(kept, trained)
 
 
 def test_only_so_many_twins_are_kept(store, monkeypatch):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     monkeypatch.setattr(jobs.students, "_twins", {})
     monkeypatch.setattr(jobs.students, "_MAX_KEPT", 2)
     for seed in (3, 4, 5):
-        jobs.student(STUDENT.replace(seed=seed), store)
+        jobs.train_student(STUDENT.replace(seed=seed), store)
     assert len(jobs.students._twins) == 2
 
 
@@ -467,7 +467,7 @@ def test_only_so_many_twins_are_kept(store, monkeypatch):
 def test_a_growing_ensemble_shows_its_picture(store, monkeypatch, spec):
     monkeypatch.setattr(jobs.teachers, "_SNAPSHOT_EVERY", 0)
     notes = Notes()
-    jobs.ensemble(spec, store, notes)
+    jobs.train_ensemble(spec, store, notes)
     assert len(notes.arrays) == STEPS
     resolution = jobs.teachers.SNAPSHOT_RESOLUTION
     for snapshot in notes.arrays:
@@ -505,17 +505,17 @@ def test_parts_of_a_growing_ensemble_count_by_their_teachers():
 @pytest.mark.parametrize(
     ("job", "kind", "spec"),
     [
-        (jobs.ensemble, "ensemble", ENSEMBLE),
-        (jobs.student, "student", STUDENT),
-        (jobs.history, "history", PICTURE),
-        (jobs.picture, "picture", PICTURE),
-        (jobs.replicates, "replicates", SEEDS),
+        (jobs.train_ensemble, "ensemble", ENSEMBLE),
+        (jobs.train_student, "student", STUDENT),
+        (jobs.trace_history, "history", PICTURE),
+        (jobs.evaluate_picture, "picture", PICTURE),
+        (jobs.train_replicates, "replicates", SEEDS),
     ],
     ids=["ensemble", "student", "history", "picture", "replicates"],
 )
 def test_a_job_that_is_stopped_puts_nothing(store, job, kind, spec):
-    if job is not jobs.ensemble:
-        jobs.ensemble(ENSEMBLE, store)
+    if job is not jobs.train_ensemble:
+        jobs.train_ensemble(ENSEMBLE, store)
     with pytest.raises(InterruptedError):
         job(spec, store, Notes(stop_after=5))
     assert not store.has(kind, spec.digest)
@@ -525,13 +525,13 @@ def test_a_job_that_is_stopped_puts_nothing(store, job, kind, spec):
 
 
 def test_a_run_that_diverges_puts_nothing(store):
-    jobs.ensemble(ENSEMBLE, store)
+    jobs.train_ensemble(ENSEMBLE, store)
     found = store.get("ensemble", ENSEMBLE.digest)
     # Soft targets that are no numbers, as those of a teacher that diverged would be.
     broken = np.full_like(found.arrays["train_logits"], np.nan)
     store.put("ensemble", ENSEMBLE.digest, {**found.arrays, "train_logits": broken}, found.meta)
     with pytest.raises(training.TrainingDivergedError, match="Training diverged by step"):
-        jobs.picture(PICTURE, store)
+        jobs.evaluate_picture(PICTURE, store)
     assert not store.has("student", PICTURE.student.digest)
     assert not store.has("picture", PICTURE.digest)
 
@@ -557,12 +557,12 @@ def picture(**data):
 root, other = sys.argv[1:]
 if other:
     # Other work in the same process before must not matter.
-    jobs.picture(picture(plane=None), Store(other))
+    jobs.evaluate_picture(picture(plane=None), Store(other))
 spec, store = picture(), Store(root)
-jobs.picture(spec, store)
-jobs.section(spec.section, store)
-jobs.history(spec, store)
-jobs.replicates(ReplicatesSpec(student=spec.student, n_seeds=2), store)
+jobs.evaluate_picture(spec, store)
+jobs.evaluate_section(spec.section, store)
+jobs.trace_history(spec, store)
+jobs.train_replicates(ReplicatesSpec(student=spec.student, n_seeds=2), store)
 print(spec.digest, spec.student.digest, spec.student.ensemble.digest)
 """
 

@@ -34,12 +34,12 @@ PICTURE = PictureSpec(
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory):
     store = Store(tmp_path_factory.mktemp("store"))
-    jobs.sweep(PICTURE, store)
+    jobs.train_sweep(PICTURE, store)
     return store
 
 
 def test_a_sweep_puts_every_stop_of_temperature_and_alpha(swept):
-    stops = jobs.stops(PICTURE)
+    stops = jobs.list_stops(PICTURE)
     assert len({stop.digest for stop in stops}) == len(TEMPERATURES) * len(ALPHAS)
     for stop in stops:
         assert swept.has("student", stop.student.digest)
@@ -48,8 +48,8 @@ def test_a_sweep_puts_every_stop_of_temperature_and_alpha(swept):
 
 
 def test_a_sweep_puts_what_single_jobs_would_byte_for_byte(swept, store):
-    for stop in jobs.stops(PICTURE)[::13]:
-        jobs.picture(stop, store)
+    for stop in jobs.list_stops(PICTURE)[::13]:
+        jobs.evaluate_picture(stop, store)
         for kind, digest in (("student", stop.student.digest), ("picture", stop.digest)):
             alone, together = (place.get(kind, digest) for place in (store, swept))
             assert alone.meta == together.meta
@@ -60,7 +60,7 @@ def test_a_sweep_puts_what_single_jobs_would_byte_for_byte(swept, store):
 
 def test_what_is_there_is_not_trained_again(swept, monkeypatch):
     monkeypatch.setattr(training, "fit_students", None)
-    jobs.sweep(PICTURE, swept)
+    jobs.train_sweep(PICTURE, swept)
 
 
 def test_sweeps_begin_near_the_pictures_own_width():
@@ -85,7 +85,7 @@ def test_the_command_fills_the_store(tmp_path, monkeypatch, capsys):
     assert main(["warm", "--lesson", "small"]) == 0
     assert "lesson 'small'" in capsys.readouterr().out
     store = Store(tmp_path)
-    assert all(store.has("picture", stop.digest) for stop in jobs.stops(PICTURE))
+    assert all(store.has("picture", stop.digest) for stop in jobs.list_stops(PICTURE))
     assert store.has("section", PICTURE.section.digest)
 
 

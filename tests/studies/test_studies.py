@@ -183,7 +183,7 @@ def test_the_twin_does_not_depend_on_temperature(done):
     assert at[1.0] == at[4.0]
     # It is trained once, at T = 1: the same bits come out at T = 4.
     again = SOFTNESS.twins(8, (0, 1)).replace(temperature=4.0)
-    student_stacks.students(again, store)
+    student_stacks.train_students(again, store)
     trained = [
         store.get("students", spec.digest).arrays for spec in (again, SOFTNESS.twins(8, (0, 1)))
     ]
@@ -292,7 +292,7 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
     assert empty.sentence.startswith(f"Partial, 0 of {len(tasks)} parts are done.")
     while studies.missing(spec, store):
         task = studies.ready(spec, store)[0]
-        task.function(task.spec, store)
+        task.job(task.spec, store)
         study = studies.look(spec, store)
         strict(study.to_json(0.0))
         seen.append((study.n_done, len(study.rows)))
@@ -305,12 +305,12 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
 
 def test_a_page_needs_the_first_ready_tasks_only(store):
     first = studies.ready(CAPACITY, store)
-    assert {task.kind for task in first} == {"ensemble-part"}
+    assert {task.job.kind for task in first} == {"ensemble-part"}
     for task in first:
-        task.function(task.spec, store)
-    assert {task.kind for task in studies.ready(CAPACITY, store)} == {"ensemble"}
-    jobs.ensemble(ENSEMBLE, store)
-    kinds = [task.kind for task in studies.ready(CAPACITY, store)]
+        task.job(task.spec, store)
+    assert {task.job.kind for task in studies.ready(CAPACITY, store)} == {"ensemble"}
+    jobs.train_ensemble(ENSEMBLE, store)
+    kinds = [task.job.kind for task in studies.ready(CAPACITY, store)]
     assert kinds.index("students") == 0
     assert "boundaries" not in kinds
 
@@ -326,11 +326,11 @@ def test_a_task_is_submitted_once_and_after_what_it_needs(store):
 
         def __init__(self, task):
             assert all(other.done(store) for other in task.needs)
-            submitted.append((task.kind, task.digest))
+            submitted.append((task.job.kind, task.digest))
             self.task = task
 
         def wait(self, timeout=None):
-            self.task.function(self.task.spec, store)
+            self.task.job(self.task.spec, store)
             self.finished = True
 
     studies.run(CAPACITY, store, Later)
@@ -341,7 +341,7 @@ def test_parts_of_an_ensemble_that_is_there_are_not_wanted(store, done):
     artifact = done[0].get("ensemble", ENSEMBLE.digest)
     store.put("ensemble", ENSEMBLE.digest, artifact.arrays, artifact.meta)
     assert {"ensemble-part", "ensemble"}.isdisjoint(
-        t.kind for t in studies.missing(SOFTNESS, store)
+        t.job.kind for t in studies.missing(SOFTNESS, store)
     )
 
 
@@ -365,18 +365,18 @@ def test_a_complete_study_comes_out_of_its_parts_again_byte_by_byte(done, spec):
 
 def test_a_look_at_an_unfinished_study_costs_little_until_something_is_new(store, monkeypatch):
     first, second = studies.ready(VARIANCE, store)[:2]
-    first.function(first.spec, store)
+    first.job(first.spec, store)
     before = studies.look(VARIANCE, store)
     monkeypatch.setattr(variance, "result", None)
     assert studies.look(VARIANCE, store).rows is before.rows
     monkeypatch.undo()
-    second.function(second.spec, store)
+    second.job(second.spec, store)
     assert len(studies.look(VARIANCE, store).rows) == 2 * len(before.rows)
 
 
 def test_more_seeds_train_only_the_new_ones(done):
     missing = studies.missing(CAPACITY.replace(n_seeds=9), done[0])
-    trained = [task.spec.seeds for task in missing if task.kind == "students"]
+    trained = [task.spec.seeds for task in missing if task.job.kind == "students"]
     assert trained == [(4, 5, 6, 7)] * 2 + [(8,)] * 2
 
 
@@ -478,7 +478,7 @@ def test_a_cluster_of_two_workers_gives_the_same_table(store, done):
 def test_a_damaged_part_is_made_anew(store, done):
     studies.run(SOFTNESS, store)
     store.delete("study", SOFTNESS.digest)
-    part = next(t for t in runner.tasks(SOFTNESS) if t.kind == "students")
+    part = next(t for t in runner.tasks(SOFTNESS) if t.job.kind == "students")
     index = store.root / "students" / part.digest[:2] / f"{part.digest}.json"
     index.write_bytes(index.read_bytes()[:-40])
     assert studies.look(SOFTNESS, store).partial
@@ -518,7 +518,7 @@ def test_a_class_too_small_for_a_bootstrap_is_refused_before_training(store, mon
     with pytest.raises(SpecError, match=r"Class 1 has 9 training samples: .* at least 10"):
         studies.run(VARIANCE, store)
     with pytest.raises(SpecError, match="Class 1 has 9 training samples"):
-        variance.repeat(VARIANCE.repeats("resamples")[0], store)
+        variance.train_repeat(VARIANCE.repeats("resamples")[0], store)
     assert stored(store) == {}
     assert len(runner.tasks(VARIANCE.replace(n_resamples=0))) == 4
 
@@ -579,7 +579,7 @@ def test_maps_show_every_repeat_on_the_plane(done):
     spec = maps.MapsSpec(study=VARIANCE)
     task = maps.task(spec)
     assert all(other.done(store) for other in task.needs)
-    task.function(task.spec, store)
+    task.job(task.spec, store)
     seen = maps.read(spec, store.get("maps", spec.digest))
     assert {model: len(lines) for model, lines in seen.lines.items()} == dict.fromkeys(
         ("teacher", "ensemble", "student", "twin"), 4
@@ -646,7 +646,7 @@ def test_the_command_prints_json_and_writes_rows(small, capsys, tmp_path, done):
 
 
 def test_the_command_shows_what_is_done_when_it_is_interrupted(small, capsys, monkeypatch):
-    jobs.ensemble(ENSEMBLE, small)
+    jobs.train_ensemble(ENSEMBLE, small)
 
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -121,7 +121,7 @@ def _made(picture: PictureSpec, visitor: str, early: bool) -> Seen | None:
     for slot in ("history", "replicates"):
         # What the setting before can do without must not keep the new one waiting.
         engine.release(visitor, slot)
-    job = engine.request(visitor, jobs.picture, picture, kind="picture", slot="student")
+    job = engine.request(visitor, jobs.evaluate_picture, picture, slot="student")
     _making[visitor] = job
     try:
         (job.wait_snapshot if early else job.wait)(_PATIENCE)

@@ -69,16 +69,16 @@ def present_student(dataset: DatasetSpec) -> StudentSpec:
 def _search(student: StudentSpec) -> tuple[int, int, int]:
     words = "Searching the plane of most disagreement"
     parts = [
-        waiting.request("ensemble-part", jobs.ensemble_part, part, slot=f"teachers {part.part}")
+        waiting.request(jobs.train_ensemble_part, part, slot=f"teachers {part.part}")
         for part in student.ensemble.parts
         if not service.store().has("ensemble", student.ensemble.digest)
     ]
     waiting.wait([part for part in parts if not isinstance(part, Artifact)], "First the teachers")
-    found = waiting.request("disagreement", jobs.most_disagreement, student, slot="search")
+    found = waiting.request(jobs.search_most_disagreement, student, slot="search")
     if not isinstance(found, Artifact):
         waiting.wait([found], words, place=st.empty())
         try:
-            found = waiting.result(found, "disagreement")
+            found = waiting.result(found)
         except waiting.Unavailable as reason:
             raise SpecError(f"The plane of most disagreement was not found. {reason}") from None
     samples = jobs.read_disagreement(found).samples

@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -92,7 +91,7 @@ def show(
     ensemble = _grown(picture, window)
     rough = not store.has("section", picture.section.digest)
     section, made = _looked(picture)
-    student = _made("student", jobs.student, picture.student, "Training the student")
+    student = _made(jobs.train_student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
     ours, twins = (
         jobs.read_section(made, window, who).thinned(whole.proba.shape[-1]) for who in ("", "twin_")
@@ -155,25 +154,25 @@ def complete(shown: Shown) -> None:
     finer = False
     if not service.store().has("section", shown.picture.section.digest):
         waiting.rest(_SHORT_REST)
-        found = waiting.request("section", jobs.section, shown.picture.section, slot="section")
+        found = waiting.request(jobs.evaluate_section, shown.picture.section, slot="section")
         if isinstance(found, Job):
             waiting.wait([found], "Looking closely")
         finer = not isinstance(found, Job) or found.state == "done"
         # Where many wait for their first picture, the better one comes with all the rest.
         if finer and not waiting.is_crowded():
             st.rerun()
-    wanted: list[tuple[str, Any, Spec, Artifact | None]] = [
-        ("history", jobs.history, shown.picture, shown.history),
-        ("replicates", jobs.replicates, replicates_of(shown.picture), shown.replicates),
+    wanted: list[tuple[jobs.Job, Spec, Artifact | None]] = [
+        (jobs.trace_history, shown.picture, shown.history),
+        (jobs.train_replicates, replicates_of(shown.picture), shown.replicates),
     ]
-    if all(artifact is not None for _, _, _, artifact in wanted):
+    if all(artifact is not None for _, _, artifact in wanted):
         if finer:
             st.rerun()
         return
     waiting.rest(_REST)
     more = [
-        waiting.request(kind, function, spec, slot=kind)
-        for kind, function, spec, artifact in wanted
+        waiting.request(job, spec, slot=job.kind)
+        for job, spec, artifact in wanted
         if artifact is None
     ]
     waiting.wait([job for job in more if isinstance(job, Job)], "Repeating with other seeds")
@@ -189,12 +188,12 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
     if whole is not None:
         return whole
     parts = [
-        waiting.request("ensemble-part", jobs.ensemble_part, part, slot=f"teachers {part.part}")
+        waiting.request(jobs.train_ensemble_part, part, slot=f"teachers {part.part}")
         for part in spec.parts
     ]
     running = [part for part in parts if not isinstance(part, Artifact)]
     if not running:
-        return _made("ensemble", jobs.ensemble, spec, "Joining the teachers")
+        return _made(jobs.train_ensemble, spec, "Joining the teachers")
     words = f"Training {spec.n_members} teachers"
     place = st.empty()
     waiting.bar(place, running, words)
@@ -214,43 +213,43 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
         )
     if waiting.wait(running, words, at_most=_GROWTH_STEP, place=place):
         for job in running:
-            waiting.result(job, "ensemble-part")
+            waiting.result(job)
         # A view is drawn once in a run.
         if not growing:
-            return _made("ensemble", jobs.ensemble, spec, "Joining the teachers")
+            return _made(jobs.train_ensemble, spec, "Joining the teachers")
     st.rerun()
 
 
-def _made(kind: str, function: Any, spec: Spec, words: str) -> Artifact:
-    found = waiting.request(kind, function, spec, slot="student")
+def _made(job: jobs.Job, spec: Spec, words: str) -> Artifact:
+    found = waiting.request(job, spec, slot="student")
     if isinstance(found, Artifact):
         return found
     waiting.wait([found], words)
-    return waiting.result(found, kind)
+    return waiting.result(found)
 
 
 def _pinned_lines(pinned: PictureSpec, window: Window, one: int | None) -> NDArray[np.float32]:
-    found = waiting.request("picture", jobs.picture, pinned, slot="pinned")
+    found = waiting.request(jobs.evaluate_picture, pinned, slot="pinned")
     if not isinstance(found, Artifact):
         waiting.wait([found], "Training the pinned student")
-        found = waiting.result(found, "picture")
+        found = waiting.result(found)
     return classes.seen(jobs.read_section(found, window), one).lines
 
 
 def _looked(picture: PictureSpec) -> tuple[Artifact, Artifact]:
     """Return what ensemble and student say; of a plane not seen before, first the rough look."""
     section = service.store().get("section", picture.section.digest) or waiting.request(
-        "rough-section", jobs.rough_section, picture.section, slot="section"
+        jobs.evaluate_rough_section, picture.section, slot="section"
     )
-    made = waiting.request("picture", jobs.picture, picture, slot="student")
+    made = waiting.request(jobs.evaluate_picture, picture, slot="student")
     # Both at once: there are two workers.
     waiting.wait([job for job in (section, made) if isinstance(job, Job)], "Training the student")
     return (
-        waiting.result(section, "rough-section") if isinstance(section, Job) else section,
-        waiting.result(made, "picture") if isinstance(made, Job) else made,
+        waiting.result(section) if isinstance(section, Job) else section,
+        waiting.result(made) if isinstance(made, Job) else made,
     )
 
 
 def _teachers(picture: PictureSpec) -> NDArray[np.float32]:
-    lines = _made("teacher-lines", jobs.teacher_lines, picture.section, "Asking each teacher")
+    lines = _made(jobs.trace_teachers, picture.section, "Asking each teacher")
     return boundaries.joined([part for part in jobs.read_lines(lines, "member") if len(part)])

@@ -4,11 +4,11 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from distill_core import jobs
 from distill_core.engine import Job
 from distill_core.specs import Spec
 from distill_core.store import Artifact
@@ -30,15 +30,15 @@ _VISITOR = "visitor"
 _waiting: set[int] = set()
 
 
-def request(kind: str, function: Any, spec: Spec, *, slot: str) -> Artifact | Job:
+def request(job: jobs.Job, spec: Spec, *, slot: str) -> Artifact | Job:
     """Return a stored artifact or, if there is none yet, the job that makes it.
 
     A newer request from the same visitor in the same slot replaces the older one.
     """
-    artifact = service.store().get(kind, spec.digest)
+    artifact = service.store().get(job.kind, spec.digest)
     if artifact is not None:
         return artifact
-    return service.engine().request(visitor(), function, spec, kind=kind, slot=slot)
+    return service.engine().request(visitor(), job, spec, slot=slot)
 
 
 def wait(
@@ -112,7 +112,7 @@ class Unavailable(Exception):
     """There is nothing to draw for a setting; the message says why."""
 
 
-def result(job: Job, kind: str) -> Artifact:
+def result(job: Job) -> Artifact:
     """Return what a finished job has made.
 
     Raises
@@ -120,7 +120,7 @@ def result(job: Job, kind: str) -> Artifact:
     Unavailable
         When it has failed or was replaced.
     """
-    artifact = service.store().get(kind, job.digest) if job.state == "done" else None
+    artifact = service.store().get(job.kind, job.digest) if job.state == "done" else None
     if artifact is None:
         raise Unavailable(
             "A newer setting has replaced this one."

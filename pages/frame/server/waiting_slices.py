@@ -1,7 +1,6 @@
 """Several results at once, with one progress bar, from the store or the workers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from distill_core import jobs
 from distill_core.engine import Job
@@ -10,13 +9,13 @@ from distill_core.store import Artifact
 from pages.frame.server import service, waiting
 
 
-def made(wanted: Sequence[tuple[str, Any, Spec]], words: str, slot: str) -> list[Artifact]:
+def made(wanted: Sequence[tuple[jobs.Job, Spec]], words: str, slot: str) -> list[Artifact]:
     """Return results in the order in which they are wanted; both workers share the work.
 
     Parameters
     ----------
-    wanted : sequence of (str, callable, Spec)
-        For each result its kind, the job that makes it and its spec.
+    wanted : sequence of (job, Spec)
+        For each result the job that makes it and its spec.
     words : str
         What the visitor waits for.
     slot : str
@@ -27,15 +26,9 @@ def made(wanted: Sequence[tuple[str, Any, Spec]], words: str, slot: str) -> list
     Unavailable
         When one of them could not be computed.
     """
-    found = [
-        waiting.request(kind, function, spec, slot=f"{slot} {i}")
-        for i, (kind, function, spec) in enumerate(wanted)
-    ]
+    found = [waiting.request(job, spec, slot=f"{slot} {i}") for i, (job, spec) in enumerate(wanted)]
     waiting.wait([job for job in found if isinstance(job, Job)], words)
-    return [
-        waiting.result(one, kind) if isinstance(one, Job) else one
-        for one, (kind, _, _) in zip(found, wanted, strict=True)
-    ]
+    return [waiting.result(one) if isinstance(one, Job) else one for one in found]
 
 
 def teachers(spec: EnsembleSpec) -> None:
@@ -47,5 +40,5 @@ def teachers(spec: EnsembleSpec) -> None:
         When it could not be trained.
     """
     if not service.store().has("ensemble", spec.digest):
-        parts = [("ensemble-part", jobs.ensemble_part, part) for part in spec.parts]
+        parts = [(jobs.train_ensemble_part, part) for part in spec.parts]
         made(parts, f"Training {spec.n_members} teachers", "teachers")

@@ -27,7 +27,7 @@ class Look:
     picture : PictureSpec
         The student and the plane.
     seen : Artifact
-        What `jobs.faithfulness.look` has put.
+        What `measure_slice` has put.
     meter : Meter
         Of ensemble and student.
     called : str
@@ -118,7 +118,7 @@ def picture(look: Look) -> None:
     _warn(look)
     spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
     section, made_picture = made(
-        [("section", jobs.section, spec.section), ("picture", jobs.picture, spec)],
+        [(jobs.evaluate_section, spec.section), (jobs.evaluate_picture, spec)],
         "Looking at the plane",
         "slice",
     )

@@ -34,7 +34,7 @@ _USUAL = (
 def looks(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
     """Return the present plane, the usual ones and the worst found, all looked at."""
     (searched,) = made(
-        [("disagreement", jobs.most_disagreement, student)],
+        [(jobs.search_most_disagreement, student)],
         "Searching the plane of most disagreement",
         "search",
     )
@@ -43,7 +43,7 @@ def looks(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
     dataset = student.ensemble.problem.dataset
     planes = [plane for plane in called if _exists(plane, dataset)]
     pictures = [PictureSpec(student=student, plane=plane) for plane in planes]
-    wanted = [("slice", slices.look, picture) for picture in pictures]
+    wanted = [(slices.measure_slice, picture) for picture in pictures]
     found = made(wanted, f"Looking at {len(wanted)} planes", "planes")
     return [
         meter.read(picture, seen, near, called[picture.plane])
@@ -112,9 +112,7 @@ def agreement(found: list[Look], random: Artifact | None) -> None:
 def reproducibility(student: StudentSpec) -> Artifact:
     """Return the comparison on random planes."""
     spec = slices.ReproducibilitySpec(student=student)
-    (found,) = made(
-        [("reproducibility", slices.reproducibility, spec)], "Trying 40 random planes", "random"
-    )
+    (found,) = made([(slices.measure_reproducibility, spec)], "Trying 40 random planes", "random")
     return found
 
 

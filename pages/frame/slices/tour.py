@@ -39,7 +39,7 @@ def offer(student: StudentSpec, present: PlaneSpec) -> None:
         help=f"Evaluates both models on {n_steps} planes, which takes seconds. It trains nothing.",
     ):
         return
-    wanted = [("tour-part", slices.tour_part, part) for part in spec.parts]
+    wanted = [(slices.evaluate_tour_part, part) for part in spec.parts]
     try:
         parts = made(wanted, f"Looking at {n_steps} planes", "tour")
     except waiting.Unavailable as reason:

@@ -16,7 +16,7 @@ from distill_core.learning import training
 from distill_core.learning.losses import soft_targets
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
-from distill_core.measures.intervals import Interval, paired_interval
+from distill_core.measures.intervals import Interval, interval
 from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
 
 N_ENSEMBLES = 5
@@ -113,7 +113,7 @@ def _answers(ensemble: Stack, X: Tensor) -> Tensor:
 
 
 def _difference(short: Runs, long: Runs) -> Interval:
-    return paired_interval([s - t for s, t in zip(short.percents, long.percents, strict=True)])
+    return interval([s - t for s, t in zip(short.percents, long.percents, strict=True)])
 
 
 def _row(name: str, short: Runs, long: Runs, difference: Interval) -> dict[str, str | float]:

@@ -71,12 +71,6 @@ def use(store: Store) -> None:
     datasets.tables_from(find)
 
 
-def decisions(store: Store, spec: DatasetSpec) -> tuple[str, ...]:
-    """Return the sentences of `prepare` about a stored table; none if it is gone."""
-    artifact = store.get("table", spec.table or "")
-    return () if artifact is None else tuple(artifact.meta["decisions"])
-
-
 def delete(store: Store, spec: DatasetSpec) -> None:
     """Delete a table and everything that was computed from it.
 

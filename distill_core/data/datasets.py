@@ -1,7 +1,6 @@
 """From a `DatasetSpec` to a standardised, split `Dataset`; no planes, no models."""
 
 import functools
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -57,11 +56,6 @@ class Dataset:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
-
-    @functools.cached_property
-    def rank(self) -> int:
-        """Number of directions in which the training data really extends."""
-        return int(np.linalg.matrix_rank(self.X_train, tol=1e-6 * math.sqrt(len(self.X_train))))
 
 
 @dataclass(frozen=True, eq=False)

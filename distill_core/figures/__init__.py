@@ -8,9 +8,9 @@ the browser.
 from distill_core.figures.charts import learning_curves_figure, votes_figure
 from distill_core.figures.groups import groups_figure, ledger_figure
 from distill_core.figures.palette import DARK, escaped, in_dark
-from distill_core.figures.plane import boundary_figure, boundary_layers
+from distill_core.figures.plane import boundary_layers
 from distill_core.figures.plane_agreement import planes_figure
-from distill_core.figures.samples import MAX_SVG_POINTS, Points
+from distill_core.figures.samples import Points
 from distill_core.figures.small_multiples import map_figure, small_plane_figure, soft_targets_figure
 from distill_core.figures.studies import GROUPS, bands_figure, said
 from distill_core.figures.temperature_grid import cells_figure, shares_figure
@@ -19,10 +19,8 @@ from distill_core.figures.tour import tour_colours, tour_ground
 __all__ = [
     "DARK",
     "GROUPS",
-    "MAX_SVG_POINTS",
     "Points",
     "bands_figure",
-    "boundary_figure",
     "boundary_layers",
     "cells_figure",
     "escaped",

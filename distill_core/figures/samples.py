@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from distill_core.figures.palette import CLASSES, COLOURS
 
-# More points than this are drawn by WebGL.
-MAX_SVG_POINTS = 1000
+# Pixels across a marker.
+_SIZE = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,6 @@ class Points:
 
 def samples(points: Points, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return one trace of points per class, told apart by shape and colour."""
-    many = len(points.uv) > MAX_SVG_POINTS
-    kind, size, opacity, rim = ("scattergl", 4, 0.6, 0) if many else ("scatter", 7, 0.85, 0.8)
     own_colour = np.ones(len(points.y), bool) if points.own_colour is None else points.own_colour
     hover = _hover(points, names)
     traces: list[dict[str, Any]] = []
@@ -56,23 +54,23 @@ def samples(points: Points, names: Sequence[str]) -> list[dict[str, Any]]:
         marker = {
             "symbol": CLASSES[label][0],
             "color": CLASSES[label][1],
-            "size": size,
-            "opacity": opacity,
-            "line": {"width": rim, "color": COLOURS["rim"][0]},
+            "size": _SIZE,
+            "opacity": 0.85,
+            "line": {"width": 0.8, "color": COLOURS["rim"][0]},
         }
         if points.opacity is not None:
             marker["opacity"] = points.opacity[mine].astype(np.float32)
         uv = points.uv[mine].astype(np.float32)
         place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
-        look = {"type": kind, "mode": "markers", "marker": marker}
+        look = {"type": "scatter", "mode": "markers", "marker": marker}
         traces.append(place | look | _said(hover, mine))
     astray = np.flatnonzero(~own_colour)
     if points.own_colour is not None:
-        traces.append(_astray(points, astray, size) | _said(hover, astray))
+        traces.append(_astray(points, astray) | _said(hover, astray))
     return traces
 
 
-def _astray(points: Points, mine: NDArray[np.int64], size: int) -> dict[str, Any]:
+def _astray(points: Points, mine: NDArray[np.int64]) -> dict[str, Any]:
     """Return the samples on a colour that is not their own prediction: hollow markers."""
     uv, looks = points.uv[mine].astype(np.float32), [CLASSES[label] for label in points.y[mine]]
     strength = 1.0 if points.opacity is None else points.opacity[mine].astype(np.float32)
@@ -86,7 +84,7 @@ def _astray(points: Points, mine: NDArray[np.int64], size: int) -> dict[str, Any
         marker={
             "symbol": [f"{symbol}-open" for symbol, _, _ in looks] or "circle-open",
             "color": [colour for _, colour, _ in looks] or CLASSES[0][1],
-            "size": size,
+            "size": _SIZE,
             "opacity": strength,
             "line": {"width": 1.8},
         },

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import entr, log_softmax
+from scipy.special import log_softmax
 
 Numbers = NDArray[np.float64]
 
-# Probabilities below this count as this inside a logarithm, so that no metric is infinite:
-# a model that gives the true class no chance at all costs 27.6 nats, not more.
+# Probability: a smaller one counts as this inside a logarithm, so that no metric is infinite.
+# A model that gives the true class no chance at all costs 27.6 nats, not more.
 EPSILON = 1e-12
+# Bins of confidence in the calibration error.
+_N_BINS = 10
 
 
 def agreement(labels_a: ArrayLike, labels_b: ArrayLike) -> Numbers:
@@ -76,44 +78,10 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> Numbers:
     return np.maximum((p * (_log(p) - _log(q))).sum(-1).mean(-1), 0)
 
 
-def jensen_shannon(p: ArrayLike, q: ArrayLike) -> Numbers:
-    """Return the mean over samples of `(KL(p ‖ m) + KL(q ‖ m)) / 2`, `m = (p + q) / 2`, in nats.
-
-    Parameters, errors and shapes are those of `kl_divergence`. Range 0 to ln 2 = 0.693,
-    the same when p and q change places. Lin 1991.
-    """
-    p, q = _proba_pair(p, q)
-    mixed = entr((p + q) / 2) - (entr(p) + entr(q)) / 2
-    return np.maximum(mixed.sum(-1).mean(-1), 0)
-
-
-def nll(p: ArrayLike, y: ArrayLike) -> Numbers:
-    """Return the mean negative log-likelihood `-mean ln p(y)` in nats.
-
-    Parameters
-    ----------
-    p : array_like of shape (..., n, n_classes)
-        Probabilities.
-    y : array_like of shape (n,), int
-        Labels counted from 0.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        0 to 27.6 (see `EPSILON`); the log score of Good 1952.
-
-    Raises
-    ------
-    ValueError
-        When p are not probabilities or y not labels of the same samples.
-    """
-    return -_log(_at(as_proba(p, "p"), y)).mean(-1)
-
-
 def cross_entropy(logits: ArrayLike, y: ArrayLike) -> Numbers:
     """Return `-mean ln softmax(z)(y)` in nats, shape (...), from logits z (..., n, n_classes).
 
-    The same as `nll` of the softmax without its bound: exact however small p(y) is.
+    Without a bound, and exact however small p(y) is; the log score of Good 1952.
 
     Raises
     ------
@@ -126,18 +94,18 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike) -> Numbers:
 def brier(p: ArrayLike, y: ArrayLike) -> Numbers:
     """Return the Brier score `mean Σ_c (p_c - [y = c])²`.
 
-    Parameters and errors are those of `nll`. Shape (...), range 0 to 2: Brier's original
+    Parameters and errors are those of `ece`. Shape (...), range 0 to 2: Brier's original
     sum over all classes (Brier 1950), for two classes twice the score of one class.
     """
     p = as_proba(p, "p")
     return (1 - 2 * _at(p, y) + (p**2).sum(-1)).mean(-1)
 
 
-def ece(p: ArrayLike, y: ArrayLike, n_bins: int = 10) -> Numbers:
+def ece(p: ArrayLike, y: ArrayLike) -> Numbers:
     """Return the expected calibration error `Σ_b (n_b / n) |accuracy_b - confidence_b|`.
 
-    The bins b have equal width in the confidence max_c p_c; bin b of B holds confidences
-    in ((b - 1)/B, b/B]. Guo et al. 2017, arXiv 1706.04599.
+    The ten bins b have equal width in the confidence max_c p_c; bin b holds confidences in
+    ((b - 1)/10, b/10]. Guo et al. 2017, arXiv 1706.04599.
 
     Parameters
     ----------
@@ -145,8 +113,6 @@ def ece(p: ArrayLike, y: ArrayLike, n_bins: int = 10) -> Numbers:
         Probabilities.
     y : array_like of shape (n,), int
         Labels counted from 0.
-    n_bins : int
-        Number of bins, at least 1.
 
     Returns
     -------
@@ -156,16 +122,14 @@ def ece(p: ArrayLike, y: ArrayLike, n_bins: int = 10) -> Numbers:
     Raises
     ------
     ValueError
-        When p are not probabilities, y not labels of the same samples, or no bin is asked for.
+        When p are not probabilities or y not labels of the same samples.
     """
     p = as_proba(p, "p")
-    if n_bins < 1:
-        raise ValueError(f"The calibration error needs at least 1 bin, got {n_bins}.")
     _at(p, y)
     confidence = p.max(-1)
     excess = (p.argmax(-1) == np.asarray(y)) - confidence
-    bins = np.searchsorted(np.linspace(0, 1, n_bins + 1)[1:-1], confidence)
-    in_bin = bins[..., None] == np.arange(n_bins)
+    bins = np.searchsorted(np.linspace(0, 1, _N_BINS + 1)[1:-1], confidence)
+    in_bin = bins[..., None] == np.arange(_N_BINS)
     return np.abs((excess[..., None] * in_bin).sum(-2)).sum(-1) / p.shape[-2]
 
 

@@ -18,7 +18,6 @@ from distill_core.measures.metrics import (
     as_labels,
     as_log_proba,
     as_proba,
-    brier,
 )
 
 
@@ -33,44 +32,17 @@ class Uncertainty:
 
 @dataclass(frozen=True)
 class BiasVariance:
-    """Parts of a mean loss over repetitions: loss = bias + net_variance.
+    """Parts of a mean 0-1 loss over repetitions: loss = bias + net_variance.
 
     `variance` is how much single models scatter around their main prediction;
-    `net_variance` is what this scatter costs. They are equal for the squared loss. Under
-    the 0-1 loss scatter helps where the main prediction is wrong, so that the net variance
-    is smaller and can be negative.
+    `net_variance` is what this scatter costs: it helps where the main prediction is wrong,
+    so that the net variance is smaller than the variance and can be negative.
     """
 
     loss: float
     bias: float
     variance: float
     net_variance: float
-
-
-def churn(labels: ArrayLike) -> float:
-    """Return the share of predictions that flip between two models, over all pairs of k models.
-
-    `1 - mean over pairs of agreement`; Milani Fard et al. 2016, "Launch and iterate: reducing
-    prediction churn", there for a model and its successor, here for two seeds.
-
-    Parameters
-    ----------
-    labels : array_like of shape (k, n), int
-        Predicted labels of k >= 2 models.
-
-    Returns
-    -------
-    float
-        0 (all answer the same) to 1.
-
-    Raises
-    ------
-    ValueError
-        When there are no two models to compare.
-    """
-    _, votes = _votes(labels, at_least=2)
-    k = votes[:, 0].sum()
-    return float(1 - (votes * (votes - 1)).sum(0).mean() / (k * (k - 1)))
 
 
 def diversity(logits: ArrayLike) -> Numbers:
@@ -160,41 +132,10 @@ def zero_one_bias_variance(labels: ArrayLike, y: ArrayLike) -> BiasVariance:
     return BiasVariance(loss, bias, variance, loss - bias)
 
 
-def squared_bias_variance(p: ArrayLike, y: ArrayLike) -> BiasVariance:
-    """Split the mean Brier score of k repetitions into squared bias and variance.
-
-    bias `mean Σ_c (p̄_c - [y = c])²` with the mean prediction p̄, variance
-    `mean Σ_c (p_c - p̄_c)²`; they add up exactly. Geman, Bienenstock, Doursat 1992.
-
-    Parameters
-    ----------
-    p : array_like of shape (k, n, n_classes)
-        Probabilities of k models, repeated over seeds or resampled data.
-    y : array_like of shape (n,), int
-        Labels counted from 0.
-
-    Returns
-    -------
-    BiasVariance
-        Each from 0 to 2.
-
-    Raises
-    ------
-    ValueError
-        When p are not probabilities of models or y not labels of the same samples.
-    """
-    p = as_proba(p, "p", members=True)
-    bias, loss = float(brier(p.mean(0), y)), float(brier(p, y).mean())
-    variance = float(((p - p.mean(0)) ** 2).sum(-1).mean())
-    return BiasVariance(loss, bias, variance, variance)
-
-
-def _votes(labels: ArrayLike, at_least: int = 1) -> tuple[NDArray[Any], NDArray[np.int64]]:
+def _votes(labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the classes that occur and how many of k models chose each, (n_classes, n)."""
     array = as_labels(labels, "labels")
-    if array.ndim != 2 or len(array) < at_least:
-        raise ValueError(
-            f"labels must have shape (k, n) with k at least {at_least}, got {array.shape}."
-        )
+    if array.ndim != 2:
+        raise ValueError(f"labels must have shape (k, n), got {array.shape}.")
     classes = np.unique(array)
     return classes, np.stack([(array == c).sum(0) for c in classes])

@@ -1,6 +1,6 @@
 """Studies: settings times seeds, done in resumable parts, answered with intervals.
 
-`running` knows what all studies have in common. `capacity`, `softness` and `variance` each say
+`runner` knows what all studies have in common. `capacity`, `softness` and `variance` each say
 what is trained and what the rows are; the rule for a sufficient width is in `sufficiency`, the
 figures of what changes from repeat to repeat in `stability`, all sentences in `answers`.
 """
@@ -13,7 +13,6 @@ from distill_core.studies.runner import (
     look,
     missing,
     on_engine,
-    ready,
     run,
     seconds,
 )
@@ -33,7 +32,6 @@ __all__ = [
     "look",
     "missing",
     "on_engine",
-    "ready",
     "run",
     "seconds",
     "to_csv",

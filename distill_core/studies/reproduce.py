@@ -23,7 +23,7 @@ from distill_core.learning import training
 from distill_core.learning.losses import soft_targets
 from distill_core.learning.networks import n_parameters
 from distill_core.measures import metrics
-from distill_core.measures.intervals import Interval, interval, paired_interval
+from distill_core.measures.intervals import Interval, interval
 from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, Spec, StudentSpec
 
 
@@ -118,9 +118,7 @@ class Reproduction:
         Paired, because both start from the same weights and see the same batches: what a
         seed does to both cancels.
         """
-        return paired_interval(
-            [100 * (t.distilled_accuracy - t.baseline_accuracy) for t in self.trials]
-        )
+        return interval([100 * (t.distilled_accuracy - t.baseline_accuracy) for t in self.trials])
 
     def seconds(self, part: Literal["ensemble", "students"]) -> float:
         """Return the seconds that the training of one part took, summed over seeds."""

@@ -72,15 +72,6 @@ def missing(spec: StudySpec, store: Store) -> list[Task]:
     return [task for task in tasks(spec) if not task.done(store)]
 
 
-def ready(spec: StudySpec, store: Store) -> list[Task]:
-    """Return the missing tasks that can be done now, because what they need is there.
-
-    A page requests the first few, and again when some are done: requests beyond what the
-    workers can take at once only stand in the way of other visitors.
-    """
-    return [task for task in missing(spec, store) if all(other.done(store) for other in task.needs)]
-
-
 def seconds(spec: StudySpec, store: Store | None = None, n_workers: int = 2) -> float:
     """Return roughly how long a study takes; what the store has already is not counted."""
     wanted = tasks(spec) if store is None else missing(spec, store)

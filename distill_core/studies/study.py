@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from distill_core.jobs.artifacts import Job
-from distill_core.measures.intervals import Interval, paired_interval
+from distill_core.measures.intervals import Interval, interval
 from distill_core.specs import Spec
 from distill_core.store import Store
 
@@ -246,7 +246,7 @@ def _band(values: Iterable[float | None]) -> Band:
 
 @functools.lru_cache(maxsize=8192)
 def _interval(values: tuple[float, ...]) -> Interval:
-    return paired_interval(values)
+    return interval(values)
 
 
 def _cell(value: str | float | None) -> str | float | None:

@@ -83,7 +83,8 @@ def test_breast_cancer_data_equal_the_scikit_learn_pipeline_done_by_hand():
     ("name", "rank"), [("tutorial", 15), *((name, 20) for name in HIDDEN), ("breast cancer", 30)]
 )
 def test_rank_counts_the_directions_in_which_the_data_extend(name, rank):
-    assert load(name).rank == rank
+    X = load(name).X_train
+    assert np.linalg.matrix_rank(X, tol=1e-6 * np.sqrt(len(X))) == rank
 
 
 @pytest.mark.parametrize("draw", [datasets._moons, datasets._rings, datasets._checkerboard])

@@ -29,7 +29,7 @@ from distill_core.store import Store
 from distill_core.studies.study import to_csv
 from pages.frame.browser import encoding
 from pages.frame.slices import plane_names
-from tests.figures.test_figures import decoded, layers
+from tests.figures.test_figures import decoded, drawn, layers
 
 DATASETS = [DatasetSpec(), DatasetSpec(name="blobs", n_classes=4), DatasetSpec(name="wine")]
 PLANES = [
@@ -333,11 +333,9 @@ def test_points_off_their_colour_are_hollow_and_say_so():
         own_colour=np.array([True, False, False]),
         distance=np.array([0.0, 2.0, 9.5]),
     )
-    drawn = layers(
-        figures.boundary_figure(seen_section(), points=points, class_names=("<b>", "x%y"))
-    )
-    assert (len(drawn["class-0"].x), len(drawn["class-1"].x), len(drawn["astray"].x)) == (1, 0, 2)
-    astray = drawn["astray"]
+    shown = layers(drawn(seen_section(), points=points, class_names=("<b>", "x%y")))
+    assert (len(shown["class-0"].x), len(shown["class-1"].x), len(shown["astray"].x)) == (1, 0, 2)
+    astray = shown["astray"]
     assert list(astray.marker.symbol) == ["triangle-up-open"] * 2
     np.testing.assert_allclose(astray.marker.opacity, [0.5, 0.12], rtol=1e-6)
     assert astray.name.startswith("hollow")

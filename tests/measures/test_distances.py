@@ -5,10 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from scipy.spatial.distance import cosine
 
-from distill_core.measures import distances
 from distill_core.measures.distances import boundary_distance
 
 GAP = [[math.nan, math.nan]]
@@ -126,80 +123,6 @@ def test_without_a_boundary_there_is_no_distance(a, b):
     assert math.isnan(result.hausdorff_95)
 
 
-@settings(max_examples=25, deadline=None)
-@given(points=hnp.arrays(float, (5, 2), elements=st.floats(-3, 3)), seed=st.integers(0, 999))
-def test_vectors_to_a_boundary_end_at_the_nearest_place(points, seed):
-    rng = np.random.default_rng(seed)
-    lines = np.vstack([rng.normal(size=(4, 2)), GAP, rng.normal(size=(2, 2))])
-    vectors = distances.to_boundary(points, lines, step=0.02)
-    for point, vector in zip(points, vectors, strict=True):
-        nearest = min(segment_distance(point, *piece) for piece in pieces(lines))
-        assert nearest - 1e-12 <= np.linalg.norm(vector) <= nearest + 0.01
-        end = min(segment_distance(point + vector, *piece) for piece in pieces(lines))
-        assert end == pytest.approx(0, abs=1e-9)
-
-
-def test_vectors_to_no_boundary_are_nan():
-    assert np.isnan(distances.to_boundary([[0.0, 1.0]], EMPTY)).all()
-
-
-def test_mag_sim_and_ang_sim_are_a_direct_loop():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(2, 40, 3))
-    lengths = [(np.sqrt((s**2).sum()), np.sqrt((t**2).sum())) for s, t in zip(a, b, strict=True)]
-    assert distances.mag_sim(a, b) == pytest.approx(np.mean([min(p) / max(p) for p in lengths]))
-    angles = [1 - cosine(s, t) / 2 for s, t in zip(a, b, strict=True)]
-    assert distances.ang_sim(a, b) == pytest.approx(np.mean(angles))
-
-
-def test_mag_sim_and_ang_sim_have_their_range():
-    a = np.array([[1.0, 0], [0, 2]])
-    assert (distances.mag_sim(a, a), distances.ang_sim(a, a)) == (1, 1)
-    assert (distances.mag_sim(a, -3 * a), distances.ang_sim(a, -3 * a)) == (pytest.approx(1 / 3), 0)
-    assert distances.ang_sim(a, a[:, ::-1]) == 0.5
-
-
-def test_samples_on_a_boundary_have_no_direction():
-    a, b = np.array([[0.0, 0], [1, 0], [0, 0]]), np.array([[1.0, 0], [1, 0], [0, 0]])
-    assert distances.mag_sim(a, b) == pytest.approx((0 + 1 + 1) / 3)
-    assert distances.ang_sim(a, b) == 1
-    assert math.isnan(distances.ang_sim(a[:1], b[:1]))
-
-
-def test_reproducibility_is_the_mean_over_pairs():
-    labels = np.random.default_rng(0).integers(3, size=(4, 6, 7))
-    expected = [np.mean(labels[i] == labels[j]) for i in range(4) for j in range(i)]
-    assert distances.reproducibility(labels) == pytest.approx(np.mean(expected))
-    assert distances.reproducibility(labels[[0, 0]]) == 1
-
-
-def flood(labels):
-    """Count regions by filling them one after another, corners included."""
-    todo, n = {(i, j) for i in range(len(labels)) for j in range(len(labels[0]))}, 0
-    while todo:
-        n += 1
-        stack = [todo.pop()]
-        while stack:
-            i, j = stack.pop()
-            near = {(i + di, j + dj) for di in (-1, 0, 1) for dj in (-1, 0, 1)} & todo
-            same = [at for at in near if labels[at] == labels[i, j]]
-            todo.difference_update(same)
-            stack += same
-    return n
-
-
-@given(hnp.arrays(np.int64, (7, 9), elements=st.integers(0, 4)))
-def test_fragmentation_counts_regions(labels):
-    assert distances.fragmentation(labels) == flood(labels)
-
-
-def test_fragmentation_of_plain_pictures():
-    assert distances.fragmentation(np.zeros((5, 5), int)) == 1
-    assert distances.fragmentation(np.eye(4, dtype=int)) == 2  # Corners connect.
-    assert distances.fragmentation([[0, 0, 0], [1, 1, 1], [0, 0, 0]]) == 3
-    assert distances.fragmentation(np.arange(9).reshape(3, 3) % 3) == 3
-
-
 A = np.ones((2, 2))
 
 
@@ -209,19 +132,6 @@ A = np.ones((2, 2))
         (lambda: boundary_distance([1, 2], A), r"A boundary must have shape \(m, 2\)"),
         (lambda: boundary_distance(np.ones((3, 3)), A), r"must have shape \(m, 2\).*got \(3, 3\)"),
         (lambda: boundary_distance(A * np.inf, A), "be finite"),
-        (lambda: boundary_distance(circle(1), circle(2), 0), "step must be positive"),
-        (lambda: boundary_distance(circle(1), circle(2), math.nan), "step must be positive"),
-        (lambda: boundary_distance(circle(1), circle(2), 1e-9), "at least a 1000000th"),
-        (
-            lambda: distances.to_boundary([1.0, 2.0], A),
-            r"points must be finite and of shape \(n, 2",
-        ),
-        (lambda: distances.to_boundary([[1.0, math.nan]], A), "points must be finite"),
-        (lambda: distances.mag_sim(A, A[:1]), r"got shapes \(2, 2\) and \(1, 2\)"),
-        (lambda: distances.ang_sim(A, A * np.nan), "must be finite, got NaN"),
-        (lambda: distances.ang_sim(A[:0], A[:0]), "from the same samples"),
-        (lambda: distances.reproducibility([[[0, 1]]]), "k at least 2"),
-        (lambda: distances.fragmentation([0, 1]), r"must lie on a grid \(r, r\), got shape \(2,\)"),
     ],
 )
 def test_bad_input_is_a_sentence(call, said):

@@ -3,7 +3,6 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
 
@@ -39,20 +38,9 @@ def test_kl_divergence_is_scipys_relative_entropy(n_classes):
     assert metrics.kl_divergence(p, q) != pytest.approx(metrics.kl_divergence(q, p), rel=1e-3)
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_jensen_shannon_is_the_square_of_scipys_distance(n_classes):
-    p, q = some_proba(40, n_classes, seed=1), some_proba(40, n_classes, seed=2)
-    expected = np.mean(jensenshannon(p, q, axis=1) ** 2)
-    assert metrics.jensen_shannon(p, q) == pytest.approx(expected, rel=1e-12)
-    assert metrics.jensen_shannon(q, p) == pytest.approx(expected, rel=1e-12)
-    apart = np.eye(2)
-    assert metrics.jensen_shannon(apart, apart[::-1]) == pytest.approx(math.log(2))
-
-
 def test_equal_models_have_no_divergence_even_in_single_precision():
     p = some_proba(2000, 3).astype(np.float32)
     assert metrics.kl_divergence(p, p) == 0
-    assert metrics.jensen_shannon(p, p) == 0
     assert metrics.kl_divergence(p, p.astype(float)) < 1e-12
 
 
@@ -63,11 +51,10 @@ def test_probabilities_that_sum_nearly_to_one_are_made_to():
 
 
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_nll_and_cross_entropy_are_sklearns_log_loss(n_classes):
+def test_cross_entropy_is_sklearns_log_loss(n_classes):
     logits, y = some_logits(60, n_classes), some_labels(60, n_classes=n_classes)
     p = softmax(logits, axis=-1)
     expected = log_loss(y, p, labels=range(n_classes))
-    assert metrics.nll(p, y) == pytest.approx(expected, rel=1e-12)
     assert metrics.cross_entropy(logits, y) == pytest.approx(expected, rel=1e-12)
 
 
@@ -75,10 +62,8 @@ def test_impossible_answers_cost_a_finite_stated_price():
     sure, y = np.array([[1.0, 0.0]]), [1]
     price = -math.log(metrics.EPSILON)
     assert price == pytest.approx(27.6, abs=0.05)
-    assert metrics.nll(sure, y) == pytest.approx(price)
     assert metrics.kl_divergence(sure[:, ::-1], sure) == pytest.approx(price)
     assert metrics.kl_divergence(sure, sure) == 0
-    assert metrics.nll(sure, [0]) == 0
     assert metrics.cross_entropy([[1e4, 0.0]], y) == 1e4
 
 
@@ -106,10 +91,10 @@ def guo_ece(p, y, n_bins):
     return total
 
 
-@pytest.mark.parametrize(("n_classes", "n_bins"), [(2, 10), (3, 10), (5, 10), (3, 4), (3, 1)])
-def test_ece_is_guos_definition(n_classes, n_bins):
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+def test_ece_is_guos_definition(n_classes):
     p, y = some_proba(300, n_classes), some_labels(300, n_classes=n_classes)
-    assert metrics.ece(p, y, n_bins) == pytest.approx(guo_ece(p, y, n_bins), rel=1e-12)
+    assert metrics.ece(p, y) == pytest.approx(guo_ece(p, y, 10), rel=1e-12)
 
 
 def test_ece_puts_a_confidence_on_an_edge_into_the_lower_bin():
@@ -136,8 +121,6 @@ Y = some_labels(30, seed=9)
         lambda p: metrics.agreement(p.argmax(-1), Y),
         lambda p: metrics.kl_divergence(p, some_proba(30, 3, seed=8)),
         lambda p: metrics.kl_divergence(some_proba(30, 3, seed=8), p),
-        lambda p: metrics.jensen_shannon(p, some_proba(30, 3, seed=8)),
-        lambda p: metrics.nll(p, Y),
         lambda p: metrics.cross_entropy(np.log(p), Y),
         lambda p: metrics.brier(p, Y),
         lambda p: metrics.ece(p, Y),
@@ -172,11 +155,10 @@ P = some_proba(4, 3)
         (lambda: metrics.kl_divergence(P, P[:3]), r"got shapes \(4, 3\) and \(3, 3\)"),
         (lambda: metrics.kl_divergence(P, 2 * P), "q must be probabilities that sum to 1"),
         (lambda: metrics.kl_divergence(P - 0.5, P), "p must be probabilities .* from -0"),
-        (lambda: metrics.jensen_shannon(P * np.nan, P), "p must be finite, got NaN"),
-        (lambda: metrics.nll(P[0], [0]), r"p must have shape \(\.\.\., n, n_classes\).*got \(3,\)"),
-        (lambda: metrics.nll(P, [0, 1]), r"y must have shape \(4,\), one label per sample"),
+        (lambda: metrics.kl_divergence(P * np.nan, P), "p must be finite, got NaN"),
+        (lambda: metrics.ece(P[0], [0]), r"p must have shape \(\.\.\., n, n_classes\).*got \(3,\)"),
+        (lambda: metrics.brier(P, [0, 1]), r"y must have shape \(4,\), one label per sample"),
         (lambda: metrics.brier(P, [0, 1, 2, 3]), "y must be labels from 0 to 2, got 3"),
-        (lambda: metrics.ece(P, [0, 1, 2, 0], 0), "at least 1 bin, got 0"),
         (lambda: metrics.ece(P, [0, 1, 2]), "y must have shape"),
         (lambda: metrics.cross_entropy([[np.inf, 0]], [0]), "logits must be finite"),
     ],

@@ -1,4 +1,3 @@
-import itertools
 from collections import Counter
 
 import numpy as np
@@ -19,19 +18,6 @@ def some_logits(*shape, seed=0, scale=3.0):
 
 def some_labels(*shape, n_classes=3, seed=0):
     return np.random.default_rng(seed).integers(n_classes, size=shape)
-
-
-@pytest.mark.parametrize("k", [2, 3, 7])
-def test_churn_is_the_mean_over_all_pairs(k):
-    labels = some_labels(k, 40)
-    pairs = itertools.combinations(labels, 2)
-    expected = np.mean([np.mean([i != j for i, j in zip(a, b, strict=True)]) for a, b in pairs])
-    assert spread.churn(labels) == pytest.approx(expected, rel=1e-12)
-
-
-def test_churn_has_its_range():
-    assert spread.churn([[0, 1, 2]] * 4) == 0
-    assert spread.churn([[0, 0], [1, 1], [5, 10**9]]) == 1
 
 
 def test_diversity_is_the_mean_kl_from_the_geometric_mean():
@@ -135,39 +121,18 @@ def test_scatter_helps_where_the_main_prediction_is_wrong():
     assert parts.net_variance == pytest.approx(-1 / 3)
 
 
-@pytest.mark.parametrize(("k", "n_classes"), [(1, 2), (5, 2), (8, 4)])
-def test_squared_parts_are_a_direct_loop(k, n_classes):
-    p = softmax(some_logits(k, 30, n_classes), axis=-1)
-    y = some_labels(30, n_classes=n_classes)
-    bias = variance = 0.0
-    for i in range(30):
-        for c in range(n_classes):
-            mean = sum(p[m, i, c] for m in range(k)) / k
-            bias += (mean - (y[i] == c)) ** 2 / 30
-            variance += sum((p[m, i, c] - mean) ** 2 for m in range(k)) / k / 30
-    parts = spread.squared_bias_variance(p, y)
-    assert parts.bias == pytest.approx(bias, rel=1e-10)
-    assert parts.variance == pytest.approx(variance, rel=1e-10)
-    assert parts.loss == pytest.approx(bias + variance, rel=1e-10)
-    assert parts.loss == pytest.approx(metrics.brier(p, y).mean(), rel=1e-12)
-    assert parts.net_variance == parts.variance
-
-
 P = softmax(some_logits(2, 4, 3), axis=-1)
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: spread.churn([[0, 1]]), r"shape \(k, n\) with k at least 2, got \(1, 2\)"),
-        (lambda: spread.churn([0, 1]), r"shape \(k, n\) with k at least 2, got \(2,\)"),
         (lambda: spread.diversity(P[0]), r"logits must have shape \(k, n, n_classes\)"),
         (lambda: spread.diversity(P * np.nan), "logits must be finite"),
         (lambda: spread.uncertainty(P[0]), r"p must have shape \(k, n, n_classes\)"),
         (lambda: spread.uncertainty(P * 2), "p must be probabilities that sum to 1"),
         (lambda: spread.zero_one_bias_variance([0, 1], [0, 1]), r"labels must have shape \(k, n\)"),
         (lambda: spread.zero_one_bias_variance([[0, 1]], [0]), "same samples, got shapes"),
-        (lambda: spread.squared_bias_variance(P, [0]), r"y must have shape \(4,\)"),
     ],
 )
 def test_bad_input_is_a_sentence(call, said):

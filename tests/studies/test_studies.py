@@ -1,6 +1,7 @@
 """Studies from their specs to tables: what is trained, what is kept, what is asked again."""
 
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -18,7 +19,7 @@ from distill_core.engine import Cancelled, Engine
 from distill_core.geometry.problems import load_plane, load_problem, load_window
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack, n_parameters
-from distill_core.measures import distances, metrics, spread
+from distill_core.measures import distances, metrics
 from distill_core.specs import (
     DatasetSpec,
     EnsembleSpec,
@@ -267,6 +268,11 @@ def test_resamples_are_bootstraps_and_train_on_their_own_data(done):
     np.testing.assert_array_equal(own["twin"], pair.logits(problem.X_test)[1].numpy())
 
 
+def churn(labels):
+    """Return the share of predictions that differ, over all pairs of models, one by one."""
+    return np.mean([(a != b).mean() for a, b in itertools.combinations(labels, 2)])
+
+
 def test_variance_tables_equal_the_metrics_of_the_stored_models(done):
     store, results = done
     study = results[VarianceSpec]
@@ -276,11 +282,11 @@ def test_variance_tables_equal_the_metrics_of_the_stored_models(done):
         labels = np.stack(logits).argmax(-1)
         part = study.summary[source]
         assert part["n"] == n
-        assert part["groups"]["student"]["churn"]["mean"] == pytest.approx(spread.churn(labels))
+        assert part["groups"]["student"]["churn"]["mean"] == pytest.approx(churn(labels))
         assert part["ledger"]["residual"] < 1e-6
         rows = [r for r in study.rows if r["source"] == source and r["model"] == "student"]
         assert [row["accuracy"] for row in rows] == (labels == y).mean(1).tolist()
-        assert np.mean([row["flips"] for row in rows]) == pytest.approx(spread.churn(labels))
+        assert np.mean([row["flips"] for row in rows]) == pytest.approx(churn(labels))
 
 
 @ALL
@@ -291,7 +297,7 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
     assert empty.rows == []
     assert empty.sentence.startswith(f"Partial, 0 of {len(tasks)} parts are done.")
     while studies.missing(spec, store):
-        task = studies.ready(spec, store)[0]
+        task = ready(spec, store)[0]
         task.job(task.spec, store)
         study = studies.look(spec, store)
         strict(study.to_json(0.0))
@@ -303,14 +309,19 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
     assert not study.sentence.startswith("Partial")
 
 
+def ready(spec, store):
+    """Return the missing tasks whose needs are met."""
+    return [t for t in studies.missing(spec, store) if all(n.done(store) for n in t.needs)]
+
+
 def test_a_page_needs_the_first_ready_tasks_only(store):
-    first = studies.ready(CAPACITY, store)
+    first = ready(CAPACITY, store)
     assert {task.job.kind for task in first} == {"ensemble-part"}
     for task in first:
         task.job(task.spec, store)
-    assert {task.job.kind for task in studies.ready(CAPACITY, store)} == {"ensemble"}
+    assert {task.job.kind for task in ready(CAPACITY, store)} == {"ensemble"}
     jobs.train_ensemble(ENSEMBLE, store)
-    kinds = [task.job.kind for task in studies.ready(CAPACITY, store)]
+    kinds = [task.job.kind for task in ready(CAPACITY, store)]
     assert kinds.index("students") == 0
     assert "boundaries" not in kinds
 
@@ -364,7 +375,7 @@ def test_a_complete_study_comes_out_of_its_parts_again_byte_by_byte(done, spec):
 
 
 def test_a_look_at_an_unfinished_study_costs_little_until_something_is_new(store, monkeypatch):
-    first, second = studies.ready(VARIANCE, store)[:2]
+    first, second = ready(VARIANCE, store)[:2]
     first.job(first.spec, store)
     before = studies.look(VARIANCE, store)
     monkeypatch.setattr(variance, "result", None)

@@ -30,7 +30,7 @@ def answer(shown: Shown) -> None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return
     arrays = shown.replicates.arrays
-    gain = intervals.paired_interval(100 * (arrays["student_agreement"] - arrays["twin_agreement"]))
+    gain = intervals.interval(100 * (arrays["student_agreement"] - arrays["twin_agreement"]))
     st.markdown(gain_sentence(gain, shown.picture.student.alpha))
 
 

@@ -190,7 +190,7 @@ def _random_sentence(random: Artifact) -> str:
     for name in ("student", "twin", "pair"):
         found = intervals.interval(arrays[name])
         said[name] = f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]"
-    gain = intervals.paired_interval(100 * (arrays["student"] - arrays["twin"]))
+    gain = intervals.interval(100 * (arrays["student"] - arrays["twin"]))
     span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
     beyond = "" if gain.excludes() else ": no difference can be told"
     return (

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from benchmarks import Claim, Outcome
 from benchmarks.racing import Row, Say
+from distill_core.boundaries import boundary_lines, combined_model, member_model
 from distill_core.boundaries.refinement import Model
-from distill_core.boundaries.section import boundary_lines, combined_model, member_model
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_problem, load_window
 from distill_core.learning import training

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks import Outcome, cluster
 from benchmarks.racing import Row, Say, sgemm_rate
-from distill_core.boundaries.section import boundary_lines, combined_model, section
+from distill_core.boundaries import boundary_lines, combined_model, section
 from distill_core.geometry.problems import load_plane, load_problem, load_window
 from distill_core.learning import training
 from distill_core.learning.networks import Stack

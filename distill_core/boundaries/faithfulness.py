@@ -20,11 +20,11 @@ from distill_core.specs import PlaneSpec
 
 Samples = tuple[int, int, int]
 
-# Share of the training data that counts as near the plane, unless h is told.
+# Share of the training data that counts as near the plane.
 NEAR_SHARE = 0.1
-# A picture in which fewer points than this lie on a colour of their own needs a warning.
+# Share of points on a colour of their own below which a picture needs a warning.
 TRUSTED_SHARE = 0.9
-# What remains to be seen of a point far off the plane.
+# Lowest opacity of a point, however far off the plane.
 FAINTEST = 0.12
 
 
@@ -102,7 +102,6 @@ def measure(
     X: ArrayLike,
     models: Sequence[Model],
     X_train: ArrayLike,
-    h: float | None = None,
 ) -> Meter:
     """Measure how well the pictures of some models on a plane speak for the points shown.
 
@@ -115,25 +114,20 @@ def measure(
     models : sequence of callable
         Points (n, d) to logits (n, n_classes), such as ensemble and student.
     X_train : array_like of shape (n_train, d)
-        The data that the models know.
-    h : float, optional
-        Distance up to which a point is near; by default a tenth of X_train is.
+        The data that the models know; `h` holds a tenth of it.
 
     Raises
     ------
     ValueError
-        When there are no points or h is not a distance.
+        When there are no points.
     """
     X = np.asarray(X, dtype=float)
     if len(X) == 0:
         raise ValueError("A picture without points cannot be measured: got no points.")
-    if h is None:
-        h = near_distance(plane, X_train)
-    if not (np.isfinite(h) and h >= 0):
-        raise ValueError(f"The distance h should be 0 or more, got {h}.")
     under = plane.lift(plane.project(X))
     own_colour = np.stack([_labels(model, X) == _labels(model, under) for model in models])
-    return Meter(own_colour, plane.distance(X), float(h), plane.share_outside(X_train))
+    h = near_distance(plane, X_train)
+    return Meter(own_colour, plane.distance(X), h, plane.share_outside(X_train))
 
 
 def opacity(distance: NDArray[np.floating[Any]], h: float) -> NDArray[np.float64]:
@@ -179,9 +173,7 @@ def reproducibility(
         corners = plane.project(data.X_train[list(chosen)])
         low, size = corners.min(0), np.ptp(corners, axis=0)
         points.append(plane.lift(low + np.c_[alpha, beta] * size))
-    every = np.concatenate(points)
-    same = _labels(a, every) == _labels(b, every)
-    return Reproducibility(samples, same.reshape(len(samples), -1).mean(1))
+    return Reproducibility(samples, _agreement(a, b, points))
 
 
 def random_samples(data: Dataset, n: int, seed: int = 0) -> list[Samples]:
@@ -239,7 +231,8 @@ def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> Plane
     return PlaneSpec(kind="three samples", samples=found[0])
 
 
-# Size of the search: enough to beat the usual planes clearly, in a few seconds at most.
+# Samples to choose from, planes through them, random planes, samples tried in place of each:
+# enough to beat the usual planes clearly, in a few seconds at most.
 _POOL, _CANDIDATES, _RANDOM, _SWAPS = 100, 80, 120, 24
 
 
@@ -252,9 +245,17 @@ def _differing(
         plane = choose(PlaneSpec(kind="three samples", samples=samples), data)
         window = Window.around(plane.project(data.X_train[:1000]))
         points.append(plane.lift(window.grid(resolution)))
+    return 1 - _agreement(a, b, points)
+
+
+def _agreement(a: Model, b: Model, points: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return for each of several sets of points (n, d), equally large, the share of answers alike.
+
+    All are asked for at once, shape (n_sets,).
+    """
     every = np.concatenate(points)
-    differs = _labels(a, every) != _labels(b, every)
-    return differs.reshape(len(candidates), -1).mean(1)
+    same = _labels(a, every) == _labels(b, every)
+    return same.reshape(len(points), -1).mean(1)
 
 
 def _spans(data: Dataset, samples: Samples) -> bool:

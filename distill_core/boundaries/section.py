@@ -17,19 +17,6 @@ from distill_core.learning.networks import Stack
 if TYPE_CHECKING:
     from contourpy._contourpy import FillReturn_OuterOffset
 
-__all__ = [
-    "RESOLUTION",
-    "Model",
-    "Section",
-    "boundary_lines",
-    "combined_model",
-    "disagreement",
-    "joined",
-    "member_model",
-    "one_versus_rest",
-    "section",
-]
-
 # Points evaluated at once, over all networks of a stack: keeps its activations inside the
 # processor's cache. Below the second number calls take more time than that saves.
 _CHUNK, _SMALLEST_CHUNK = 3072, 128

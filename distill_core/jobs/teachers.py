@@ -11,7 +11,8 @@ from scipy.interpolate import RegularGridInterpolator
 from torch import Tensor
 
 from distill_core import boundaries
-from distill_core.boundaries.section import RESOLUTION, Section
+from distill_core.boundaries.section import Section
+from distill_core.boundaries.tracing import RESOLUTION
 from distill_core.engine.worker import Report
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_problem, load_window

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from distill_core import jobs
-from distill_core.learning.networks import n_parameters
 from distill_core.specs import (
     WIDTHS,
     Alpha,
@@ -33,12 +32,12 @@ from distill_core.studies.student_stacks import (
     StudentsSpec,
     blocks,
     check_has_twin,
+    count_parameters,
     ensemble_tasks,
-    shape_of,
     students_task,
     trace_boundaries,
 )
-from distill_core.studies.study import Row, Task, band, by_seed, gain
+from distill_core.studies.study import Row, Task, bands, gains
 
 # Seeds trained in one stack: wide enough to be efficient, small enough to show soon.
 _BLOCK = 4
@@ -176,33 +175,24 @@ def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
         against the widest student; `sufficient` (a width or None) and `beats_twin`
         (a width or None for `agreement` and `accuracy`).
     """
-    _, teacher = shape_of(spec.ensemble, spec.ensemble.hidden)
-    whole = spec.ensemble.n_members * n_parameters(teacher)
+    whole = spec.ensemble.n_members * count_parameters(spec.ensemble, spec.ensemble.hidden)
     grouped: dict[int, dict[str, list[Row]]] = {}
     for row in rows:
         models = grouped.setdefault(row["width"], {"student": [], "twin": []})  # type: ignore[arg-type]
         models[str(row["model"])].append(row)
-    widest = by_seed(grouped.get(spec.widths[-1], {}).get("student", []), "agreement")
+    widest = grouped.get(spec.widths[-1], {}).get("student", [])
     entries = []
     for width, models in sorted(grouped.items()):
-        _, sizes = shape_of(spec.ensemble, spec.students(width, (0,)).students[0].hidden)
-        by_model = {
-            model: {name: by_seed(of_model, name) for name in _SHOWN}
-            for model, of_model in models.items()
-        }
+        hidden = spec.students(width, (0,)).students[0].hidden
+        n_parameters = count_parameters(spec.ensemble, hidden)
         entries.append(
             {
                 "width": width,
-                "parameters": n_parameters(sizes),
-                "compression": whole / n_parameters(sizes),
-                **{
-                    model: {name: band(values.values(), name) for name, values in figures.items()}
-                    for model, figures in by_model.items()
-                },
-                "gain": {
-                    name: gain(by_model["student"][name], by_model["twin"][name]) for name in _SHOWN
-                },
-                "loss": gain(widest, by_model["student"]["agreement"]),
+                "parameters": n_parameters,
+                "compression": whole / n_parameters,
+                **{model: bands(of_model, _SHOWN) for model, of_model in models.items()},
+                "gain": gains(models["student"], models["twin"], _SHOWN),
+                "loss": gains(widest, models["student"], ["agreement"])["agreement"],
             }
         )
     summary = {"tolerance": spec.tolerance, "n_seeds": spec.n_seeds, "widths": entries}

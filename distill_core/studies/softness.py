@@ -38,7 +38,7 @@ from distill_core.studies.student_stacks import (
     ensemble_tasks,
     students_task,
 )
-from distill_core.studies.study import Band, Row, Task, band, by_seed, gain, paired
+from distill_core.studies.study import Band, Row, Task, bands, by_seed, gains, paired
 
 # A stack of two seeds and ten alphas takes about a second: long enough to be efficient.
 _BLOCK = 2
@@ -135,15 +135,10 @@ def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
                     continue
                 place = 0 if alpha == 0 else spec.alphas.index(alpha) - 1
                 for j, seed in enumerate(seeds):
-                    row: Row = {
-                        "width": width,
-                        "temperature": temperature,
-                        "alpha": alpha,
-                        "seed": seed,
-                    }
+                    cell = {"width": width, "temperature": temperature, "alpha": alpha}
                     names = (*FIGURES, *SHARES)
-                    row |= {name: float(of_cell.arrays[name][place, j]) for name in names}
-                    found.append(row)
+                    figures = {name: float(of_cell.arrays[name][place, j]) for name in names}
+                    found.append({**cell, "seed": seed, **figures})
     return found
 
 
@@ -162,7 +157,7 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
     grouped: dict[_Cell, list[Row]] = {}
     for row in rows:
         grouped.setdefault((row["width"], row["temperature"], row["alpha"]), []).append(row)
-    gains: dict[_Cell, dict[int, float]] = {}
+    agreement: dict[_Cell, dict[int, float]] = {}
     cells = []
     for (width, temperature, alpha), of_cell in sorted(grouped.items()):
         twin = grouped.get((width, temperature, 0.0), [])
@@ -171,19 +166,14 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
                 "width": width,
                 "temperature": temperature,
                 "alpha": alpha,
-                **{
-                    name: band(by_seed(of_cell, name).values(), name)
-                    for name in (*FIGURES, *SHARES)
-                },
-                "gain": {
-                    name: gain(by_seed(of_cell, name), by_seed(twin, name)) for name in FIGURES
-                },
+                **bands(of_cell, (*FIGURES, *SHARES)),
+                "gain": gains(of_cell, twin, FIGURES),
             }
         )
         if alpha > 0:
             ours, theirs = by_seed(of_cell, "agreement"), by_seed(twin, "agreement")
-            gains[width, temperature, alpha] = paired(ours, theirs)
-    best = [_best({k: v for k, v in gains.items() if k[0] == width}) for width in spec.widths]
+            agreement[width, temperature, alpha] = paired(ours, theirs)
+    best = [_best({k: v for k, v in agreement.items() if k[0] == width}) for width in spec.widths]
     return {"n_seeds": spec.n_seeds, "cells": cells, "best": [one for one in best if one]}
 
 

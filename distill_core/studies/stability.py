@@ -130,7 +130,7 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
     groups = {
         model: {
             **{name: band(single[model][name].tolist(), name) for name in _REPEAT_FIGURES},
-            **{name: _group_band(pseudo[model][name], name) for name in _GROUP_FIGURES},
+            **{name: _known(band(pseudo[model][name].tolist(), name)) for name in _GROUP_FIGURES},
             **_zero_one(repeats, model),
         }
         for model in GROUPS
@@ -140,7 +140,10 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
             "model": a,
             "minus": b,
             **{n: difference((single[a][n] - single[b][n]).tolist()) for n in _REPEAT_FIGURES},
-            **{n: _group_difference(pseudo[a][n] - pseudo[b][n]) for n in _GROUP_FIGURES},
+            **{
+                n: _known(difference((pseudo[a][n] - pseudo[b][n]).tolist()))
+                for n in _GROUP_FIGURES
+            },
         }
         for a, b in PAIRS
     ]
@@ -173,13 +176,8 @@ def ledger(repeats: Repeats) -> dict[str, Any]:
     student, twin = (
         metrics.cross_entropy(part, repeats.y)[0] for part in (repeats.student, repeats.twin)
     )
-    parts = {
-        "teacher": teacher,
-        "ensemble": ensemble,
-        "diversity": diversity,
-        "student": student,
-        "twin": twin,
-    }
+    names = ("teacher", "ensemble", "diversity", "student", "twin")
+    parts = dict(zip(names, (teacher, ensemble, diversity, student, twin), strict=True))
     return {
         **{name: band(values.tolist()) for name, values in parts.items()},
         "student_gap": difference((student - ensemble).tolist()),
@@ -270,16 +268,8 @@ def _of_pairs(matrix: Numbers) -> Numbers:
     return n * whole - (total - 2 * own) / (n - 2)
 
 
-def _group_band(pseudo: Numbers, figure: str) -> Band:
-    """Return the band of pseudo-values; two repeats have no interval, one has no figure."""
-    return _known(band(pseudo.tolist(), figure))
-
-
-def _group_difference(pseudo: Numbers) -> Band:
-    return _known(difference(pseudo.tolist()))
-
-
 def _known(found: Band) -> Band:
+    """Return a band of pseudo-values without what two repeats cannot know: its interval."""
     if found["n"] > 2:
         return found
     unknown = {"low": None, "high": None, "beyond_noise": False}

@@ -17,10 +17,6 @@ Row = dict[str, str | int | float | None]
 # A mean over seeds with its 95% interval: mean, low, high, n; None where it cannot be said.
 Band = dict[str, Any]
 
-# Seconds per optimiser step, and per sample and network: at least, and per parameter.
-# Measured on one core; other machines differ by a factor of two or so.
-_PER_STEP, _PER_SAMPLE, _PER_PARAMETER = 2e-4, 2.7e-7, 1.3e-10
-
 _SHARES = {
     "agreement",
     "accuracy",
@@ -165,6 +161,16 @@ def band(values: Iterable[float | None], figure: str = "") -> Band:
     return {**found, "low": low, "high": high}
 
 
+def bands(rows: Sequence[Row], figures: Iterable[str]) -> dict[str, Band]:
+    """Return the band of each figure over the seeds of some rows."""
+    return {name: band(by_seed(rows, name).values(), name) for name in figures}
+
+
+def gains(ours: Sequence[Row], theirs: Sequence[Row], figures: Iterable[str]) -> dict[str, Band]:
+    """Return the `gain` of each figure of some rows over others, paired by seed."""
+    return {name: gain(by_seed(ours, name), by_seed(theirs, name)) for name in figures}
+
+
 def gain(ours: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> Band:
     """Return the band of ours minus theirs, paired by seed, with `beyond_noise`.
 
@@ -208,15 +214,6 @@ def bounded(found: Band) -> bool:
 def by_seed(rows: Iterable[Row], figure: str) -> dict[int, float | None]:
     """Return one figure of some rows by their seed."""
     return {int(row["seed"]): row[figure] for row in rows}  # type: ignore[arg-type, misc]
-
-
-def training_seconds(
-    n_networks: int, n_samples: int, n_parameters: int, epochs: int, batch_size: int
-) -> float:
-    """Return roughly how long a stacked training takes on one core."""
-    n_steps = epochs * math.ceil(n_samples / batch_size)
-    per_sample = _PER_SAMPLE + _PER_PARAMETER * n_parameters
-    return n_steps * _PER_STEP + n_networks * epochs * n_samples * per_sample
 
 
 def points(share: float, *, sign: bool = False, digits: int = 1) -> str:

@@ -6,8 +6,6 @@ from typing import Any
 from distill_core.studies.stability import GROUPS
 from distill_core.studies.study import Band, Study
 
-_MARK = {True: "*", False: " "}
-
 
 def table(study: Study) -> str:
     """Return a study's answer and its figures as lines of text.
@@ -83,33 +81,30 @@ def _variance(summary: Mapping[str, Any]) -> list[str]:
     return [header, *lines[:-1]] if lines else []
 
 
-def _percent(found: Band) -> str:
+def _write(found: Band, form: str, factor: float = 1.0) -> str:
+    """Return a band times a factor, each number in a format."""
     if found["mean"] is None:
         return "-"
+    mean = f"{factor * found['mean']:{form}}"
     if found["low"] is None:
-        return f"{100 * found['mean']:.1f}"
-    return f"{100 * found['mean']:.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+        return mean
+    return f"{mean} [{factor * found['low']:{form}}, {factor * found['high']:{form}}]"
+
+
+def _percent(found: Band) -> str:
+    return _write(found, ".1f", 100)
 
 
 def _nats(found: Band) -> str:
-    if found["mean"] is None:
-        return "-"
-    if found["low"] is None:
-        return f"{found['mean']:.4f}"
-    return f"{found['mean']:.4f} [{found['low']:.4f}, {found['high']:.4f}]"
+    return _write(found, ".4f")
 
 
 def _gain(found: Band) -> str:
-    if found["mean"] is None:
-        return "-"
-    if found["low"] is None:
-        return f"{100 * found['mean']:+.1f}"
-    interval = f"[{100 * found['low']:+.1f}, {100 * found['high']:+.1f}]"
-    return f"{100 * found['mean']:+.1f} {interval}{_mark(found)}"
+    return _write(found, "+.1f", 100) + _mark(found)
 
 
 def _mark(found: Band) -> str:
-    return _MARK[found["beyond_noise"]]
+    return "*" if found["beyond_noise"] else " "
 
 
 _FIGURES: list[tuple[str, str, Callable[[Band], str]]] = [

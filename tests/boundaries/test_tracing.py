@@ -9,8 +9,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
+from distill_core.boundaries import boundary_lines, combined_model, member_model, section
 from distill_core.boundaries.refinement import refined
-from distill_core.boundaries.section import boundary_lines, combined_model, member_model, section
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_problem, load_window
 from distill_core.learning.networks import Stack

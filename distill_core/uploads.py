@@ -68,7 +68,7 @@ def use(store: Store) -> None:
         features, classes = (tuple(artifact.meta[name]) for name in ("features", "classes"))
         return Table(artifact.arrays["X"], artifact.arrays["y"], features, classes)
 
-    datasets.tables_from(find)
+    datasets.find_tables_with(find)
 
 
 def delete(store: Store, spec: DatasetSpec) -> None:

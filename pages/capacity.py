@@ -62,7 +62,7 @@ except SpecError as error:
 
 if found.summary["beats_twin"]:
     # The tolerance trains nothing: what is known is decided anew.
-    summary = sufficiency.decided(found.summary, tolerance)
+    summary = sufficiency.decide(found.summary, tolerance)
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
 results.answer(found)
@@ -76,8 +76,8 @@ for entry in entries:
                 "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
                 "Its parameters": (f"{entry['parameters']:,}", ""),
                 "Compression": (f"{entry['compression']:,.0f} ×", ""),
-                "Its agreement": results.value(entry["student"]["agreement"], ".1%"),
-                "Its accuracy": results.value(entry["student"]["accuracy"], ".1%"),
+                "Its agreement": results.value(entry["student"]["agreement"]),
+                "Its accuracy": results.value(entry["student"]["accuracy"]),
             }
         )
 
@@ -108,22 +108,22 @@ if section is not None:
     st.subheader("The boundary at a few widths")
     who = ask("who")
     whole = jobs.read_section(section, load_window(plane, problem.dataset))
-    found_lines = capacity.multiples(spec, service.store(), results.few(spec.widths, enough))
+    lines = capacity.load_boundaries(spec, service.store(), results.few(spec.widths, enough))
     results.charts(
         4,
         [
             (
                 figures.small_plane_figure(
                     whole.window,
-                    {"ensemble": [whole.lines], who: getattr(one, who)},
-                    title=f"width {one.width}" + " (sufficient)" * (one.width == enough),
+                    {"ensemble": [whole.lines], who: models[who]},
+                    title=f"width {width}" + " (sufficient)" * (width == enough),
                     field_of=whole,
                     class_names=datasets.load(problem.dataset).class_names,
                 ),
-                f"capacity-width-{one.width}",
-                f"Boundaries of {who}s of width {one.width} over the ensemble's.",
+                f"capacity-width-{width}",
+                f"Boundaries of {who}s of width {width} over the ensemble's.",
             )
-            for one in found_lines
+            for width, models in lines.items()
         ],
     )
     cut = " The models see all features: this is a cut." * (problem.plane is None)
@@ -136,9 +136,9 @@ with st.expander("How the rule works", icon=":material/rule:"):
             {
                 "width": entry["width"],
                 "parameters": entry["parameters"],
-                "loses against the widest": figures.said(entry["loss"], "+.2%"),
-                "within the tolerance": sufficiency.within(entry["loss"], tolerance),
-                "gains over the twin": figures.said(entry["gain"]["agreement"], "+.2%"),
+                "loses against the widest": figures.describe_band(entry["loss"], "+.2%"),
+                "within the tolerance": sufficiency.is_within(entry["loss"], tolerance),
+                "gains over the twin": figures.describe_band(entry["gain"]["agreement"], "+.2%"),
                 "beyond noise": entry["gain"]["agreement"]["beyond_noise"],
             }
             for entry in entries

@@ -81,9 +81,9 @@ st.caption(
 teachers = service.store().get("ensemble", ensemble.digest)
 if teachers is not None:
     st.subheader("What the students are shown: soft targets")
-    chosen = softness.telling_samples(teachers.arrays["test_logits"])
+    chosen = softness.pick_samples(teachers.arrays["test_logits"])
     names, y = datasets.load(problem.dataset).class_names, load_problem(problem).y_test
-    targets = softness.flattened(
+    targets = softness.soften(
         teachers.arrays["test_logits"][:, chosen], TEMPERATURES, ensemble.combine
     )
     figure = figures.soft_targets_figure(

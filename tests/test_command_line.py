@@ -193,7 +193,7 @@ def small(monkeypatch, store):
         teachers = EnsembleSpec(problem=problem, n_members=1, hidden=(4,), schedule=schedule)
         return CapacitySpec(ensemble=teachers, widths=(1, 2), n_seeds=2, schedule=schedule)
 
-    monkeypatch.setattr(command, "spec_of", spec_of)
+    monkeypatch.setattr(command, "read_spec", spec_of)
     return asked
 
 

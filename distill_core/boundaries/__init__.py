@@ -12,7 +12,7 @@ from distill_core.boundaries.section import (
     one_versus_rest,
     section,
 )
-from distill_core.boundaries.tracing import RESOLUTION, boundary_lines, joined
+from distill_core.boundaries.tracing import RESOLUTION, boundary_lines, join_lines
 
 __all__ = [
     "RESOLUTION",
@@ -20,7 +20,7 @@ __all__ = [
     "boundary_lines",
     "combined_model",
     "disagreement",
-    "joined",
+    "join_lines",
     "member_model",
     "one_versus_rest",
     "section",

@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from distill_core.boundaries.refinement import Model
 from distill_core.data.datasets import Dataset
-from distill_core.geometry.planes import Plane, Window, choose, typical_samples
+from distill_core.geometry.planes import Plane, Window, choose, find_typical_samples
 from distill_core.specs import PlaneSpec
 
 Samples = tuple[int, int, int]
@@ -164,7 +164,7 @@ def reproducibility(
     resolution : int
         Points per side of the rectangle around the samples, a tenth wider at each edge.
     """
-    samples = random_samples(data, n_planes, seed)
+    samples = draw_samples(data, n_planes, seed)
     steps = np.linspace(-0.1, 1.1, resolution)
     alpha, beta = (axis.ravel() for axis in np.meshgrid(steps, steps))
     points = []
@@ -176,18 +176,18 @@ def reproducibility(
     return Reproducibility(samples, _agreement(a, b, points))
 
 
-def random_samples(data: Dataset, n: int, seed: int = 0) -> list[Samples]:
+def draw_samples(data: Dataset, n: int, seed: int = 0) -> list[Samples]:
     """Return n random triples of training samples, each of two classes or more."""
     generator = np.random.default_rng(seed)
     triples: list[Samples] = []
     while len(triples) < n:
         i, j, k = generator.choice(len(data.y_train), 3, replace=False).tolist()
-        if _spans(data, (i, j, k)):
+        if _spans_plane(data, (i, j, k)):
             triples.append((i, j, k))
     return triples
 
 
-def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> PlaneSpec:
+def find_most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> PlaneSpec:
     """Return the plane through three training samples on which two models differ most.
 
     Searched among planes through samples on which the models' probabilities differ most:
@@ -215,11 +215,11 @@ def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> Plane
     pool = np.argsort(-apart, kind="stable")[:_POOL]
 
     def best(candidates: list[Samples], resolution: int, n: int) -> list[Samples]:
-        different = [s for s in dict.fromkeys(candidates) if _spans(data, s)]
-        shares = _differing(a, b, data, different, resolution)
+        different = [s for s in dict.fromkeys(candidates) if _spans_plane(data, s)]
+        shares = _measure_difference(a, b, data, different, resolution)
         return [different[i] for i in np.argsort(-shares, kind="stable")[:n]]
 
-    drawn = [typical_samples(data), *random_samples(data, _RANDOM, seed)]
+    drawn = [find_typical_samples(data), *draw_samples(data, _RANDOM, seed)]
     for _ in range(_CANDIDATES):
         i, j = generator.choice(pool, 2, replace=False).tolist()
         drawn.append((i, j, int(generator.integers(len(data.y_train)))))
@@ -236,7 +236,7 @@ def most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> Plane
 _POOL, _CANDIDATES, _RANDOM, _SWAPS = 100, 80, 120, 24
 
 
-def _differing(
+def _measure_difference(
     a: Model, b: Model, data: Dataset, candidates: list[Samples], resolution: int
 ) -> NDArray[np.float64]:
     """Return for each plane the share of its window on which the answers differ, (n,)."""
@@ -258,7 +258,7 @@ def _agreement(a: Model, b: Model, points: list[NDArray[np.float64]]) -> NDArray
     return same.reshape(len(points), -1).mean(1)
 
 
-def _spans(data: Dataset, samples: Samples) -> bool:
+def _spans_plane(data: Dataset, samples: Samples) -> bool:
     """Say whether three samples are different, of two classes or more, and span a plane."""
     if len(set(samples)) < 3 or len({int(data.y_train[i]) for i in samples}) < 2:
         return False

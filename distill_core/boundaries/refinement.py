@@ -19,7 +19,7 @@ Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def refined(model: Model, window: Window, resolution: int) -> NDArray[np.float64]:
+def refine(model: Model, window: Window, resolution: int) -> NDArray[np.float64]:
     """Return logits on `window.grid(resolution)`, shape (resolution², n_classes).
 
     The model is asked on a coarse grid, of 34 points per side or a quarter of the
@@ -57,15 +57,15 @@ def refined(model: Model, window: Window, resolution: int) -> NDArray[np.float64
             logits = np.empty((resolution, resolution, answers.shape[1]))
         logits[rows, columns], labels[rows, columns] = answers, answers.argmax(1)
 
-    ask(_spread(np.ones((1, 1), bool), levels[0][[0, -1]], levels[0], resolution))
+    ask(_spread_cells(np.ones((1, 1), bool), levels[0][[0, -1]], levels[0], resolution))
     for coarse, fine in itertools.pairwise(levels):
         mixed, _ = _corners(labels[np.ix_(coarse, coarse)])
-        wanted = _spread(mixed, coarse, fine, resolution) & (labels < 0)
+        wanted = _spread_cells(mixed, coarse, fine, resolution) & (labels < 0)
         if wanted.any():
             ask(wanted)
-    while (leaves := _leaves(labels, levels)).any():
-        ask(_spread(leaves, levels[0], levels[-1], resolution) & (labels < 0))
-    return logits.reshape(resolution**2, -1)[_nearby(labels >= 0, levels)]
+    while (leaves := _find_leaving_cells(labels, levels)).any():
+        ask(_spread_cells(leaves, levels[0], levels[-1], resolution) & (labels < 0))
+    return logits.reshape(resolution**2, -1)[_find_known_points(labels >= 0, levels)]
 
 
 def _levels(resolution: int) -> list[Indices]:
@@ -89,7 +89,7 @@ def _corners(labels: NDArray[np.int16]) -> tuple[Mask, Mask]:
     return (low < high) & (high >= 0), least >= 0
 
 
-def _spread(cells: Mask, ticks: Indices, fine: Indices, resolution: int) -> Mask:
+def _spread_cells(cells: Mask, ticks: Indices, fine: Indices, resolution: int) -> Mask:
     """Return the points of a finer level in some cells of a level, edges included."""
     counts = np.diff(np.searchsorted(fine, ticks))
     cells = np.repeat(np.repeat(cells, counts, 0), counts, 1)
@@ -103,7 +103,7 @@ def _spread(cells: Mask, ticks: Indices, fine: Indices, resolution: int) -> Mask
     return spread
 
 
-def _leaves(labels: NDArray[np.int16], levels: list[Indices]) -> Mask:
+def _find_leaving_cells(labels: NDArray[np.int16], levels: list[Indices]) -> Mask:
     """Return the coarse cells into which a known boundary leads, but not all the way."""
     differ, complete = _corners(labels)
     rows, columns = np.nonzero(differ & ~complete)
@@ -113,7 +113,7 @@ def _leaves(labels: NDArray[np.int16], levels: list[Indices]) -> Mask:
     return cells
 
 
-def _nearby(known: Mask, levels: list[Indices]) -> Indices:
+def _find_known_points(known: Mask, levels: list[Indices]) -> Indices:
     """Return for each point, row by row, the number of a known point: itself if it is known.
 
     Else a corner of the smallest cell around it, which was not halved: all that is known

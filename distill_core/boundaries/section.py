@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from distill_core.boundaries.refinement import Model
-from distill_core.boundaries.tracing import RESOLUTION, boundary_lines, joined
+from distill_core.boundaries.tracing import RESOLUTION, boundary_lines, join_lines
 from distill_core.geometry.planes import Window
 from distill_core.learning.networks import Stack
 
@@ -53,7 +53,7 @@ class Section:
         """The share of the shown area that each class gets, shape (n_classes,)."""
         return np.bincount(self.labels.ravel(), minlength=len(self.proba)) / self.labels.size
 
-    def thinned(self, resolution: int) -> "Section":
+    def thin(self, resolution: int) -> "Section":
         """Return the same section with every k-th grid point only; its lines stay as they are.
 
         Raises
@@ -131,10 +131,10 @@ def disagreement(a: Section, b: Section) -> NDArray[np.float32]:
     both = np.stack([a.proba, b.proba])
     on_top = np.unique(both.argmax(1))
     if len(on_top) == 1:
-        return joined([])
+        return join_lines([])
     # Positive where some class is ahead of its rivals in both models, and continuous. Each
     # model is interpolated for itself: strips thinner than a cell are seen between them.
-    field = np.minimum(*(_lead(_finer(proba[on_top])) for proba in both)).max(0)
+    field = np.minimum(*(_lead(_interpolate(proba[on_top])) for proba in both)).max(0)
     u, v = a.window.axes(field.shape[0])
     generator = contour_generator(u, v, field, fill_type=FillType.OuterOffset)
     points, offsets = cast("FillReturn_OuterOffset", generator.filled(-np.inf, 0.0))
@@ -143,7 +143,7 @@ def disagreement(a: Section, b: Section) -> NDArray[np.float32]:
         for polygon, cuts in zip(points, offsets, strict=True)
         for ring in np.split(polygon, cuts[1:-1].astype(int))
     ]
-    return joined(rings)
+    return join_lines(rings)
 
 
 def one_versus_rest(seen: Section, label: int) -> Section:
@@ -164,11 +164,11 @@ def one_versus_rest(seen: Section, label: int) -> Section:
     rival = np.delete(seen.proba, label, axis=0).max(0)
     one = np.divide(own, own + rival, out=np.full_like(own, 0.5), where=own + rival > 0)
     proba = np.stack([1 - one, one]).astype(np.float32)
-    lines = _bordering(seen, label) if len(seen.lines) else seen.lines
+    lines = _select_bordering(seen, label) if len(seen.lines) else seen.lines
     return Section(seen.window, proba, lines)
 
 
-def _finer(proba: NDArray[np.float32]) -> NDArray[np.float32]:
+def _interpolate(proba: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return probabilities (n, r, r) on a grid `_FINER` times as fine, linear in between."""
     for _ in range(2):
         low, high = proba[..., :-1, None], proba[..., 1:, None]
@@ -185,7 +185,7 @@ def _lead(proba: NDArray[np.float32]) -> NDArray[np.float32]:
     return proba - np.where(own, np.where(own, 0, proba).max(0), top)
 
 
-def _bordering(seen: Section, label: int) -> NDArray[np.float32]:
+def _select_bordering(seen: Section, label: int) -> NDArray[np.float32]:
     """Return those pieces of the lines that have a class on one of their sides."""
     u, v = seen.window.axes(seen.proba.shape[-1])
     index = (seen.lines - [u[0], v[0]]) / [u[1] - u[0], v[1] - v[0]]
@@ -199,4 +199,4 @@ def _bordering(seen: Section, label: int) -> NDArray[np.float32]:
         real = ~np.isnan(part[:, 0])
         if label in heights[:, real].mean(1).argsort()[-2:]:
             chosen.append(part[real])
-    return joined(chosen)
+    return join_lines(chosen)

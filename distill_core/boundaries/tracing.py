@@ -7,7 +7,7 @@ import numpy as np
 from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
-from distill_core.boundaries.refinement import Model, refined
+from distill_core.boundaries.refinement import Model, refine
 from distill_core.geometry.planes import Window
 
 # Grid points per side: enough for filled contours; lines are made exact on top of it.
@@ -46,23 +46,23 @@ def boundary_lines(
         coarse grid.
     """
     if logits is None:
-        logits = refined(model, window, resolution)
+        logits = refine(model, window, resolution)
     grid = logits.reshape(resolution, resolution, -1)
     many = grid.shape[-1] > 2
-    pairs = _meeting(grid.argmax(-1)) if many else [(0, 1)]
-    traces = [_traced(grid, pair) for pair in pairs]
+    pairs = _find_meeting_classes(grid.argmax(-1)) if many else [(0, 1)]
+    traces = [_trace_pair(grid, pair) for pair in pairs]
     if not sum(map(len, traces)):
         return np.empty((0, 2), dtype=np.float32)
     index = np.concatenate(traces)[:-1]
     pair = np.repeat(np.array(pairs), [len(trace) for trace in traces], axis=0)[:-1]
-    near = _near_the_top(grid, index, pair) if many else ~np.isnan(index[:, 0])
-    vertices = _moved(model, window, grid, index, pair, near)
+    near = _is_near_top(grid, index, pair) if many else ~np.isnan(index[:, 0])
+    vertices = _move_onto_boundary(model, window, grid, index, pair, near)
     if many:
         vertices = _cut(model, vertices, pair, near)
     return vertices.astype(np.float32)
 
 
-def joined(pieces: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+def join_lines(pieces: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
     """Join pieces (n_i, 2) to one array with a row of NaN between them."""
     if not pieces:
         return np.empty((0, 2), dtype=np.float32)
@@ -71,7 +71,7 @@ def joined(pieces: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
     return np.concatenate(joined).astype(np.float32)
 
 
-def _meeting(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+def _find_meeting_classes(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Return the pairs of classes that are neighbours on a grid of labels (r, r)."""
     n = int(labels.max()) + 1
     sides = ((labels[:, 1:], labels[:, :-1]), (labels[1:], labels[:-1]))
@@ -80,7 +80,7 @@ def _meeting(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
     return [(low, high) for low, high in pairs if low != high]
 
 
-def _traced(grid: NDArray[np.float64], pair: tuple[int, int]) -> NDArray[np.float64]:
+def _trace_pair(grid: NDArray[np.float64], pair: tuple[int, int]) -> NDArray[np.float64]:
     """Trace where two classes are level: grid indices (m, 2), a row of NaN after each line."""
     r = len(grid)
     generator = contour_generator(
@@ -98,7 +98,7 @@ def _ends(index: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
     return np.floor(index + 1e-9), np.ceil(index - 1e-9)
 
 
-def _near_the_top(
+def _is_near_top(
     grid: NDArray[np.float64], index: NDArray[np.float64], pair: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Say of each vertex whether one of its two classes is on top at an end of its edge, (m,).
@@ -114,7 +114,7 @@ def _near_the_top(
     return near
 
 
-def _moved(
+def _move_onto_boundary(
     model: Model,
     window: Window,
     grid: NDArray[np.float64],

@@ -150,16 +150,16 @@ def read(content: bytes) -> Sheet:
         When the file is over a limit or not such a file.
     """
     _check_size(len(content))
-    encoding, notes = _encoding(content)
+    encoding, notes = _detect_encoding(content)
     n_lines = max(content.count(b"\n"), content.count(b"\r"))
     if n_lines > 10 * MAX_ROWS:
-        _too_many_rows(n_lines)
-    first = _first_line(content).decode(encoding)
+        _refuse_rows(n_lines)
+    first = _read_first_line(content).decode(encoding)
     outside = re.sub('"[^"]*"', "", first)
     delimiter = max(_DELIMITERS, key=outside.count)
     if delimiter != ",":
         notes.append(f"The columns are parted by {_DELIMITERS[delimiter]}.")
-    rows = _rows(content, encoding, delimiter)
+    rows = _read_rows(content, encoding, delimiter)
     header = next(rows, [])
     if len(header) < 2:
         found = "Only one column" if header else "No column"
@@ -168,15 +168,15 @@ def read(content: bytes) -> Sheet:
             "between its columns, and needs a label and at least one more column."
         )
     if len(header) > MAX_COLUMNS:
-        _too_many_columns(len(header))
-    names, renamed = _names(header)
+        _refuse_columns(len(header))
+    names, renamed = _name_columns(header)
     notes += renamed
     builders = [_Builder(delimiter != ",") for _ in header]
     n_rows = 0
     while chunk := list(itertools.islice(rows, _CHUNK)):
         n_rows += len(chunk)
         if n_rows > MAX_ROWS:
-            _too_many_rows(max(n_lines - 1, n_rows))
+            _refuse_rows(max(n_lines - 1, n_rows))
         for builder, cells in zip(builders, zip(*chunk, strict=True), strict=True):
             builder.add(cells)
     if n_rows == 0:
@@ -195,7 +195,7 @@ def clean(text: str) -> str:
     return text if len(text) <= _NAME_LENGTH else text[: _NAME_LENGTH - 3] + "..."
 
 
-def unique(texts: Sequence[str]) -> list[str]:
+def make_unique(texts: Sequence[str]) -> list[str]:
     """Return the texts, cleaned, with a number behind those that came up before."""
     taken: set[str] = set()
     found = []
@@ -264,7 +264,7 @@ def _check_size(n_bytes: int) -> None:
         raise UploadError("The file is empty. Choose a CSV file with column names and rows.")
 
 
-def _encoding(content: bytes) -> tuple[str, list[str]]:
+def _detect_encoding(content: bytes) -> tuple[str, list[str]]:
     """Return the encoding of a file of text and what is to be said about it."""
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UploadError(
@@ -293,13 +293,13 @@ def _encoding(content: bytes) -> tuple[str, list[str]]:
     return "cp1252", ["The file is not in UTF-8; it was read as Windows-1252."]
 
 
-def _first_line(content: bytes) -> bytes:
+def _read_first_line(content: bytes) -> bytes:
     text = content.lstrip()
     end = re.search(rb"[\r\n]", text)
     return text[: end.start()] if end else text
 
 
-def _rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
+def _read_rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
     """Yield the rows that are not empty, the header first, all as long as the header."""
     cells = n_lines = 0
 
@@ -310,7 +310,7 @@ def _rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
             cells += line.count(delimiter)
             n_lines += 1
             if cells > 10 * MAX_COLUMNS:
-                _row_without_end(n_lines) if n_lines > 1 else _too_many_columns(cells + 1)
+                _refuse_endless_row(n_lines) if n_lines > 1 else _refuse_columns(cells + 1)
             yield line
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
@@ -342,31 +342,31 @@ def _rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
         ) from None
 
 
-def _too_many_columns(found: int) -> None:
+def _refuse_columns(found: int) -> None:
     raise UploadError(
         f"The file has {found:,} columns; at most {MAX_COLUMNS} are allowed. Leave out the "
         "columns that are not needed."
     )
 
 
-def _row_without_end(n_lines: int) -> None:
+def _refuse_endless_row(n_lines: int) -> None:
     raise UploadError(
         f"A row goes on for {n_lines:,} lines and more: a closing quotation mark is missing."
     )
 
 
-def _too_many_rows(found: int) -> None:
+def _refuse_rows(found: int) -> None:
     raise UploadError(
         f"The file has about {found:,} rows; at most {MAX_ROWS:,} are allowed. Upload a part of "
         "the rows, for example a random sample."
     )
 
 
-def _names(header: list[str]) -> tuple[list[str], list[str]]:
+def _name_columns(header: list[str]) -> tuple[list[str], list[str]]:
     """Return a name to show for every column, and what was changed."""
     given = [clean(name) for name in header]
     filled = [name or f"column {i}" for i, name in enumerate(given, 1)]
-    names = unique(filled)
+    names = make_unique(filled)
     notes = []
     if empty := given.count(""):
         notes.append(f"{empty} of the columns had no name and got a number.")

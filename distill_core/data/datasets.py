@@ -78,17 +78,17 @@ class Table:
     class_names: tuple[str, ...]
 
 
-def tables_from(find: Callable[[str], Table]) -> None:
+def find_tables_with(find: Callable[[str], Table]) -> None:
     """Let this process find uploaded tables by their digest; see `uploads.use`."""
     global _find_table
     _find_table = find
 
 
-def _no_table(digest: str) -> Table:
+def _refuse_table(digest: str) -> Table:
     raise SpecError(f"This process does not know where uploaded tables are, got table {digest}.")
 
 
-_find_table: Callable[[str], Table] = _no_table
+_find_table: Callable[[str], Table] = _refuse_table
 
 
 @functools.lru_cache(maxsize=16)
@@ -106,7 +106,7 @@ def load(spec: DatasetSpec) -> Dataset:
         The same arrays in every process.
     """
     if spec.name in _REAL:
-        return _real(spec)
+        return _load_real(spec)
     if spec.name == "upload":
         table = _find_table(spec.table or "")
         X, y = table.X.astype(float), table.y
@@ -134,7 +134,7 @@ def load(spec: DatasetSpec) -> Dataset:
     return _split(X, y, spec.seed, names, classes, stratified=len(classes) > 2)
 
 
-def _real(spec: DatasetSpec) -> Dataset:
+def _load_real(spec: DatasetSpec) -> Dataset:
     """Return measured data; features that never change are left out."""
     bunch = _REAL[spec.name]()
     X, names = bunch.data, bunch.feature_names

@@ -14,7 +14,7 @@ from distill_core.data.csv_files import (
     Sheet,
     UploadError,
     clean,
-    unique,
+    make_unique,
 )
 from distill_core.data.datasets import Table
 
@@ -58,12 +58,12 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
         When the columns do not make 2 to 10 classes of at least 20 rows and two features.
     """
     label_column = sheet.column(label)
-    names, codes = _classes(label_column, "label")
+    names, codes = _encode(label_column, "label")
     if features is None:
-        columns, decisions = _usual_features(sheet, label_column)
+        columns, decisions = _pick_numbers(sheet, label_column)
     else:
-        columns, decisions = _chosen_features(sheet, label_column, features)
-    n_features = sum(_n_made(column) for column in columns)
+        columns, decisions = _pick_chosen(sheet, label_column, features)
+    n_features = sum(_count_features(column) for column in columns)
     allowed = min(MAX_COLUMNS, MAX_NUMBERS // sheet.n_rows)
     if n_features > allowed:
         raise UploadError(
@@ -71,11 +71,11 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
             f"one; with {sheet.n_rows:,} rows at most {allowed} are allowed. Leave out columns "
             "with many categories."
         )
-    kept, dropped = _complete_rows(label_column, columns, codes)
+    kept, dropped = _find_complete_rows(label_column, columns, codes)
     decisions += dropped
     y = codes[kept]
     decisions += _check_classes(label_column, names, y)
-    X, feature_names, made = _features(columns, kept, n_features)
+    X, feature_names, made = _make_features(columns, kept, n_features)
     decisions += made
     if len(feature_names) < 2:
         found = "Only one feature" if feature_names else "No feature"
@@ -91,7 +91,7 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
     return Prepared(table, (*sheet.notes, *decisions))
 
 
-def _classes(column: Column, role: str) -> tuple[list[str], NDArray[np.int64]]:
+def _encode(column: Column, role: str) -> tuple[list[str], NDArray[np.int64]]:
     """Return the names of a column's values and which one is in each row, -1 for none, (n,)."""
     limit = MAX_CLASSES if role == "label" else MAX_CATEGORIES
     found = f"more than {MAX_WORDS:,}" if len(column.words) == MAX_WORDS else f"{column.n_values:,}"
@@ -120,10 +120,10 @@ def _classes(column: Column, role: str) -> tuple[list[str], NDArray[np.int64]]:
     has_number = ~np.isnan(column.numbers)
     codes[has_number] = np.searchsorted(numbers, column.numbers[has_number])
     names = [f"{number:.12g}" for number in numbers] + [column.words[i] for i in order]
-    return unique(names), codes.astype(np.int64)
+    return make_unique(names), codes.astype(np.int64)
 
 
-def _usual_features(sheet: Sheet, label: Column) -> tuple[list[Column], list[str]]:
+def _pick_numbers(sheet: Sheet, label: Column) -> tuple[list[Column], list[str]]:
     """Return the columns of numbers, and what is said about the others."""
     others = [column for column in sheet.columns if column is not label]
     numbers = [column for column in others if column.kind == "numbers"]
@@ -140,17 +140,17 @@ def _usual_features(sheet: Sheet, label: Column) -> tuple[list[Column], list[str
         ("only count the rows", [c for c in numbers if _counts_rows(c)]),
     ):
         if left_out:
-            said.append(f"Not used, because they {sentence}: {_listed(left_out)}.")
+            said.append(f"Not used, because they {sentence}: {_list_names(left_out)}.")
             numbers = [column for column in numbers if column not in left_out]
     if not numbers:
         raise UploadError(
             "No column besides the label holds numbers. Choose columns with few different words "
             "as features, or another file."
         )
-    return numbers, [f"The features are the columns of numbers: {_listed(numbers)}.", *said]
+    return numbers, [f"The features are the columns of numbers: {_list_names(numbers)}.", *said]
 
 
-def _chosen_features(
+def _pick_chosen(
     sheet: Sheet, label: Column, features: Sequence[str]
 ) -> tuple[list[Column], list[str]]:
     columns = [sheet.column(name) for name in dict.fromkeys(features)]
@@ -161,7 +161,7 @@ def _chosen_features(
     for column in columns:
         if column.kind == "empty":
             raise UploadError(f"The column {column.name!r} is empty; leave it out.")
-    return columns, [f"The features were chosen: {_listed(columns)}."]
+    return columns, [f"The features were chosen: {_list_names(columns)}."]
 
 
 def _counts_rows(column: Column) -> bool:
@@ -169,22 +169,22 @@ def _counts_rows(column: Column) -> bool:
         return len(column.numbers) > 1 and bool((np.diff(column.numbers) == 1).all())
 
 
-def _n_made(column: Column) -> int:
+def _count_features(column: Column) -> int:
     """Return how many features a column becomes: two categories are one, more are one each."""
     if column.kind == "numbers":
         return 1
-    _classes(column, "feature")
+    _encode(column, "feature")
     return 1 if column.n_values <= 2 else column.n_values
 
 
-def _complete_rows(
+def _find_complete_rows(
     label: Column, columns: list[Column], codes: NDArray[np.int64]
 ) -> tuple[NDArray[np.bool_], list[str]]:
     """Return the rows that have all that is needed, (n,), and what is said about the others."""
     labelled = codes >= 0
     said = []
     if missing := int((~labelled).sum()):
-        said.append(f"Left out: {_counted(missing, 'row')} without a label in {label.name!r}.")
+        said.append(f"Left out: {_count(missing, 'row')} without a label in {label.name!r}.")
     complete = labelled.copy()
     worst, most = columns[0], 0
     for column in columns:
@@ -192,12 +192,12 @@ def _complete_rows(
         if column.kind == "numbers":
             if stray := column.n_words:
                 said.append(
-                    f"Counted as missing: {_counted(stray, 'cell')} of {column.name!r} without a "
+                    f"Counted as missing: {_count(stray, 'cell')} of {column.name!r} without a "
                     f"number, such as {clean(column.words[0])!r}."
                 )
             if too_large := int(np.isinf(column.numbers).sum()):
                 said.append(
-                    f"Counted as missing: {_counted(too_large, 'number')} of {column.name!r}, too "
+                    f"Counted as missing: {_count(too_large, 'number')} of {column.name!r}, too "
                     "large to compute with."
                 )
         else:
@@ -207,8 +207,8 @@ def _complete_rows(
         complete &= usable
     if incomplete := int(labelled.sum() - complete.sum()):
         said.append(
-            f"Left out: {_counted(incomplete, 'row')} with a missing value, most of them in "
-            f"{worst.name!r}; {_counted(int(complete.sum()), 'row')} remain."
+            f"Left out: {_count(incomplete, 'row')} with a missing value, most of them in "
+            f"{worst.name!r}; {_count(int(complete.sum()), 'row')} remain."
         )
     if not complete.any():
         raise UploadError(
@@ -242,7 +242,7 @@ def _check_classes(label: Column, names: list[str], y: NDArray[np.int64]) -> lis
     return said
 
 
-def _features(
+def _make_features(
     columns: list[Column], kept: NDArray[np.bool_], n_features: int
 ) -> tuple[NDArray[np.float32], list[str], list[str]]:
     """Return the features of the kept rows (n, d), their names and what is said about them."""
@@ -253,7 +253,7 @@ def _features(
         if column.kind == "numbers":
             made = [(column.name, column.numbers[kept])]
         else:
-            words, codes = _classes(column, "feature")
+            words, codes = _encode(column, "feature")
             first = 1 if len(words) == 2 else 0
             made = [
                 (f"{column.name} = {word}", (codes[kept] == code).astype(float))
@@ -265,7 +265,7 @@ def _features(
                 + ("one feature, 0 or 1." if len(made) == 1 else f"{len(made)} features, 0 or 1.")
             )
         for name, values in made:
-            if (scaled := _scaled(values)) is None:
+            if (scaled := _scale(values)) is None:
                 constant.append(name)
             else:
                 X[:, len(names)] = scaled
@@ -276,10 +276,10 @@ def _features(
             + ", ".join(map(repr, constant[:8]))
             + (", ..." if len(constant) > 8 else ".")
         )
-    return np.ascontiguousarray(X[:, : len(names)]), unique(names), said
+    return np.ascontiguousarray(X[:, : len(names)]), make_unique(names), said
 
 
-def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def _scale(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return values with mean 0 and standard deviation 1, however large; None if constant."""
     # Halves: the difference of two large numbers would be infinite.
     values = values / 2 - values[0] / 2
@@ -289,10 +289,10 @@ def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
     return (values - values.mean()) / values.std()
 
 
-def _counted(n: int, noun: str) -> str:
+def _count(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def _listed(columns: Sequence[Column]) -> str:
+def _list_names(columns: Sequence[Column]) -> str:
     names = ", ".join(repr(column.name) for column in columns[:8])
     return names if len(columns) <= 8 else f"{names} and {len(columns) - 8} more"

@@ -1,18 +1,18 @@
 """Arrays to Plotly figures: the plane, small charts, studies; no models, no torch.
 
 Every figure comes in the colours of a light page on a transparent ground. `DARK` says
-what becomes of each colour on a dark page: `in_dark` applies it here, the live view in
+what becomes of each colour on a dark page: `darken` applies it here, the live view in
 the browser.
 """
 
 from distill_core.figures.charts import learning_curves_figure, votes_figure
 from distill_core.figures.groups import groups_figure, ledger_figure
-from distill_core.figures.palette import DARK, escaped, in_dark
+from distill_core.figures.palette import DARK, darken, escape
 from distill_core.figures.plane import boundary_layers
 from distill_core.figures.plane_agreement import planes_figure
 from distill_core.figures.samples import Points
 from distill_core.figures.small_multiples import map_figure, small_plane_figure, soft_targets_figure
-from distill_core.figures.studies import GROUPS, bands_figure, said
+from distill_core.figures.studies import GROUPS, bands_figure, describe_band
 from distill_core.figures.temperature_grid import cells_figure, shares_figure
 from distill_core.figures.tour import tour_colours, tour_ground
 
@@ -23,14 +23,14 @@ __all__ = [
     "bands_figure",
     "boundary_layers",
     "cells_figure",
-    "escaped",
+    "darken",
+    "describe_band",
+    "escape",
     "groups_figure",
-    "in_dark",
     "learning_curves_figure",
     "ledger_figure",
     "map_figure",
     "planes_figure",
-    "said",
     "shares_figure",
     "small_plane_figure",
     "soft_targets_figure",

@@ -7,17 +7,16 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from distill_core.figures.palette import CLASSES, COLOURS, axis, escaped, ground
+from distill_core.figures.palette import CLASSES, COLOURS, axis, corner_title, escape, ground
 
 
 def learning_curves_figure(
     student: NDArray[np.floating[Any]],
-    twin: NDArray[np.floating[Any]] | None = None,
+    twin: NDArray[np.floating[Any]],
     *,
-    value_name: str = "agreement with the ensemble",
-    value_format: str = ".1%",
+    value_name: str,
 ) -> go.Figure:
-    """Draw a value after each epoch, for the student and its twin.
+    """Draw a share after each epoch, for the student and its twin.
 
     Parameters
     ----------
@@ -25,13 +24,9 @@ def learning_curves_figure(
         The value after epoch 1, 2, ...
     value_name : str
         What it is, for the title.
-    value_format : str
-        How to write it (d3-format).
     """
     figure = go.Figure()
     for name, values, dash in (("twin", twin, "8px,5px"), ("student", student, "solid")):
-        if values is None:
-            continue
         figure.add_scatter(
             uid=name,
             name=name,
@@ -40,17 +35,16 @@ def learning_curves_figure(
             mode="lines+markers" if len(values) < 30 else "lines",
             line={"color": COLOURS[name][0], "width": 2.4, "dash": dash},
             marker={"size": 5},
-            hovertemplate=f"%{{y:{value_format}}}",
+            hovertemplate="%{y:.1%}",
         )
-    title = {"text": escaped(value_name), "font": {"size": 13}, "x": 0, "y": 1, "yanchor": "top"}
     figure.layout = ground() | dict(
-        title=title | {"xref": "paper", "yref": "container", "pad": {"t": 6}},
+        title=corner_title(value_name),
         height=220,
         margin={"l": 48, "r": 10, "t": 30, "b": 68},
         hovermode="x unified",
         legend={"orientation": "h", "y": -0.36, "yanchor": "top", "x": 0},
         xaxis=axis("epoch") | {"nticks": 8},
-        yaxis=axis("") | {"tickformat": value_format, "nticks": 5, "showgrid": True},
+        yaxis=axis("") | {"tickformat": ".1%", "nticks": 5, "showgrid": True},
     )
     return figure
 
@@ -58,7 +52,7 @@ def learning_curves_figure(
 def votes_figure(
     teachers: NDArray[np.floating[Any]],
     soft_targets: Mapping[str, NDArray[np.floating[Any]]],
-    student: NDArray[np.floating[Any]] | None = None,
+    student: NDArray[np.floating[Any]],
     *,
     class_names: Sequence[str] = ("class 0", "class 1"),
 ) -> go.Figure:
@@ -70,15 +64,14 @@ def votes_figure(
         Each teacher's probabilities; the rows are sorted by that of the last class.
     soft_targets : mapping of str to ndarray of shape (n_classes,)
         The ensemble's probabilities by name, such as "ensemble, T = 1".
-    student : ndarray of shape (n_classes,), optional
+    student : ndarray of shape (n_classes,)
         The student's probabilities.
     class_names : sequence of str
         Shown letter by letter.
     """
     rows = [(f"teacher {i + 1}", teachers[i]) for i in np.argsort(teachers[:, -1], kind="stable")]
-    rows += [(escaped(name), proba) for name, proba in soft_targets.items()]
-    if student is not None:
-        rows.append(("student", student))
+    rows += [(escape(name), proba) for name, proba in soft_targets.items()]
+    rows.append(("student", student))
     labels, proba = [name for name, _ in rows], np.array([row for _, row in rows], np.float32)
     strong = np.arange(len(rows)) >= len(teachers)
     figure = go.Figure()
@@ -87,7 +80,7 @@ def votes_figure(
         written = [f"{p:.0%}" if s and p > 0.1 else "" for p, s in zip(share, strong, strict=True)]
         figure.add_bar(
             uid=f"class-{label}",
-            name=escaped(name),
+            name=escape(name),
             orientation="h",
             x=share,
             y=labels,
@@ -102,7 +95,7 @@ def votes_figure(
                 "opacity": np.where(strong, 1, 0.55).astype(np.float32),
                 "line": {"width": 0},
             },
-            hovertemplate="%{y}: %{x:.1%}<extra>" + escaped(name) + "</extra>",
+            hovertemplate="%{y}: %{x:.1%}<extra>" + escape(name) + "</extra>",
         )
     height = 20 * len(rows)
     figure.layout = ground() | dict(

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.figures.palette import COLOURS, REGIONS
+from distill_core.figures.palette import COLOURS, REGIONS, SHADES, TICK_FONT
 
 if TYPE_CHECKING:
     from distill_core.boundaries.section import Section
     from distill_core.geometry.planes import Window
 
-# Steps of confidence within one class's colour when there are more than two classes.
-_SHADES = 20
+# The levels .1, .2, ..., .9 of a probability that is sent as 0 to 255.
+_LEVELS = {"start": 25.5, "end": 229.5, "size": 25.5}
 _HERE = "<br>u %{x:.2f}, v %{y:.2f}<extra></extra>"
 
 
@@ -28,7 +28,7 @@ def field(shown: Sequence["Section"], names: Sequence[str]) -> dict[str, Any]:
         z=_bytes(shown[0].proba[1]),
         zmin=0,
         zmax=255,
-        contours={"start": 25.5, "end": 229.5, "size": 25.5, "coloring": "fill"},
+        contours=_LEVELS | {"coloring": "fill"},
         line={"color": COLOURS["levels"][0], "width": 0.8, "smoothing": 0.7},
         colorscale=[[p, COLOURS[f"field {p:g}"][0]] for p in (0, 0.25, 0.5, 0.75, 1)],
         colorbar=_colour_bar(),
@@ -42,17 +42,17 @@ def regions(shown: Sequence["Section"], names: Sequence[str]) -> dict[str, Any]:
     """Return the ensemble's answers in class colours, paler where it is less sure."""
     n_classes = len(names)
     best = [section.proba.max(0) for section in shown]
-    sure = np.clip((best[0] * n_classes - 1) / (n_classes - 1) * _SHADES, 0, _SHADES - 1)
-    # One number for class and confidence: class c has the values from c · _SHADES on.
-    z = (shown[0].labels * _SHADES + sure).astype(np.uint8)
-    top = n_classes * _SHADES - 1
-    ends = ((label * _SHADES, (label + 1) * _SHADES - 1) for label in range(n_classes))
+    sure = np.clip((best[0] * n_classes - 1) / (n_classes - 1) * SHADES, 0, SHADES - 1)
+    # One number for class and confidence: class c has the values from c · SHADES on.
+    z = (shown[0].labels * SHADES + sure).astype(np.uint8)
+    top = n_classes * SHADES - 1
+    ends = ((label * SHADES, (label + 1) * SHADES - 1) for label in range(n_classes))
     scale = [
         [end / top, colour[0]]
         for label, pair in enumerate(ends)
         for end, colour in zip(pair, REGIONS[label], strict=True)
     ]
-    labels = np.stack([_sampled(section.labels, len(z)) for section in shown], axis=-1)
+    labels = np.stack([_sample(section.labels, len(z)) for section in shown], axis=-1)
     answers = np.array(names, dtype=object)[labels]
     parts = [f"{who} %{{customdata[{i}]}} &#37; sure" for i, who in enumerate(_owners(shown))]
     return dict(
@@ -80,7 +80,7 @@ def levels(student: "Section") -> dict[str, Any]:
         uid="levels",
         name="student’s levels",
         z=_bytes(student.proba[1]),
-        contours={"start": 25.5, "end": 229.5, "size": 25.5, "coloring": "none"},
+        contours=_LEVELS | {"coloring": "none"},
         line={"color": COLOURS["student"][0], "width": 0.9, "smoothing": 0.7},
         showscale=False,
         hoverinfo="skip",
@@ -100,10 +100,10 @@ def _bytes(proba: NDArray[np.float32], top: int = 255) -> NDArray[np.uint8]:
 def _percent(fields: Sequence[NDArray[np.float32]]) -> NDArray[np.uint8]:
     """Return what to say at each point of the first field: one percentage per field."""
     resolution = len(fields[0])
-    return np.stack([_sampled(_bytes(proba, 100), resolution) for proba in fields], axis=-1)
+    return np.stack([_sample(_bytes(proba, 100), resolution) for proba in fields], axis=-1)
 
 
-def _sampled(field: NDArray[Any], resolution: int) -> NDArray[Any]:
+def _sample(field: NDArray[Any], resolution: int) -> NDArray[Any]:
     """Return a square field on a coarser or finer grid, by its nearest values."""
     index = np.rint(np.linspace(0, len(field) - 1, resolution)).astype(int)
     return field[np.ix_(index, index)]
@@ -131,5 +131,5 @@ def _colour_bar() -> dict[str, Any]:
         "tickvals": [25.5 * i for i in range(11)],
         "ticktext": ["0", *(f".{i}" for i in range(1, 10)), "1"],
         "ticklen": 0,
-        "tickfont": {"size": 11, "color": COLOURS["muted"][0]},
+        "tickfont": TICK_FONT,
     }

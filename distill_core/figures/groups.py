@@ -12,8 +12,8 @@ from distill_core.figures.studies import (
     Band,
     add_path,
     category,
+    describe_band,
     layout,
-    said,
     values,
 )
 
@@ -41,7 +41,7 @@ def groups_figure(
     for i, (source, of_group) in enumerate(bands.items()):
         symbol, shift = ("circle", "diamond-open")[i], 0.15 * (len(bands) - 1) * (2 * i - 1)
         marker = {"symbol": symbol, "size": 9}
-        legend = marker | _dot(COLOURS["muted"][0])
+        legend = marker | _dot_look(COLOURS["muted"][0])
         figure.add_scatter(
             uid=source, name=source, x=[None], y=[None], mode="markers", marker=legend
         )
@@ -55,9 +55,10 @@ def groups_figure(
                 x=[found["mean"]],
                 y=[row + shift],
                 mode="markers",
-                marker=marker | _dot(colour),
+                marker=marker | _dot_look(colour),
                 error_x=_whiskers(found, colour),
-                hovertemplate=f"{GROUPS[group]}, over {source}<br>{said(found, value_format)}"
+                hovertemplate=f"{GROUPS[group]}, over {source}<br>"
+                f"{describe_band(found, value_format)}"
                 "<extra></extra>",
                 showlegend=False,
             )
@@ -108,7 +109,7 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
             textposition="outside",
             constraintext="none",
             cliponaxis=False,
-            hovertemplate=f"{about}: {said(ledger[key], '+.4f')} nats<extra></extra>",
+            hovertemplate=f"{about}: {describe_band(ledger[key], '+.4f')} nats<extra></extra>",
         )
     for model, name in GROUPS.items():
         found, colour = ledger[model], LINE_COLOURS[model]
@@ -120,7 +121,7 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
             mode="markers",
             marker={"symbol": "line-ns-open", "size": 20, "color": colour, "line": {"width": 4}},
             error_x=_whiskers(found, colour),
-            hovertemplate=f"{name}: {said(found, '.4f')} nats<extra></extra>",
+            hovertemplate=f"{name}: {describe_band(found, '.4f')} nats<extra></extra>",
         )
     ends = [ledger[model][end] for model in GROUPS for end in ("mean", "low", "high")]
     known = [end for end in ends if end is not None]
@@ -137,7 +138,7 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
     return figure
 
 
-def _dot(colour: str) -> dict[str, Any]:
+def _dot_look(colour: str) -> dict[str, Any]:
     return {"color": colour, "line": {"width": 2, "color": colour}}
 
 

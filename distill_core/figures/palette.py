@@ -3,10 +3,13 @@
 import html
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
+
+if TYPE_CHECKING:
+    from distill_core.geometry.planes import Window
 
 # On a light page, on a dark page. Blue against orange with a neutral middle stay apart
 # for the common kinds of colour blindness; the lines differ in lightness or dash too,
@@ -43,11 +46,22 @@ CLASSES = (
     ("hexagon", "#3e4a9e", "#a3aef5"),
     ("x", "#555555", "#c4c4c4"),
 )
+# Steps of confidence within one class's colour when there are more than two classes.
+SHADES = 20
+TICK_FONT = {"size": 11, "color": COLOURS["muted"][0]}
+"""The lettering of ticks and colour bars."""
+LEGEND_BELOW = {"orientation": "h", "xref": "container", "yref": "container"} | {
+    "x": 0,
+    "y": 0,
+    "yanchor": "bottom",
+}
+"""A legend along the lower edge, from the figure's own corner: long names leave it little room."""
+# Characters of a name that are shown.
 _MAX_NAME = 60
 _FONT = "Inter, 'Segoe UI', system-ui, -apple-system, Roboto, sans-serif"
 
 
-def _mixed(ground: str, colour: str, share: float) -> str:
+def _mix(ground: str, colour: str, share: float) -> str:
     """Return a colour between two of the form #rrggbb."""
     a, b = (np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (ground, colour))
     return "#{:02x}{:02x}{:02x}".format(*np.rint(a + share * (b - a)).astype(int))
@@ -57,8 +71,8 @@ def _mixed(ground: str, colour: str, share: float) -> str:
 REGIONS = [
     [
         (
-            _mixed(COLOURS["paper"][0], light, share),
-            _mixed(COLOURS["paper"][1], dark, share),
+            _mix(COLOURS["paper"][0], light, share),
+            _mix(COLOURS["paper"][1], dark, share),
         )
         for share in (0.1, 0.6)
     ]
@@ -71,7 +85,7 @@ DARK: Mapping[str, str] = dict(
 """For each colour of a light page the one that takes its place on a dark page."""
 
 
-def escaped(name: str) -> str:
+def escape(name: str) -> str:
     """Return a name as Plotly shows it letter by letter: one line, not too long, no markup.
 
     Plotly reads labels as a small dialect of HTML, and hover texts as templates.
@@ -83,7 +97,7 @@ def escaped(name: str) -> str:
     return html.escape(line, quote=False).replace("%", "&#37;")
 
 
-def in_dark(figure: go.Figure) -> go.Figure:
+def darken(figure: go.Figure) -> go.Figure:
     """Return a copy of a figure of this module in the colours of a dark page."""
 
     def swapped(value: Any) -> Any:
@@ -119,7 +133,7 @@ def axis(title: str) -> dict[str, Any]:
     """Return the look of an axis with this title."""
     return {
         "title": {"text": title, "font": {"size": 13}, "standoff": 8},
-        "tickfont": {"size": 11, "color": COLOURS["muted"][0]},
+        "tickfont": TICK_FONT,
         "ticks": "outside",
         "ticklen": 4,
         "ticklabelstandoff": 1,
@@ -128,3 +142,20 @@ def axis(title: str) -> dict[str, Any]:
         "showgrid": False,
         "zeroline": False,
     }
+
+
+def square_axes(window: "Window", titles: tuple[str, str], **look: Any) -> dict[str, Any]:
+    """Return two framed axes of equal units that show a window."""
+    u_axis, v_axis = (
+        axis(escape(title))
+        | {"range": [centre - window.half, centre + window.half], "constrain": "domain"}
+        | {"showline": True, "mirror": True, "linecolor": COLOURS["frame"][0], **look}
+        for title, centre in zip(titles, (window.u, window.v), strict=True)
+    )
+    return {"xaxis": u_axis, "yaxis": v_axis | {"scaleanchor": "x", "scaleratio": 1}}
+
+
+def corner_title(text: str, xref: str = "paper", **pad: int) -> dict[str, Any]:
+    """Return a title in the upper left corner of the plot or ("container") of the figure."""
+    words = {"text": escape(text), "font": {"size": 13}, "x": 0, "y": 1, "pad": pad or {"t": 6}}
+    return words | {"xref": xref, "yref": "container", "yanchor": "top"}

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_core.figures.fields import field, levels, regions
-from distill_core.figures.palette import COLOURS, axis, escaped, ground
+from distill_core.figures.palette import COLOURS, escape, ground, square_axes
 from distill_core.figures.samples import Points, samples
 
 if TYPE_CHECKING:
@@ -68,21 +68,21 @@ def boundary_layers(
         The traces ("data") and "layout" of a figure: a square with equal axes, fixed to the
         ensemble's window.
     """
-    names = [escaped(name) for name in class_names]
+    names = [escape(name) for name in class_names]
     binary = len(ensemble.proba) == 2
     shown = [ensemble] if student is None else [ensemble, student]
     traces = [field(shown, names) if binary else regions(shown, names)]
     if student_levels and student is not None and binary:
         traces.append(levels(student))
     if disagreement is not None:
-        traces.append(_shaded(disagreement))
+        traces.append(_shade(disagreement))
     if points is not None or not binary:
         # Without samples the class markers still say which colour is which class.
         traces += samples(points or Points(np.empty((0, 2)), np.empty(0, np.int64)), names)
     if teachers is not None:
         traces.append(_line("teachers", "each teacher", teachers, width=1))
     if pinned is not None:
-        name = escaped(pinned_name)
+        name = escape(pinned_name)
         traces.append(_line("pinned", name, pinned, colour="student", width=2, dash="dot"))
     if twin is not None:
         traces.append(_line("twin", "twin (hard labels)", twin.lines, width=2.2, dash="8px,5px"))
@@ -95,7 +95,7 @@ def boundary_layers(
         traces.append(_corners(corners))
     for trace in traces:
         trace["legendrank"] = _rank(trace["uid"])
-    layout = _plane_layout(ensemble.window, axis_titles)
+    layout = _lay_out(ensemble.window, axis_titles)
     if binary:
         text = f"ensemble: probability of {names[1]}"
         place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "yshift": 36}
@@ -110,26 +110,24 @@ def _rank(uid: str) -> int:
     return first.index(uid) if uid in first else len(first)
 
 
-def _shaded(rings: NDArray[np.float32]) -> dict[str, Any]:
+def _scatter(uid: str, name: str, places: NDArray[Any], mode: str, **look: Any) -> dict[str, Any]:
+    """Return a trace at places (n, 2) that says nothing when it is hovered."""
+    place = {"type": "scatter", "uid": uid, "name": name, "x": places[:, 0], "y": places[:, 1]}
+    return place | {"mode": mode, "hoverinfo": "skip", "showlegend": True} | look
+
+
+def _shade(rings: NDArray[np.float32]) -> dict[str, Any]:
     """Return the region where the answers differ, hatched."""
-    return dict(
-        type="scatter",
-        uid="disagreement",
-        name="disagreement",
-        x=rings[:, 0],
-        y=rings[:, 1],
-        mode="lines",
+    pattern = {"shape": "/", "size": 7, "solidity": 0.2, "fgcolor": COLOURS["hatch"][0]}
+    return _scatter(
+        "disagreement",
+        "disagreement",
+        rings,
+        "lines",
         line={"width": 0, "color": COLOURS["hatch"][0]},
         fill="toself",
         fillcolor=COLOURS["hatched"][0],
-        fillpattern={
-            "shape": "/",
-            "size": 7,
-            "solidity": 0.2,
-            "fgcolor": COLOURS["hatch"][0],
-            "bgcolor": COLOURS["hatched"][0],
-        },
-        hoverinfo="skip",
+        fillpattern=pattern | {"bgcolor": COLOURS["hatched"][0]},
     )
 
 
@@ -143,48 +141,33 @@ def _line(
     colour: str | None = None,
 ) -> dict[str, Any]:
     """Return a boundary; the legend says so when there is none to be seen."""
-    return dict(
-        type="scatter",
-        uid=uid,
-        name=name if len(lines) else f"{name}: one answer everywhere",
-        x=lines[:, 0],
-        y=lines[:, 1],
-        mode="lines",
-        line={"color": COLOURS[colour or uid][0], "width": width, "dash": dash},
-        hoverinfo="skip",
-        showlegend=True,
-    )
+    name = name if len(lines) else f"{name}: one answer everywhere"
+    line = {"color": COLOURS[colour or uid][0], "width": width, "dash": dash}
+    return _scatter(uid, name, lines, "lines", line=line)
 
 
 def _mark(place: tuple[float, float]) -> dict[str, Any]:
-    return dict(
-        type="scatter",
-        uid="marked",
-        name="clicked place",
-        x=np.array([place[0]], dtype=np.float32),
-        y=np.array([place[1]], dtype=np.float32),
-        mode="markers",
+    return _scatter(
+        "marked",
+        "clicked place",
+        np.array([place], dtype=np.float32),
+        "markers",
         marker={
             "symbol": "circle-cross-open",
             "size": 17,
             "color": COLOURS["ensemble"][0],
             "line": {"width": 2, "color": COLOURS["ensemble"][0]},
         },
-        hoverinfo="skip",
-        showlegend=True,
     )
 
 
 def _corners(places: NDArray[np.float64]) -> dict[str, Any]:
     """Return the samples that a plane goes through as a triangle with numbered corners."""
-    u, v = np.vstack([places, places[:1]]).astype(np.float32).T
-    return dict(
-        type="scatter",
-        uid="corners",
-        name="the plane’s three samples",
-        x=u,
-        y=v,
-        mode="lines+markers+text",
+    return _scatter(
+        "corners",
+        "the plane’s three samples",
+        np.vstack([places, places[:1]]).astype(np.float32),
+        "lines+markers+text",
         text=["1", "2", "3", ""],
         textposition="middle center",
         textfont={"size": 11, "color": COLOURS["ensemble"][0]},
@@ -195,22 +178,15 @@ def _corners(places: NDArray[np.float64]) -> dict[str, Any]:
             "color": COLOURS["paper"][0],
             "line": {"width": 2, "color": COLOURS["ensemble"][0]},
         },
-        hoverinfo="skip",
-        showlegend=True,
     )
 
 
-def _plane_layout(window: "Window", axis_titles: tuple[str, str]) -> dict[str, Any]:
-    u_axis, v_axis = (
-        axis(escaped(title))
-        | {"range": [centre - window.half, centre + window.half], "constrain": "domain"}
-        | {"showline": True, "mirror": True, "linecolor": COLOURS["frame"][0], "nticks": 8}
-        for title, centre in zip(axis_titles, (window.u, window.v), strict=True)
-    )
+def _lay_out(window: "Window", axis_titles: tuple[str, str]) -> dict[str, Any]:
+    axes = square_axes(window, axis_titles, nticks=8)
+    axes["yaxis"]["constraintoward"] = "top"
     return {
         **ground() | {"template": {}},
-        "xaxis": u_axis,
-        "yaxis": v_axis | {"scaleanchor": "x", "scaleratio": 1, "constraintoward": "top"},
+        **axes,
         "margin": {"l": 52, "r": 14, "t": 66, "b": 50},
         "hovermode": "closest",
         "dragmode": "zoom",

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from distill_core.figures.palette import COLOURS, axis, escaped
-from distill_core.figures.studies import Band, category, layout, said
+from distill_core.figures.palette import COLOURS, axis, escape
+from distill_core.figures.studies import Band, category, describe_band, layout
 
 _LOOKS = {"student": ("circle", "student"), "twin": ("diamond-open", "twin (hard labels)")}
 
@@ -40,7 +40,7 @@ def planes_figure(
         ends = [(0.0, 0.0)] * len(values)
         if random:
             band = random[model]
-            values, texts = [*values, band["mean"]], [*texts, said(band, ".1%")]
+            values, texts = [*values, band["mean"]], [*texts, describe_band(band, ".1%")]
             low, high = (band[end] or band["mean"] for end in ("low", "high"))
             ends = [*ends, (band["mean"] - low, high - band["mean"])]
         figure.add_scatter(
@@ -56,7 +56,7 @@ def planes_figure(
                 "width": 4,
             },
             customdata=[
-                f"{escaped(row)}<br>{name}: {text}" for row, text in zip(rows, texts, strict=True)
+                f"{escape(row)}<br>{name}: {text}" for row, text in zip(rows, texts, strict=True)
             ],
             mode="markers",
             marker={"symbol": symbol, "size": 9, "color": colour}
@@ -78,7 +78,7 @@ def planes_figure(
         xaxis=axis("")
         | {"tickformat": ".0%", "range": [np.floor(20 * low) / 20 - 0.01, 1.008]}
         | {"showgrid": True, "nticks": 6},
-        yaxis=category("", [escaped(row) for row in rows])
+        yaxis=category("", [escape(row) for row in rows])
         | {"range": [len(rows) - 0.4, -0.6], "automargin": True},
     )
     return figure

@@ -63,10 +63,10 @@ def samples(points: Points, names: Sequence[str]) -> list[dict[str, Any]]:
         uv = points.uv[mine].astype(np.float32)
         place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
         look = {"type": "scatter", "mode": "markers", "marker": marker}
-        traces.append(place | look | _said(hover, mine))
+        traces.append(place | look | _hover_text(hover, mine))
     astray = np.flatnonzero(~own_colour)
     if points.own_colour is not None:
-        traces.append(_astray(points, astray) | _said(hover, astray))
+        traces.append(_astray(points, astray) | _hover_text(hover, astray))
     return traces
 
 
@@ -108,7 +108,7 @@ def _hover(points: Points, names: Sequence[str]) -> NDArray[np.object_] | None:
     return texts
 
 
-def _said(hover: NDArray[np.object_] | None, mine: NDArray[np.int64]) -> dict[str, Any]:
+def _hover_text(hover: NDArray[np.object_] | None, mine: NDArray[np.int64]) -> dict[str, Any]:
     if hover is None:
         return {"hoverinfo": "skip"}
     return {"hovertext": hover[mine].tolist(), "hovertemplate": "%{hovertext}<extra></extra>"}

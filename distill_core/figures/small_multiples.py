@@ -9,13 +9,26 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from distill_core.figures.fields import field, regions
-from distill_core.figures.palette import CLASSES, COLOURS, REGIONS, axis, escaped, ground
+from distill_core.figures.palette import (
+    CLASSES,
+    COLOURS,
+    LEGEND_BELOW,
+    REGIONS,
+    TICK_FONT,
+    axis,
+    corner_title,
+    escape,
+    ground,
+    square_axes,
+)
 from distill_core.figures.studies import GROUPS, LINE_COLOURS
 
 if TYPE_CHECKING:
     from distill_core.boundaries.section import Section
     from distill_core.geometry.planes import Window
 
+# Pictures of soft targets side by side.
+_COLUMNS = 3
 # A third hue, from the ground to a full green: neither class's nor model's.
 _DOUBT = [[0, REGIONS[2][0][0]], [0.6, REGIONS[2][1][0]], [1, CLASSES[2][1]]]
 
@@ -48,12 +61,12 @@ def small_plane_figure(
     """
     figure = go.Figure()
     if field_of is not None:
-        names = [escaped(name) for name in class_names]
+        names = [escape(name) for name in class_names]
         ground_layer = (field if len(names) == 2 else regions)([field_of], names)
         figure.add_trace(ground_layer | {"showscale": False, "showlegend": False})
     for model, pieces in lines.items():
         _add_lines(figure, model, pieces)
-    figure.layout = _plane_layout(window, title, height)
+    figure.layout = _lay_out(window, title, height)
     return figure
 
 
@@ -63,8 +76,7 @@ def map_figure(
     *,
     title: str,
     top: float,
-    lines: Mapping[str, Sequence[NDArray[np.float32]]] | None = None,
-    height: int = 270,
+    lines: Mapping[str, Sequence[NDArray[np.float32]]],
 ) -> go.Figure:
     """Draw a quantity in nats on a plane.
 
@@ -78,10 +90,8 @@ def map_figure(
         What is seen.
     top : float
         The value of the fullest colour; the same for maps that are compared.
-    lines : mapping of str to sequence of ndarray of shape (m, 2), optional
+    lines : mapping of str to sequence of ndarray of shape (m, 2)
         Boundaries to draw on it, by group.
-    height : int
-        In pixels.
     """
     u, v = window.axes(values.shape[-1])
     figure = go.Figure()
@@ -103,13 +113,13 @@ def map_figure(
             "x": 1,
             "xpad": 6,
             "nticks": 5,
-            "tickfont": {"size": 11, "color": COLOURS["muted"][0]},
+            "tickfont": TICK_FONT,
         },
         hovertemplate="%{z:.3f} nats<br>u %{x:.2f}, v %{y:.2f}<extra></extra>",
     )
-    for model, pieces in (lines or {}).items():
+    for model, pieces in lines.items():
         _add_lines(figure, model, pieces)
-    figure.layout = _plane_layout(window, title, height)
+    figure.layout = _lay_out(window, title)
     return figure
 
 
@@ -119,7 +129,6 @@ def soft_targets_figure(
     *,
     titles: Sequence[tuple[str, ...]],
     class_names: Sequence[str] = ("class 0", "class 1"),
-    columns: int = 3,
 ) -> go.Figure:
     """Draw how the ensemble's probabilities for some samples flatten as T grows.
 
@@ -133,22 +142,20 @@ def soft_targets_figure(
         What each sample is, in lines.
     class_names : sequence of str
         Shown letter by letter.
-    columns : int
-        Pictures side by side.
     """
     n, n_classes = targets.shape[1:]
-    rows = -(-n // columns)
+    rows = -(-n // _COLUMNS)
     figure = make_subplots(
         rows,
-        min(columns, n),
+        min(_COLUMNS, n),
         shared_xaxes=True,
         shared_yaxes=True,
         horizontal_spacing=0.03,
         vertical_spacing=0.3 / rows,
-        subplot_titles=["<br>".join(map(escaped, lines)) for lines in titles],
+        subplot_titles=["<br>".join(map(escape, lines)) for lines in titles],
     )
     for sample in range(n):
-        place = {"row": 1 + sample // columns, "col": 1 + sample % columns}
+        place = {"row": 1 + sample // _COLUMNS, "col": 1 + sample % _COLUMNS}
         even = {"color": COLOURS["muted"][0], "width": 1, "dash": "dot"}
         figure.add_scatter(
             uid=f"even-{sample}",
@@ -166,14 +173,14 @@ def soft_targets_figure(
             symbol, colour, _ = CLASSES[label]
             figure.add_scatter(
                 uid=f"{sample}-class-{label}",
-                name=escaped(name),
+                name=escape(name),
                 legendgroup=f"class-{label}",
                 x=list(temperatures),
                 y=targets[:, sample, label].astype(np.float32),
                 mode="lines+markers",
                 line={"color": colour, "width": 2},
                 marker={"symbol": symbol, "size": 7},
-                hovertemplate=f"T = %{{x:g}}: %{{y:.1%}}<extra>{escaped(name)}</extra>",
+                hovertemplate=f"T = %{{x:g}}: %{{y:.1%}}<extra>{escape(name)}</extra>",
                 showlegend=sample == 0,
                 **place,
             )
@@ -182,8 +189,7 @@ def soft_targets_figure(
         ground(),
         height=70 + 200 * rows,
         margin={"l": 46, "r": 10, "t": 38, "b": 84},
-        legend={"orientation": "h", "xref": "container", "yref": "container", "x": 0, "y": 0}
-        | {"yanchor": "bottom"},
+        legend=LEGEND_BELOW,
     )
     stops = {"type": "log", "tickvals": list(temperatures)}
     # Every other stop has room for its number.
@@ -217,21 +223,12 @@ def _add_lines(figure: go.Figure, model: str, pieces: Sequence[NDArray[np.float3
     )
 
 
-def _plane_layout(window: "Window", title: str, height: int) -> dict[str, Any]:
-    u_axis, v_axis = (
-        axis("")
-        | {"range": [centre - window.half, centre + window.half], "constrain": "domain"}
-        | {"showline": True, "mirror": True, "linecolor": COLOURS["frame"][0]}
-        | {"showticklabels": False, "ticks": ""}
-        for centre in (window.u, window.v)
-    )
-    words = {"text": escaped(title), "font": {"size": 13}, "x": 0, "y": 1}
+def _lay_out(window: "Window", title: str, height: int = 270) -> dict[str, Any]:
     return {
         **ground(),
-        "title": words | {"xref": "paper", "yref": "container", "yanchor": "top", "pad": {"t": 6}},
+        **square_axes(window, ("", ""), showticklabels=False, ticks=""),
+        "title": corner_title(title),
         "height": height,
         "margin": {"l": 2, "r": 2, "t": 28, "b": 4},
-        "xaxis": u_axis,
-        "yaxis": v_axis | {"scaleanchor": "x", "scaleratio": 1},
         "hovermode": "closest",
     }

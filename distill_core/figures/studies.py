@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from distill_core.figures.palette import COLOURS, axis, escaped, ground
+from distill_core.figures.palette import COLOURS, LEGEND_BELOW, axis, corner_title, ground
 
 Band = Mapping[str, Any]
 
@@ -83,7 +83,7 @@ def bands_figure(
             name=GROUPS[name],
             x=[w for w, _ in at],
             y=[b["mean"] for _, b in at],
-            customdata=[said(b, value_format) for _, b in at],
+            customdata=[describe_band(b, value_format) for _, b in at],
             mode="lines+markers",
             line={"color": COLOURS[name][0], "width": 2.4, "dash": _DASHES.get(name, "solid")},
             marker={"size": 5.5, "symbol": "diamond" if name == "twin" else "circle"},
@@ -105,7 +105,7 @@ def bands_figure(
     return figure
 
 
-def said(band: Band, form: str) -> str:
+def describe_band(band: Band, form: str) -> str:
     """Return a band in words: the mean with its interval, or that there is none."""
     if band["mean"] is None:
         return "not known"
@@ -116,15 +116,12 @@ def said(band: Band, form: str) -> str:
 
 def layout(title: str, height: int, *, bottom: int) -> dict[str, Any]:
     """Return a layout with a title in the corner and the legend along the lower edge."""
-    words = {"text": escaped(title), "font": {"size": 13}, "x": 0, "y": 1, "pad": {"l": 8, "t": 8}}
     return {
         **ground(),
-        "title": words | {"xref": "container", "yref": "container", "yanchor": "top"},
+        "title": corner_title(title, "container", l=8, t=8),
         "height": height,
         "margin": {"l": 52, "r": 12, "t": 32, "b": bottom},
-        # From the figure's own corner: beside long names there is little room for it.
-        "legend": {"orientation": "h", "xref": "container", "yref": "container"}
-        | {"x": 0, "y": 0, "yanchor": "bottom"},
+        "legend": LEGEND_BELOW,
     }
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from distill_core.figures.palette import COLOURS, axis, escaped
-from distill_core.figures.studies import Band, add_path, category, layout, said
+from distill_core.figures.palette import COLOURS, axis, escape
+from distill_core.figures.studies import Band, add_path, category, describe_band, layout
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "pentagon")
 # From what is worse than the twin to what is better; neutral where there is no difference.
@@ -63,14 +63,14 @@ def cells_figure(
             continue
         z[i, j] = factor * gain["mean"]
         is_twin, beyond = cell["alpha"] == 0, gain["beyond_noise"]
-        texts[i, j] = "twin" if is_twin else _short(z[i, j])
+        texts[i, j] = "twin" if is_twin else _shorten(z[i, j])
         hovers[i, j] = (
             f"T = {cell['temperature']:g}, alpha = {cell['alpha']:g}<br>"
-            f"{escaped(value_name)}: {said(cell[name], value_format)}<br>"
+            f"{escape(value_name)}: {describe_band(cell[name], value_format)}<br>"
         ) + (
             "the twin itself"
             if is_twin
-            else f"against the twin: {_scaled(gain, factor)} {unit}<br>"
+            else f"against the twin: {_describe_gain(gain, factor)} {unit}<br>"
             f"<b>{'beyond' if beyond else 'within'} seed noise</b>"
         )
         if not is_twin and not beyond:
@@ -132,7 +132,7 @@ def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: 
             name=f"T = {t:g}",
             x=[c["alpha"] for c in mine],
             y=[c[name]["mean"] for c in mine],
-            customdata=[said(c[name], ".1%") for c in mine],
+            customdata=[describe_band(c[name], ".1%") for c in mine],
             mode="lines+markers",
             # The softer the stronger; markers tell neighbours apart.
             opacity=0.3 + 0.7 * (i + 1) / len(temperatures),
@@ -160,11 +160,11 @@ def _hatches(cells: Sequence[tuple[int, int]]) -> list[tuple[float | None, float
     )
 
 
-def _short(value: float) -> str:
+def _shorten(value: float) -> str:
     """Return a difference as short as a cell is narrow; its colour and hover text say more."""
     return "0" if f"{abs(value):.1f}" == "0.0" else f"{value:.1f}"
 
 
-def _scaled(gain: Band, factor: float) -> str:
+def _describe_gain(gain: Band, factor: float) -> str:
     ends = {name: gain[name] and factor * gain[name] for name in ("mean", "low", "high")}
-    return said({**ends, "n": gain["n"]}, "+.2f")
+    return describe_band({**ends, "n": gain["n"]}, "+.2f")

@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.figures.palette import CLASSES, COLOURS, REGIONS
+from distill_core.figures.palette import CLASSES, COLOURS, REGIONS, SHADES
 
-# Steps of confidence within one class's colour when there are more than two classes.
-_SHADES = 20
 _LEVELS = (0, 0.25, 0.5, 0.75, 1)
 
 Table = NDArray[np.uint8]
@@ -38,8 +36,8 @@ def tour_ground(
     if n_classes == 2:
         value = np.where(labels == 1, sure, 255 - sure)
         return value.astype(np.uint8), _scale(0), _scale(1)
-    shade = (sure / 255 * n_classes - 1) / (n_classes - 1) * _SHADES
-    value = labels * _SHADES + np.clip(shade, 0, _SHADES - 1).astype(np.uint8)
+    shade = (sure / 255 * n_classes - 1) / (n_classes - 1) * SHADES
+    value = labels * SHADES + np.clip(shade, 0, SHADES - 1).astype(np.uint8)
     return value.astype(np.uint8), _regions(0, n_classes), _regions(1, n_classes)
 
 
@@ -63,8 +61,8 @@ def _regions(page: int, n_classes: int) -> Table:
     table = np.zeros((256, 3))
     for label in range(n_classes):
         low, high = (_rgb(end[page]) for end in REGIONS[label])
-        share = np.linspace(0, 1, _SHADES)[:, None]
-        table[label * _SHADES : (label + 1) * _SHADES] = low + share * (high - low)
+        share = np.linspace(0, 1, SHADES)[:, None]
+        table[label * SHADES : (label + 1) * SHADES] = low + share * (high - low)
     return table.astype(np.uint8)
 
 

@@ -116,11 +116,11 @@ def choose(spec: PlaneSpec, data: Dataset) -> Plane:
     SpecError
         When the data does not have what the spec names, or has no such plane.
     """
-    plane = _chosen(spec, data)
-    return plane if spec.offset == 0 else _moved_off(plane, data.X_train, spec.offset)
+    plane = _choose_kind(spec, data)
+    return plane if spec.offset == 0 else _move_off(plane, data.X_train, spec.offset)
 
 
-def between(a: Plane, b: Plane, t: float) -> Plane:
+def interpolate(a: Plane, b: Plane, t: float) -> Plane:
     """Return the plane on the way from a (t = 0) to b (t = 1), on the shortest path.
 
     The path turns each principal vector of a to its partner in b by a part t of their
@@ -144,7 +144,7 @@ def between(a: Plane, b: Plane, t: float) -> Plane:
     return Plane((1 - t) * a.origin + t * b.origin, basis)
 
 
-def typical_samples(data: Dataset) -> tuple[int, int, int]:
+def find_typical_samples(data: Dataset) -> tuple[int, int, int]:
     """Return three training samples near the centres of classes, for "three samples".
 
     One of each of the first three classes; of only two classes, one of the last and one
@@ -154,7 +154,7 @@ def typical_samples(data: Dataset) -> tuple[int, int, int]:
     if data.n_classes > 2:
         wanted = [(label, X[y == label].mean(0)) for label in range(3)]
     else:
-        clusters = _centres(X[y == 0])
+        clusters = _find_centres(X[y == 0])
         wanted = [(0, clusters[0]), (0, clusters[-1]), (1, X[y == 1].mean(0))]
     picked: list[int] = []
     for label, centre in wanted:
@@ -164,7 +164,7 @@ def typical_samples(data: Dataset) -> tuple[int, int, int]:
     return picked[0], picked[1], picked[2]
 
 
-def _chosen(spec: PlaneSpec, data: Dataset) -> Plane:
+def _choose_kind(spec: PlaneSpec, data: Dataset) -> Plane:
     X, y = data.X_train, data.y_train
     mean = X.mean(0)
     if spec.kind == "class centres":
@@ -174,11 +174,11 @@ def _chosen(spec: PlaneSpec, data: Dataset) -> Plane:
     if spec.kind == "discriminant":
         return _discriminant(X, y)
     if spec.kind == "three samples":
-        return _three_samples(spec.samples or typical_samples(data), data)
+        return _three_samples(spec.samples or find_typical_samples(data), data)
     if spec.kind == "between":
         assert spec.ends is not None
         assert spec.t is not None
-        return between(choose(spec.ends[0], data), choose(spec.ends[1], data), spec.t)
+        return interpolate(choose(spec.ends[0], data), choose(spec.ends[1], data), spec.t)
     if spec.kind == "two features":
         assert spec.features is not None
         if max(spec.features) >= data.n_features:
@@ -190,7 +190,7 @@ def _chosen(spec: PlaneSpec, data: Dataset) -> Plane:
     return Plane.spanned_by(mean, generator.normal(size=(2, data.n_features)))
 
 
-def _moved_off(plane: Plane, X: NDArray[np.float64], offset: float) -> Plane:
+def _move_off(plane: Plane, X: NDArray[np.float64], offset: float) -> Plane:
     """Return a plane moved along the widest spread of X (n, d) normal to it."""
     rest = X - plane.lift(plane.project(X))
     if rest.std(0).max() < 1e-9:
@@ -222,7 +222,7 @@ def _three_samples(samples: tuple[int, int, int], data: Dataset) -> Plane:
         raise SpecError(f"The samples {samples} lie on one line and span no plane.") from None
 
 
-def _centres(X: NDArray[np.float64]) -> NDArray[np.float64]:
+def _find_centres(X: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the centres of two clusters, of one if all points X (n, d) are the same."""
     n_clusters = 2 if np.ptp(X, axis=0).any() else 1
     return KMeans(n_clusters, n_init=4, random_state=0).fit(X).cluster_centers_
@@ -234,7 +234,7 @@ def _class_centres(X: NDArray[np.float64], y: NDArray[np.int64]) -> Plane:
     Class means alone give two points for two classes, and many classes consist of parts:
     cluster centres show the parts and, with them, why a boundary must bend.
     """
-    centres = np.vstack([_centres(X[y == label]) for label in np.unique(y)])
+    centres = np.vstack([_find_centres(X[y == label]) for label in np.unique(y)])
     return Plane.spanned_by(X.mean(0), PCA(2, svd_solver="full").fit(centres).components_)
 
 

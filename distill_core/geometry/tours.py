@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from distill_core.geometry.planes import Plane, Window, between
+from distill_core.geometry.planes import Plane, Window, interpolate
 from distill_core.geometry.problems import load_plane
 from distill_core.specs import DatasetSpec, PlaneSpec
 
@@ -34,7 +34,7 @@ class Step:
     spec: PlaneSpec
 
 
-def steps(stops: Sequence[PlaneSpec], n_steps: int, dataset: DatasetSpec) -> list[Step]:
+def list_steps(stops: Sequence[PlaneSpec], n_steps: int, dataset: DatasetSpec) -> list[Step]:
     """Return the planes of a tour, the first and the last stop included.
 
     Parameters
@@ -56,26 +56,26 @@ def steps(stops: Sequence[PlaneSpec], n_steps: int, dataset: DatasetSpec) -> lis
     # A mirrored arrival is where the next leg begins: no step jumps.
     starts = [load_plane(stops[0], dataset)]
     for stop in stops[1:]:
-        starts.append(between(starts[-1], load_plane(stop, dataset), 1.0))
+        starts.append(interpolate(starts[-1], load_plane(stop, dataset), 1.0))
     found = []
     for place in np.linspace(0, legs, n_steps):
         leg = min(int(place), legs - 1)
         t = round(float(place) - leg, 4)
-        plane = between(starts[leg], load_plane(stops[leg + 1], dataset), t)
+        plane = interpolate(starts[leg], load_plane(stops[leg + 1], dataset), t)
         ends = stops[leg], stops[leg + 1]
         named = {0.0: ends[0], 1.0: ends[1]}.get(t) or PlaneSpec(kind="between", ends=ends, t=t)
         found.append(Step(plane, named))
     return found
 
 
-def window(found: Sequence[Step], X: ArrayLike) -> Window:
+def fit_window(found: Sequence[Step], X: ArrayLike) -> Window:
     """Return the square around (0, 0) that shows nearly all of X (n, d) on every plane."""
     X = np.asarray(X, dtype=float)
     reach = [np.quantile(np.abs(step.plane.project(X)).max(1), _SHOWN) for step in found]
     return Window(0.0, 0.0, float(max(reach)) * _MARGIN)
 
 
-def longest_axes(found: Sequence[Step], n: int) -> NDArray[np.int64]:
+def find_longest_axes(found: Sequence[Step], n: int) -> NDArray[np.int64]:
     """Return which n features are seen best: those with the longest shadow in any step."""
     shadows = np.stack([np.linalg.norm(step.plane.basis, axis=0) for step in found])
     return np.sort(np.argsort(-shadows.max(0), kind="stable")[:n])

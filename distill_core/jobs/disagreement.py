@@ -40,7 +40,7 @@ def search_most_disagreement(spec: StudentSpec, store: Store, report: Report) ->
     report(2, _STEPS)
     ours = boundaries.member_model(Stack.from_arrays(pair.arrays))
     whole = boundaries.combined_model(stack, spec.ensemble.combine)
-    plane = faithfulness.most_disagreement(whole, ours, datasets.load(problem.dataset))
+    plane = faithfulness.find_most_disagreement(whole, ours, datasets.load(problem.dataset))
     return {"samples": np.array(plane.samples)}
 
 

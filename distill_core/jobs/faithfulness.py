@@ -176,8 +176,8 @@ def evaluate_tour_part(spec: TourPartSpec, store: Store, report: Report) -> Arra
     teachers, pair = _trained(tour.student, store, report)
     dataset = tour.student.ensemble.problem.dataset
     data = datasets.load(dataset)
-    every = tours.steps(tour.stops, tour.n_steps, dataset)
-    window = tours.window(every, data.X_train)
+    every = tours.list_steps(tour.stops, tour.n_steps, dataset)
+    window = tours.fit_window(every, data.X_train)
     X, combine = data.X_test[:TOUR_POINTS], tour.student.ensemble.combine
     answers = boundaries.combined_model(teachers, combine)(X).argmax(1)
     first = spec.part * STEPS_PER_PART

@@ -10,11 +10,11 @@ from distill_core.studies.runner import (
     ASK_ABOVE,
     Progress,
     StudySpec,
+    estimate_seconds,
+    list_missing,
     look,
-    missing,
-    on_engine,
     run,
-    seconds,
+    submit_to,
 )
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Study, Task, to_csv
@@ -29,10 +29,10 @@ __all__ = [
     "StudySpec",
     "Task",
     "VarianceSpec",
+    "estimate_seconds",
+    "list_missing",
     "look",
-    "missing",
-    "on_engine",
     "run",
-    "seconds",
+    "submit_to",
     "to_csv",
 ]

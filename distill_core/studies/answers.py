@@ -7,7 +7,7 @@ said to be so.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill_core.studies.study import Band, between, bounded, points
+from distill_core.studies.study import Band, format_interval, format_points, has_interval
 
 # Knowledge uncertainty below this share of the total is called little.
 _LITTLE = 0.05
@@ -57,17 +57,17 @@ def stability(part: Mapping[str, Any], over: str) -> str:
     if part["n"] < 3:
         return f"{over}: {part['n']} of the 3 repeats that an interval needs. Take 8 or more."
     groups = part["groups"].items()
-    churn = {model: f"{points(figures['churn']['mean'])}%" for model, figures in groups}
+    churn = {model: f"{format_points(figures['churn']['mean'])}%" for model, figures in groups}
     gap = {(d["model"], d["minus"]): d["churn"] for d in part["differences"]}
     both = f"an ensemble flips {churn['ensemble']} of its predictions from one repeat to another"
     gained = gap["ensemble", "teacher"]
     if _sign(gained) >= 0:
         return (
             f"{over}, {both}, a single teacher {churn['teacher']} (difference "
-            f"{between(gained)} points): the ensemble is not shown to be steadier, so there is no "
-            "stability to keep."
+            f"{format_interval(gained)} points): the ensemble is not shown to be steadier, so "
+            "there is no stability to keep."
         )
-    verdict = _kept(_sign(gap["student", "teacher"]), _sign(gap["student", "ensemble"]))
+    verdict = _describe_kept(_sign(gap["student", "teacher"]), _sign(gap["student", "ensemble"]))
     return (
         f"{over}, {both}, a single teacher {churn['teacher']}. The distilled student flips "
         f"{churn['student']}: {verdict}. {_about_churn(churn['twin'], gap['student', 'twin'])}"
@@ -88,7 +88,7 @@ def ledger(found: Mapping[str, Any]) -> str:
         said += "which cannot be told from the ensemble's"
     else:
         word = "above" if sign > 0 else "against"
-        said += f"{_nats(found['student_gap'])} {word} the ensemble's"
+        said += f"{_format_nats(found['student_gap'])} {word} the ensemble's"
     said += f"; its twin's is {found['twin']['mean']:.4f}, "
     return (
         said
@@ -159,15 +159,16 @@ def _about_twin(summary: Mapping[str, Any]) -> str:
             for e in entries
             if e["gain"]["agreement"]["beyond_noise"] and e["gain"]["agreement"]["mean"] > 0
         ]
-        if not bounded(gained):
+        if not has_interval(gained):
             return "The seeds are too few to compare distillation with the hard-label twin."
         said = (
             "Distillation never beats the hard-label twin in agreement beyond seed noise"
             if not alone
             else "There is no width from which on distillation beats the hard-label twin in "
-            f"agreement beyond seed noise; taken alone, it does so at {_listed(alone)}"
+            f"agreement beyond seed noise; taken alone, it does so at {_list_widths(alone)}"
         )
-        said += f" (width {widest}: {points(gained['mean'], sign=True)} points {between(gained)})."
+        mean = format_points(gained["mean"], sign=True)
+        said += f" (width {widest}: {mean} points {format_interval(gained)})."
     elif agreement == narrowest:
         said = (
             "At every width tried distillation beats the hard-label twin in agreement beyond seed "
@@ -188,7 +189,7 @@ def _about_twin(summary: Mapping[str, Any]) -> str:
     return f"{said} In accuracy it does so from width {accuracy} on."
 
 
-def _listed(widths: Sequence[int]) -> str:
+def _list_widths(widths: Sequence[int]) -> str:
     noun = "width" if len(widths) == 1 else "widths"
     return f"{noun} {', '.join(str(width) for width in widths)}"
 
@@ -200,13 +201,15 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     best = next(c for c in cells if (c["temperature"], c["alpha"]) == place)
     said = (
         f"At width {entry['width']} agreement with the ensemble is highest at "
-        f"T = {place[0]:g} and alpha = {place[1]:g}: {points(best['agreement']['mean'])}%, "
-        f"{points(best['gain']['agreement']['mean'], sign=True)} points against the twin."
+        f"T = {place[0]:g} and alpha = {place[1]:g}: {format_points(best['agreement']['mean'])}%, "
+        f"{format_points(best['gain']['agreement']['mean'], sign=True)} points against the twin."
     )
     choice = entry["choice"]
     if choice["low"] is None:
         return f"{said} Fewer than 4 seeds: whether that is more than chance cannot be said."
-    said += f" Allowing for the choice among {len(cells)} settings, that is {between(choice)}: "
+    said += (
+        f" Allowing for the choice among {len(cells)} settings, that is {format_interval(choice)}: "
+    )
     if not choice["beyond_noise"]:
         said += "within seed noise, so no setting tried is shown to be better than the twin"
     elif choice["mean"] > 0:
@@ -218,7 +221,7 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return said + "."
 
 
-def _kept(to_teacher: int, to_ensemble: int) -> str:
+def _describe_kept(to_teacher: int, to_ensemble: int) -> str:
     """Say what stability is kept, from the signs of the differences in churn."""
     if to_teacher > 0:
         return "more than a single teacher, so the ensemble's stability is lost"
@@ -233,7 +236,7 @@ def _kept(to_teacher: int, to_ensemble: int) -> str:
 
 
 def _about_churn(churn: str, gap: Band) -> str:
-    said = f"Its hard-label twin flips {churn} (student minus twin {between(gap)} points): "
+    said = f"Its hard-label twin flips {churn} (student minus twin {format_interval(gap)} points): "
     return (
         said
         + {
@@ -251,5 +254,5 @@ def _sign(found: Band) -> int:
     return 1 if found["mean"] > 0 else -1
 
 
-def _nats(found: Band) -> str:
+def _format_nats(found: Band) -> str:
     return f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"

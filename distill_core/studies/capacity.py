@@ -4,7 +4,6 @@ The rule is in `sufficiency`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -30,10 +29,10 @@ from distill_core.studies.student_stacks import (
     FIGURES,
     BoundariesSpec,
     StudentsSpec,
-    blocks,
     check_has_twin,
     count_parameters,
     ensemble_tasks,
+    split_seeds,
     students_task,
     trace_boundaries,
 )
@@ -89,15 +88,6 @@ class CapacitySpec(Spec):
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Multiple:
-    """Boundaries at one width as lists with one item (m, 2) per seed; see `Section.lines`."""
-
-    width: int
-    student: list[NDArray[np.float32]]
-    twin: list[NDArray[np.float32]]
-
-
 def tasks(spec: CapacitySpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown.
 
@@ -111,7 +101,7 @@ def tasks(spec: CapacitySpec) -> list[Task]:
     ensemble = listed[-1]
     section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)
     section = Task(jobs.evaluate_section, section_spec, 0.5, (ensemble,))
-    for seeds in blocks(spec.n_seeds, _BLOCK):
+    for seeds in split_seeds(spec.n_seeds, _BLOCK):
         trained = [students_task(spec.students(width, seeds), ensemble) for width in spec.widths]
         listed += trained
         if section not in listed:
@@ -146,7 +136,7 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
 def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
     found: list[Row] = []
     for width in spec.widths:
-        for seeds in blocks(spec.n_seeds, _BLOCK):
+        for seeds in split_seeds(spec.n_seeds, _BLOCK):
             part = spec.students(width, seeds)
             artifact = store.get("students", part.digest)
             if artifact is None:
@@ -198,26 +188,32 @@ def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
     summary = {"tolerance": spec.tolerance, "n_seeds": spec.n_seeds, "widths": entries}
     complete = [entry["width"] for entry in entries][-1:] == [spec.widths[-1]]
     return (
-        sufficiency.decided(summary)
+        sufficiency.decide(summary)
         if complete
         else {**summary, "sufficient": None, "beats_twin": {}}
     )
 
 
-def multiples(spec: CapacitySpec, store: Store, widths: Sequence[int]) -> list[Multiple]:
+def load_boundaries(
+    spec: CapacitySpec, store: Store, widths: Sequence[int]
+) -> dict[int, dict[str, list[NDArray[np.float32]]]]:
     """Return the boundaries that the store has at some widths, for small pictures.
 
     The ensemble's own line is that of the artifact "section" (`jobs.read_section`).
+
+    Returns
+    -------
+    dict
+        By width and model ("student" or "twin") a boundary (m, 2) per seed; see `Section.lines`.
     """
-    found = []
+    found: dict[int, dict[str, list[NDArray[np.float32]]]] = {}
     for width in widths:
-        models: tuple[list[NDArray[np.float32]], ...] = ([], [])
-        for seeds in blocks(spec.n_seeds, _BLOCK):
+        found[width] = {"student": [], "twin": []}
+        for seeds in split_seeds(spec.n_seeds, _BLOCK):
             part = BoundariesSpec(students=spec.students(width, seeds), plane=spec.plane)
             artifact = store.get("boundaries", part.digest)
             if artifact is not None:
                 lines = jobs.read_lines(artifact, "student")
-                models[0].extend(lines[: len(seeds)])
-                models[1].extend(lines[len(seeds) :])
-        found.append(Multiple(width, *models))
+                found[width]["student"].extend(lines[: len(seeds)])
+                found[width]["twin"].extend(lines[len(seeds) :])
     return found

@@ -96,7 +96,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def dataset_of(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
+def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     """Return the data that the arguments name; a file is read, kept and its decisions said.
 
     Raises
@@ -107,7 +107,7 @@ def dataset_of(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     if arguments.label is None:
         if arguments.features is not None:
             raise SpecError("--features names columns of your own data: give --label too")
-        return _known_data(arguments)
+        return _name_dataset(arguments)
     if arguments.csv is None:
         raise SpecError("--label names a column of your own data: give --csv FILE too")
     if arguments.dataset is not None or arguments.classes is not None:
@@ -119,14 +119,14 @@ def dataset_of(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     return uploads.keep(store, prepared)
 
 
-def _known_data(arguments: argparse.Namespace) -> DatasetSpec:
+def _name_dataset(arguments: argparse.Namespace) -> DatasetSpec:
     if arguments.dataset == "upload":
         raise SpecError("Your own data has no name: give --csv FILE and --label COLUMN")
     values = {"name": arguments.dataset or "tutorial", "n_classes": arguments.classes}
     return DatasetSpec(**values)
 
 
-def spec_of(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
+def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
     """Return the study that the arguments ask for, on this data.
 
     Raises
@@ -152,16 +152,16 @@ def spec_of(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
 def _run(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     store = Store()
-    spec = spec_of(arguments, dataset_of(arguments, store))
-    expected = runner.seconds(spec, store)
-    if expected > runner.ASK_ABOVE and not (arguments.yes or _agreed(expected)):
+    spec = read_spec(arguments, read_dataset(arguments, store))
+    expected = runner.estimate_seconds(spec, store)
+    if expected > runner.ASK_ABOVE and not (arguments.yes or _ask_to_start(expected)):
         raise SpecError("Not started. Give --yes to start it without a question")
     try:
         study = runner.look(spec, store)
         if study.partial:
             with Engine(store) as engine:
-                submit = runner.on_engine(engine, "study")
-                study = runner.run(spec, store, submit, _Said())
+                submit = runner.submit_to(engine, "study")
+                study = runner.run(spec, store, submit, _ProgressPrinter())
     except KeyboardInterrupt:
         study = runner.look(spec, store)
         _show(study, arguments, time.perf_counter() - began)
@@ -180,7 +180,7 @@ def _show(study: Study, arguments: argparse.Namespace, seconds: float) -> None:
     print(json.dumps(study.to_json(seconds), indent=2) if arguments.json else terminal.table(study))
 
 
-def _agreed(expected: float) -> bool:
+def _ask_to_start(expected: float) -> bool:
     """Say how long it takes, and ask where somebody can answer."""
     print(
         f"This takes about {expected / 60:.0f} minutes; what is done is kept when you stop it.",
@@ -193,7 +193,7 @@ def _agreed(expected: float) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-class _Said:
+class _ProgressPrinter:
     """Says now and then how far a run is."""
 
     def __init__(self) -> None:

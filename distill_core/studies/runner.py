@@ -56,7 +56,7 @@ class Progress:
     left: float
 
 
-def tasks(spec: StudySpec) -> list[Task]:
+def list_tasks(spec: StudySpec) -> list[Task]:
     """Return all tasks of a study, in the order in which they are best done.
 
     Raises
@@ -67,14 +67,14 @@ def tasks(spec: StudySpec) -> list[Task]:
     return _ROOMS[type(spec)][0].tasks(spec)
 
 
-def missing(spec: StudySpec, store: Store) -> list[Task]:
+def list_missing(spec: StudySpec, store: Store) -> list[Task]:
     """Return the tasks whose result the store does not have."""
-    return [task for task in tasks(spec) if not task.done(store)]
+    return [task for task in list_tasks(spec) if not task.done(store)]
 
 
-def seconds(spec: StudySpec, store: Store | None = None, n_workers: int = 2) -> float:
+def estimate_seconds(spec: StudySpec, store: Store | None = None, n_workers: int = 2) -> float:
     """Return roughly how long a study takes; what the store has already is not counted."""
-    wanted = tasks(spec) if store is None else missing(spec, store)
+    wanted = list_tasks(spec) if store is None else list_missing(spec, store)
     longest = max((task.seconds for task in wanted), default=0.0)
     return max(longest, sum(task.seconds for task in wanted) / n_workers)
 
@@ -88,9 +88,9 @@ def look(spec: StudySpec, store: Store) -> Study:
         meta = artifact.meta
         n_tasks = meta["n_tasks"]
         return Study(name, spec, meta["rows"], meta["summary"], meta["answer"], n_tasks, n_tasks)
-    listed = tasks(spec)
+    listed = list_tasks(spec)
     done = tuple(task.done(store) for task in listed)
-    rows, summary = room.result(spec, store) if all(done) else _so_far(spec, store, done)
+    rows, summary = room.result(spec, store) if all(done) else _summarise_so_far(spec, store, done)
     # Something may have arrived meanwhile, or have been found damaged and set aside.
     n_done = min(sum(done), sum(task.done(store) for task in listed))
     study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
@@ -129,9 +129,9 @@ def run(
     Exception
         What made a task fail.
     """
-    submit = submit or in_process(store)
+    submit = submit or submit_here(store)
     began = time.monotonic()
-    listed = tasks(spec)
+    listed = list_tasks(spec)
     rest = [task for task in listed if not task.done(store)]
     planned = sum(task.seconds for task in rest)
     handles: dict[Task, Handle] = {}
@@ -165,7 +165,7 @@ def run(
     return run(spec, store, submit, on_progress) if study.partial else study
 
 
-def in_process(store: Store) -> Submit:
+def submit_here(store: Store) -> Submit:
     """Return a `submit` that does a task here and now."""
 
     def submit(task: Task) -> Handle:
@@ -175,7 +175,7 @@ def in_process(store: Store) -> Submit:
     return submit
 
 
-def on_engine(engine: Engine, visitor: str) -> Submit:
+def submit_to(engine: Engine, visitor: str) -> Submit:
     """Return a `submit` that requests a task from an engine.
 
     Parameters
@@ -195,7 +195,7 @@ def on_engine(engine: Engine, visitor: str) -> Submit:
 
 
 @functools.lru_cache(maxsize=16)
-def _so_far(
+def _summarise_so_far(
     spec: StudySpec, store: Store, done: tuple[bool, ...]
 ) -> tuple[list[Row], dict[str, Any]]:
     """Return rows and summary of a study that grows, once for every task that is done."""

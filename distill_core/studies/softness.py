@@ -3,7 +3,7 @@
 Each cell is compared with the twin, paired by seed, and has its own interval. One cell in
 forty would look better than the twin by chance alone, so the best of many cells proves
 nothing by its own interval: what is said about the best holds for all cells at once (see
-`simultaneous`).
+`judge_best`).
 """
 
 import itertools
@@ -34,11 +34,11 @@ from distill_core.studies.student_stacks import (
     FIGURES,
     SHARES,
     StudentsSpec,
-    blocks,
     ensemble_tasks,
+    split_seeds,
     students_task,
 )
-from distill_core.studies.study import Band, Row, Task, bands, by_seed, gains, paired
+from distill_core.studies.study import Band, Row, Task, bands, by_seed, gains, subtract_paired
 
 # A stack of two seeds and ten alphas takes about a second: long enough to be efficient.
 _BLOCK = 2
@@ -101,7 +101,7 @@ def tasks(spec: SoftnessSpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown."""
     listed = ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
-    for seeds, width in itertools.product(blocks(spec.n_seeds, _BLOCK), spec.widths):
+    for seeds, width in itertools.product(split_seeds(spec.n_seeds, _BLOCK), spec.widths):
         listed.append(students_task(spec.twins(width, seeds), ensemble))
         for temperature in spec.temperatures:
             listed.append(students_task(spec.students(width, temperature, seeds), ensemble))
@@ -125,7 +125,7 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
 
 def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
     found: list[Row] = []
-    for width, seeds in itertools.product(spec.widths, blocks(spec.n_seeds, _BLOCK)):
+    for width, seeds in itertools.product(spec.widths, split_seeds(spec.n_seeds, _BLOCK)):
         twins = store.get("students", spec.twins(width, seeds).digest)
         for temperature in spec.temperatures:
             artifact = store.get("students", spec.students(width, temperature, seeds).digest)
@@ -152,7 +152,7 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
         figure and share, and `gain`: the bands of the figures minus the twin's; `best`: a
         list with one entry per width whose cells are there: `width`, `temperature`, `alpha`
         of the cell with the highest agreement, and `choice`: the band of its
-        gain in agreement, which allows for the choice (see `simultaneous`).
+        gain in agreement, which allows for the choice (see `judge_best`).
     """
     grouped: dict[_Cell, list[Row]] = {}
     for row in rows:
@@ -172,12 +172,14 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
         )
         if alpha > 0:
             ours, theirs = by_seed(of_cell, "agreement"), by_seed(twin, "agreement")
-            agreement[width, temperature, alpha] = paired(ours, theirs)
-    best = [_best({k: v for k, v in agreement.items() if k[0] == width}) for width in spec.widths]
+            agreement[width, temperature, alpha] = subtract_paired(ours, theirs)
+    best = [
+        _find_best({k: v for k, v in agreement.items() if k[0] == width}) for width in spec.widths
+    ]
     return {"n_seeds": spec.n_seeds, "cells": cells, "best": [one for one in best if one]}
 
 
-def simultaneous(gains: ArrayLike) -> tuple[int, Band]:
+def judge_best(gains: ArrayLike) -> tuple[int, Band]:
     """Return the best cell and an interval of its gain that allows for having been chosen.
 
     The margin m is such that with 95% confidence no cell's mean gain is off by more than
@@ -220,7 +222,7 @@ def simultaneous(gains: ArrayLike) -> tuple[int, Band]:
     return best, {**found, "beyond_noise": low > 0 or high < 0}
 
 
-def flattened(
+def soften(
     logits: NDArray[np.float32], temperatures: Sequence[float], combine: Combine = "logits"
 ) -> NDArray[np.float32]:
     """Return the ensemble's soft targets at several temperatures.
@@ -244,22 +246,22 @@ def flattened(
     return np.stack([losses.soft_targets(z, t, combine).numpy() for t in temperatures])
 
 
-def telling_samples(logits: NDArray[np.float32], n: int = 6) -> NDArray[np.int64]:
-    """Return n samples from the one the ensemble is surest of to the one it doubts most.
+def pick_samples(logits: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return six samples, from the one the ensemble is surest of to the one it doubts most.
+
+    They are evenly spaced by rank.
 
     Parameters
     ----------
     logits : ndarray of shape (n_members, n_samples, n_classes)
         Of the teachers.
-    n : int
-        How many, at least 1; evenly spaced by rank.
     """
-    confidence = flattened(logits, [1.0])[0].max(-1)
+    confidence = soften(logits, [1.0])[0].max(-1)
     ranked = np.argsort(-confidence, kind="stable")
-    return ranked[np.linspace(0, len(ranked) - 1, n).round().astype(int)]
+    return ranked[np.linspace(0, len(ranked) - 1, 6).round().astype(int)]
 
 
-def _best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | None:
+def _find_best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | None:
     """Return the best cell of one width, judged on the seeds that all its cells have."""
     if not gains:
         return None
@@ -267,6 +269,6 @@ def _best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | None:
     if not seeds:
         return None
     cells = list(gains)
-    best, choice = simultaneous([[gains[cell][seed] for seed in seeds] for cell in cells])
+    best, choice = judge_best([[gains[cell][seed] for seed in seeds] for cell in cells])
     width, temperature, alpha = cells[best]
     return {"width": width, "temperature": temperature, "alpha": alpha, "choice": choice}

@@ -130,7 +130,10 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
     groups = {
         model: {
             **{name: band(single[model][name].tolist(), name) for name in _REPEAT_FIGURES},
-            **{name: _known(band(pseudo[model][name].tolist(), name)) for name in _GROUP_FIGURES},
+            **{
+                name: _drop_unknown(band(pseudo[model][name].tolist(), name))
+                for name in _GROUP_FIGURES
+            },
             **_zero_one(repeats, model),
         }
         for model in GROUPS
@@ -141,7 +144,7 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
             "minus": b,
             **{n: difference((single[a][n] - single[b][n]).tolist()) for n in _REPEAT_FIGURES},
             **{
-                n: _known(difference((pseudo[a][n] - pseudo[b][n]).tolist()))
+                n: _drop_unknown(difference((pseudo[a][n] - pseudo[b][n]).tolist()))
                 for n in _GROUP_FIGURES
             },
         }
@@ -268,7 +271,7 @@ def _of_pairs(matrix: Numbers) -> Numbers:
     return n * whole - (total - 2 * own) / (n - 2)
 
 
-def _known(found: Band) -> Band:
+def _drop_unknown(found: Band) -> Band:
     """Return a band of pseudo-values without what two repeats cannot know: its interval."""
     if found["n"] > 2:
         return found

@@ -216,7 +216,7 @@ def check_has_twin(alpha: float) -> None:
         )
 
 
-def blocks(n_seeds: int, size: int) -> Iterator[tuple[int, ...]]:
+def split_seeds(n_seeds: int, size: int) -> Iterator[tuple[int, ...]]:
     """Yield the seeds 0 to n - 1 in blocks: a study grows by them and bands narrow."""
     for first in range(0, n_seeds, size):
         yield tuple(range(first, min(first + size, n_seeds)))

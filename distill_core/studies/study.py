@@ -184,10 +184,10 @@ def gain(ours: Mapping[int, float | None], theirs: Mapping[int, float | None]) -
     dict
         As `band`, and whether the interval excludes 0.
     """
-    return difference(paired(ours, theirs).values())
+    return difference(subtract_paired(ours, theirs).values())
 
 
-def paired(
+def subtract_paired(
     ours: Mapping[int, float | None], theirs: Mapping[int, float | None]
 ) -> dict[int, float]:
     """Return ours minus theirs for the seeds that have both."""
@@ -201,10 +201,13 @@ def paired(
 def difference(values: Iterable[float | None]) -> Band:
     """Return the band of paired differences, with `beyond_noise`: whether it excludes 0."""
     found = _band(values)
-    return {**found, "beyond_noise": bounded(found) and (found["low"] > 0 or found["high"] < 0)}
+    return {
+        **found,
+        "beyond_noise": has_interval(found) and (found["low"] > 0 or found["high"] < 0),
+    }
 
 
-def bounded(found: Band) -> bool:
+def has_interval(found: Band) -> bool:
     """Say whether a band has an interval that can carry a claim."""
     if found["low"] is None:
         return False
@@ -216,14 +219,14 @@ def by_seed(rows: Iterable[Row], figure: str) -> dict[int, float | None]:
     return {int(row["seed"]): row[figure] for row in rows}  # type: ignore[arg-type, misc]
 
 
-def points(share: float, *, sign: bool = False, digits: int = 1) -> str:
+def format_points(share: float, *, sign: bool = False, digits: int = 1) -> str:
     """Return a share or a difference of shares in percentage points, such as `1.3`."""
     return f"{100 * share:{'+' if sign else ''}.{digits}f}"
 
 
-def between(found: Band) -> str:
+def format_interval(found: Band) -> str:
     """Return a band's interval in points, such as `[-0.42, +1.17]`."""
-    low, high = (points(found[end], sign=True, digits=2) for end in ("low", "high"))
+    low, high = (format_points(found[end], sign=True, digits=2) for end in ("low", "high"))
     return f"[{low}, {high}]"
 
 

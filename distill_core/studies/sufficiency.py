@@ -17,14 +17,14 @@ what seeds can: a collapse that strikes one student in fifty is unlikely to be a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from distill_core.studies.study import Band, bounded
+from distill_core.studies.study import Band, has_interval
 
 
-def decided(summary: Mapping[str, Any], tolerance: float | None = None) -> dict[str, Any]:
+def decide(summary: Mapping[str, Any], tolerance: float | None = None) -> dict[str, Any]:
     """Return a summary with its decisions made anew, for another tolerance in points if given."""
     tolerance = summary["tolerance"] if tolerance is None else tolerance
     entries = summary["widths"]
-    enough = [within(entry["loss"], tolerance) for entry in entries[:-1]]
+    enough = [is_within(entry["loss"], tolerance) for entry in entries[:-1]]
     ahead = {
         name: [
             bool(e["gain"][name]["beyond_noise"] and e["gain"][name]["mean"] > 0) for e in entries
@@ -32,25 +32,25 @@ def decided(summary: Mapping[str, Any], tolerance: float | None = None) -> dict[
         for name in ("agreement", "accuracy")
     }
     last = len(entries) - 1
-    known = last > 0 and bounded(entries[-2]["loss"])
-    sufficient = entries[unbroken([*enough, True])]["width"] if known else None
+    known = last > 0 and has_interval(entries[-2]["loss"])
+    sufficient = entries[find_unbroken_run([*enough, True])]["width"] if known else None
     return {
         **summary,
         "tolerance": tolerance,
         "sufficient": sufficient,
         "beats_twin": {
-            name: entries[first]["width"] if (first := unbroken(flags)) <= last else None
+            name: entries[first]["width"] if (first := find_unbroken_run(flags)) <= last else None
             for name, flags in ahead.items()
         },
     }
 
 
-def within(loss: Band, tolerance: float) -> bool:
+def is_within(loss: Band, tolerance: float) -> bool:
     """Say whether an interval of lost agreement lies wholly within a tolerance in points."""
-    return bounded(loss) and 100 * loss["high"] < tolerance
+    return has_interval(loss) and 100 * loss["high"] < tolerance
 
 
-def unbroken(passed: Sequence[bool]) -> int:
+def find_unbroken_run(passed: Sequence[bool]) -> int:
     """Return where the unbroken run of passes at the end begins; the length if there is none."""
     first = len(passed)
     while first > 0 and passed[first - 1]:

@@ -92,7 +92,7 @@ def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
         train_logits, teachers = logits["train_logits"], logits["test_logits"]
     else:
         _check_classes(problem)
-        index = torch.from_numpy(resampled(len(y), spec.resample))
+        index = torch.from_numpy(draw_resample(len(y), spec.resample))
         X, y = X[index], y[index]
         stack = training.fit_ensemble(
             ensemble, X, y, on_step=lambda done, total, _: report(done, total)
@@ -109,7 +109,7 @@ def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
     return {"teachers": teachers.numpy(), "student": student, "twin": twin, **pair.to_arrays()}
 
 
-def resampled(n: int, seed: int) -> NDArray[np.int64]:
+def draw_resample(n: int, seed: int) -> NDArray[np.int64]:
     """Return the samples of a bootstrap resample: n of n, with replacement."""
     return np.random.default_rng([_RESAMPLE, seed]).integers(n, size=n)
 
@@ -125,7 +125,7 @@ def tasks(spec: VarianceSpec) -> list[Task]:
     check_has_twin(spec.student.alpha)
     if spec.n_resamples:
         _check_classes(load_problem(spec.student.ensemble.problem))
-    return [repeat_task(one) for source in sources(spec) for one in spec.repeats(source)]
+    return [repeat_task(one) for source in list_sources(spec) for one in spec.repeats(source)]
 
 
 def repeat_task(spec: RepeatSpec) -> Task:
@@ -142,7 +142,7 @@ def repeat_task(spec: RepeatSpec) -> Task:
     return Task(train_repeat, spec, cost)
 
 
-def sources(spec: VarianceSpec) -> list[Source]:
+def list_sources(spec: VarianceSpec) -> list[Source]:
     """Return the sources of change that the spec asks for."""
     return ["seeds", "resamples"] if spec.n_resamples else ["seeds"]
 
@@ -160,7 +160,7 @@ def result(spec: VarianceSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     rows: list[Row] = []
     summary: dict[str, Any] = {}
     y = load_problem(spec.student.ensemble.problem).y_test.numpy()
-    for source in sources(spec):
+    for source in list_sources(spec):
         found = {
             r: artifact.arrays
             for r, one in enumerate(spec.repeats(source))

@@ -6,10 +6,10 @@ import torch
 
 from distill_core.boundaries.faithfulness import (
     FAINTEST,
+    draw_samples,
+    find_most_disagreement,
     measure,
-    most_disagreement,
     near_distance,
-    random_samples,
     reproducibility,
 )
 from distill_core.boundaries.section import combined_model, member_model, section
@@ -217,14 +217,14 @@ def test_a_model_reproduces_itself_and_its_opposite_does_not():
 
 def test_random_samples_always_hold_two_classes():
     data = datasets.load(DatasetSpec(name="wine"))
-    triples = random_samples(data, 50, seed=1)
+    triples = draw_samples(data, 50, seed=1)
     assert len(set(triples)) > 45
     for samples in triples:
         assert len(set(samples)) == 3
         assert len(set(data.y_train[list(samples)])) >= 2
         choose(PlaneSpec(kind="three samples", samples=samples), data)
-    assert triples == random_samples(data, 50, seed=1)
-    assert triples != random_samples(data, 50, seed=2)
+    assert triples == draw_samples(data, 50, seed=1)
+    assert triples != draw_samples(data, 50, seed=2)
 
 
 # Most disagreement
@@ -239,16 +239,16 @@ def differing(spec, a, b, data, resolution=50):
 def test_most_disagreement_beats_the_usual_planes_and_random_ones(trained):
     data, teachers, student = trained
     a, b = combined_model(teachers), member_model(student)
-    found = most_disagreement(a, b, data, seed=0)
+    found = find_most_disagreement(a, b, data, seed=0)
     assert found.kind == "three samples"
     assert len(set(data.y_train[list(found.samples)])) >= 2
     usual = [differing(spec, a, b, data) for spec in PLANES]
     random = [
         differing(PlaneSpec(kind="three samples", samples=samples), a, b, data)
-        for samples in random_samples(data, 20, seed=9)
+        for samples in draw_samples(data, 20, seed=9)
     ]
     assert differing(found, a, b, data) > max(usual + random)
-    assert found == most_disagreement(a, b, data, seed=0)
+    assert found == find_most_disagreement(a, b, data, seed=0)
 
 
 def test_most_disagreement_finds_a_place_where_only_one_model_looks():
@@ -260,7 +260,7 @@ def test_most_disagreement_finds_a_place_where_only_one_model_looks():
         return np.where(X[:, 2:3] > 1.2, -logits, logits)
 
     one = linear(np.array([1.0, 0, 0, 0]))
-    found = most_disagreement(one, other, data)
+    found = find_most_disagreement(one, other, data)
     assert differing(found, one, other, data) > 0.6
     assert choose(found, data).origin[2] > 0.8
 
@@ -268,13 +268,13 @@ def test_most_disagreement_finds_a_place_where_only_one_model_looks():
 def test_models_that_agree_everywhere_still_get_a_plane():
     data = flat_data()
     one = linear(np.ones(4))
-    found = most_disagreement(one, one, data)
+    found = find_most_disagreement(one, one, data)
     assert differing(found, one, one, data) == 0
 
 
 def test_a_plane_that_was_found_has_a_name_to_keep():
     data = flat_data()
-    found = most_disagreement(linear(np.ones(4)), linear(np.array([1.0, 1, 1, 0])), data)
+    found = find_most_disagreement(linear(np.ones(4)), linear(np.array([1.0, 1, 1, 0])), data)
     again = PlaneSpec(**found.model_dump())
     assert again.digest == found.digest
     np.testing.assert_array_equal(choose(again, data).basis, choose(found, data).basis)

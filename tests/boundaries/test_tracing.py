@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from distill_core.boundaries import boundary_lines, combined_model, member_model, section
-from distill_core.boundaries.refinement import refined
+from distill_core.boundaries.refinement import refine
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_problem, load_window
 from distill_core.learning.networks import Stack
@@ -115,7 +115,7 @@ MODELS = [
 def test_a_boundary_that_is_found_is_found_to_its_end(model, resolution):
     r = resolution
     dense = model(WINDOW.grid(r)).reshape(r, r, -1)
-    fine = refined(model, WINDOW, r).reshape(r, r, -1)
+    fine = refine(model, WINDOW, r).reshape(r, r, -1)
     ends, own_ends = across(fine), across(dense)
     labels, own = fine.argmax(-1), dense.argmax(-1)
     found = np.not_equal(*across(labels))
@@ -143,7 +143,7 @@ def test_a_boundary_that_is_found_is_found_to_its_end(model, resolution):
 def test_no_point_is_asked_for_twice_and_a_small_grid_is_asked_whole(model):
     for resolution in (2, 34, 90):
         counting = Counting(model)
-        refined(counting, WINDOW, resolution)
+        refine(counting, WINDOW, resolution)
         asked = np.concatenate(counting.asked)
         assert len(np.unique(asked, axis=0)) == len(asked)
         if resolution <= 34:
@@ -159,7 +159,7 @@ def test_any_model_gives_the_lines_of_dense_evaluation_or_a_part_of_them(seed, n
         real(boundary_lines(model, WINDOW, r)),
         real(boundary_lines(model, WINDOW, r, dense)),
     )
-    same = (refined(model, WINDOW, r).argmax(1) == dense.argmax(1)).all()
+    same = (refine(model, WINDOW, r).argmax(1) == dense.argmax(1)).all()
     event("all found" if same else "islands missed")
     for some, others in ((lines, own), (own, lines)) if same else ((lines, own),):
         if len(some):

@@ -174,8 +174,7 @@ def test_the_legend_lists_by_rank_what_has_a_place_in_it(run):
 @pytest.mark.parametrize("name", ["<b> & 5 %", "&lt; &amp;#37;", "%{x}", "plain"])
 def test_a_name_reads_as_it_did_before_it_was_escaped(run, name):
     assert (
-        run("legend.js", "(module, name) => module.restoreName(name)", figures.escaped(name))
-        == name
+        run("legend.js", "(module, name) => module.restoreName(name)", figures.escape(name)) == name
     )
 
 

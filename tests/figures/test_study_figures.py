@@ -137,7 +137,7 @@ def test_what_has_no_interval_is_said_to_have_none():
     assert list(shown["student"].x) == [1, 3]
     assert len(shown["student-band"].x) == 0
     assert shown["student"].customdata[0] == "50.0%, no interval"
-    assert figures.said(band(None), ".1%") == "not known"
+    assert figures.describe_band(band(None), ".1%") == "not known"
 
 
 @pytest.mark.parametrize(("width", "side"), [(2, "left"), (128, "right")])
@@ -287,7 +287,7 @@ def test_small_planes_have_the_ensembles_field_below(n_classes, kind):
 
 def test_a_map_lies_where_its_window_is():
     values = np.arange(9.0).reshape(3, 3)
-    figure = figures.map_figure(WINDOW, values, title="entropy", top=10.0)
+    figure = figures.map_figure(WINDOW, values, title="entropy", top=10.0, lines={})
     trace = figure.data[0]
     assert_array_equal(trace.z, values)
     assert (trace.zmin, trace.zmax) == (0, 10)
@@ -327,7 +327,7 @@ def test_no_figure_shows_a_name_as_markup():
 def test_nothing_light_is_left_in_the_dark():
     for light in all_figures():
         used = set(re.findall(r'"(#[0-9a-f]{6}|rgba\([^)]*\))"', light.to_json()))
-        dark = figures.in_dark(light).to_json()
+        dark = figures.darken(light).to_json()
         for colour in used - {"rgba(0,0,0,0)"}:
             assert f'"{colour}"' not in dark
             assert f'"{figures.DARK[colour]}"' in dark

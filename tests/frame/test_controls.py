@@ -17,7 +17,7 @@ from tests.frame.test_app import InlineEngine
 
 WINE = DatasetSpec(name="wine")
 # Samples of wine: three of three classes, as a link has them, and three of one class.
-MIXED = planes.typical_samples(datasets.load(WINE))[::-1]
+MIXED = planes.find_typical_samples(datasets.load(WINE))[::-1]
 LINK = " ".join(map(str, MIXED))
 SAME_CLASS = " ".join(map(str, (datasets.load(WINE).y_train == 0).nonzero()[0][:3]))
 
@@ -215,7 +215,7 @@ def test_unknown_names_in_a_link_are_said(start):
 def test_corner_candidates_of_one_class_are_refused(start):
     sentence = three_samples.parse(SAME_CLASS, WINE)[1]
     assert "at least two classes" in sentence
-    typical = planes.typical_samples(datasets.load(WINE))
+    typical = planes.find_typical_samples(datasets.load(WINE))
     assert three_samples.parse(" ".join(map(str, typical)), WINE) == (typical, "")
 
 

@@ -207,7 +207,7 @@ def projector(plane):
 @pytest.mark.parametrize("dataset", DATASETS, ids=lambda spec: spec.name)
 def test_a_tour_visits_its_stops_and_never_jumps(dataset):
     stops = (*STOPS, PlaneSpec(kind="discriminant"), PlaneSpec())
-    found = tours.steps(stops, 61, dataset)
+    found = tours.list_steps(stops, 61, dataset)
     assert len(found) == 61
     for i, stop in enumerate(stops):
         step = found[15 * i]
@@ -225,7 +225,7 @@ def test_a_tour_visits_its_stops_and_never_jumps(dataset):
     assert max(moves) < (np.pi / 2 * np.sqrt(2) + np.pi * np.sqrt(2)) / 15 * 1.05
 
     X = datasets.load(dataset).X_train
-    window = tours.window(found, X)
+    window = tours.fit_window(found, X)
     inside = [(np.abs(step.plane.project(X)) <= window.half).all(1).mean() for step in found]
     assert min(inside) >= 0.98
     assert max(inside) > 0.98
@@ -233,10 +233,10 @@ def test_a_tour_visits_its_stops_and_never_jumps(dataset):
 
 def test_the_longest_axes_are_those_that_a_plane_shows():
     dataset = DatasetSpec()
-    ways = tours.steps(
+    ways = tours.list_steps(
         (PlaneSpec(kind="two features", features=(4, 9)),) * 1 + STOPS[:1], 3, dataset
     )
-    assert {4, 9} <= set(tours.longest_axes(ways, 4).tolist())
+    assert {4, 9} <= set(tours.find_longest_axes(ways, 4).tolist())
 
 
 def test_parts_of_a_tour_hold_what_the_models_say_at_every_step(made, as_sequential):
@@ -247,8 +247,8 @@ def test_parts_of_a_tour_hold_what_the_models_say_at_every_step(made, as_sequent
         slices.evaluate_tour_part(part, store)
     artifacts = [store.get("tour-part", part.digest) for part in tour.parts]
     dataset = spec.ensemble.problem.dataset
-    data, steps = datasets.load(dataset), tours.steps(STOPS, 8, dataset)
-    window = tours.window(steps, data.X_train)
+    data, steps = datasets.load(dataset), tours.list_steps(STOPS, 8, dataset)
+    window = tours.fit_window(steps, data.X_train)
     whole, ours, _ = networks(spec, store, as_sequential)
     X = data.X_test[: slices.TOUR_POINTS]
     own = answer(whole, X)

@@ -10,7 +10,7 @@ from scipy.linalg import subspace_angles
 from distill_core.data import datasets
 from distill_core.data.datasets import Dataset
 from distill_core.geometry import planes
-from distill_core.geometry.planes import Plane, between, choose, typical_samples
+from distill_core.geometry.planes import Plane, choose, find_typical_samples, interpolate
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.specs import (
     DatasetSpec,
@@ -46,7 +46,7 @@ def small(X, y, n_classes=2):
 @pytest.mark.parametrize("spec", DATASETS, ids=str)
 def test_plane_through_three_samples_holds_them(spec):
     data = datasets.load(spec)
-    samples = typical_samples(data)
+    samples = find_typical_samples(data)
     plane = choose(PlaneSpec(kind="three samples"), data)
     corners = data.X_train[list(samples)]
     np.testing.assert_allclose(plane.distance(corners), 0, atol=1e-9)
@@ -59,7 +59,7 @@ def test_plane_through_three_samples_holds_them(spec):
 @pytest.mark.parametrize("spec", DATASETS, ids=str)
 def test_typical_samples_are_of_as_many_classes_as_there_can_be(spec):
     data = datasets.load(spec)
-    samples = typical_samples(data)
+    samples = find_typical_samples(data)
     assert len(set(samples)) == 3
     assert len(set(data.y_train[list(samples)])) == min(3, data.n_classes)
     # Typical: closer to the middle of their class than most of it.
@@ -199,7 +199,7 @@ def pairs():
 
 @given(pairs(), UNIT)
 def test_every_plane_on_the_way_is_orthonormal(pair, t):
-    plane = between(*pair, t)
+    plane = interpolate(*pair, t)
     np.testing.assert_allclose(plane.basis @ plane.basis.T, np.eye(2), atol=1e-9)
     np.testing.assert_allclose(plane.origin, (1 - t) * pair[0].origin + t * pair[1].origin)
 
@@ -207,7 +207,7 @@ def test_every_plane_on_the_way_is_orthonormal(pair, t):
 @given(pairs())
 def test_the_way_begins_and_ends_at_the_two_planes(pair):
     a, b = pair
-    start, end = between(a, b, 0.0), between(a, b, 1.0)
+    start, end = interpolate(a, b, 0.0), interpolate(a, b, 1.0)
     np.testing.assert_allclose(start.basis, a.basis, atol=1e-9)
     np.testing.assert_array_equal(start.origin, a.origin)
     np.testing.assert_array_equal(end.origin, b.origin)
@@ -221,7 +221,7 @@ def test_the_way_is_a_geodesic(pair, t):
     """Principal angles grow in proportion to t, by an independent measure of angles."""
     a, b = pair
     whole = subspace_angles(a.basis.T, b.basis.T)
-    here = between(a, b, t)
+    here = interpolate(a, b, t)
     np.testing.assert_allclose(subspace_angles(a.basis.T, here.basis.T), t * whole, atol=1e-6)
     np.testing.assert_allclose(subspace_angles(here.basis.T, b.basis.T), (1 - t) * whole, atol=1e-6)
 
@@ -229,7 +229,7 @@ def test_the_way_is_a_geodesic(pair, t):
 @given(pairs(), UNIT)
 def test_the_way_is_smooth(pair, t):
     near = min(t + 1e-4, 1.0)
-    step = between(*pair, near).basis - between(*pair, t).basis
+    step = interpolate(*pair, near).basis - interpolate(*pair, t).basis
     # Two principal angles of at most π/2 and half a turn in the plane.
     assert np.linalg.norm(step) < (near - t) * 2 * np.pi + 1e-7
 
@@ -238,8 +238,8 @@ def test_between_a_plane_and_itself_nothing_moves():
     plane = choose(PlaneSpec(kind="random"), datasets.load(DatasetSpec()))
     turned = Plane(plane.origin, np.array([[0.6, 0.8], [-0.8, 0.6]]) @ plane.basis)
     for t in (0.0, 0.3, 1.0):
-        np.testing.assert_allclose(between(plane, plane, t).basis, plane.basis, atol=1e-9)
-        here = between(plane, turned, t)
+        np.testing.assert_allclose(interpolate(plane, plane, t).basis, plane.basis, atol=1e-9)
+        here = interpolate(plane, turned, t)
         np.testing.assert_allclose(here.distance(plane.lift(np.eye(2))), 0, atol=1e-9)
 
 
@@ -247,7 +247,7 @@ def test_a_plane_between_two_has_a_name():
     dataset, ends = DatasetSpec(name="wine"), (PlaneSpec(), PlaneSpec(kind="random", seed=3))
     spec = PlaneSpec(kind="between", ends=ends, t=0.25)
     data = datasets.load(dataset)
-    expected = between(choose(ends[0], data), choose(ends[1], data), 0.25)
+    expected = interpolate(choose(ends[0], data), choose(ends[1], data), 0.25)
     np.testing.assert_array_equal(load_plane(spec, dataset).basis, expected.basis)
     assert PlaneSpec(**spec.model_dump()) == spec
     assert PlaneSpec.model_validate_json(spec.model_dump_json()).digest == spec.digest

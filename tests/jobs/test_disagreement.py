@@ -39,7 +39,7 @@ def test_the_job_puts_what_the_search_finds_with_the_stored_models(store, found)
     assert plane.kind == "three samples"
     teachers = Stack.from_arrays(store.get("ensemble", student.ensemble.digest).arrays)
     pair = Stack.from_arrays(store.get("student", student.digest).arrays)
-    expected = faithfulness.most_disagreement(
+    expected = faithfulness.find_most_disagreement(
         boundaries.combined_model(teachers),
         boundaries.member_model(pair, 0),
         datasets.load(student.ensemble.problem.dataset),

@@ -150,10 +150,10 @@ def test_a_rough_section_is_the_fine_one_seen_at_fewer_points(filled):
     )
     resolution = rough.proba.shape[-1]
     assert (RESOLUTION - 1) / (resolution - 1) == 3
-    thinned = fine.thinned(resolution)
-    assert thinned.window == WINDOW
-    np.testing.assert_array_equal(thinned.lines, fine.lines)
-    np.testing.assert_array_equal(thinned.labels, rough.labels)
+    thin = fine.thin(resolution)
+    assert thin.window == WINDOW
+    np.testing.assert_array_equal(thin.lines, fine.lines)
+    np.testing.assert_array_equal(thin.labels, rough.labels)
     u, v = WINDOW.axes(RESOLUTION)
     for axis, coarse in zip((u, v), WINDOW.axes(resolution), strict=True):
         np.testing.assert_allclose(axis[::3], coarse, atol=1e-12)
@@ -161,7 +161,7 @@ def test_a_rough_section_is_the_fine_one_seen_at_fewer_points(filled):
     on_line = fine.lines[~np.isnan(fine.lines[:, 0])]
     assert KDTree(on_line).query(vertices)[0].max() < 2 * WINDOW.half / 60
     with pytest.raises(ValueError, match="grid of 100 has no grid of 40"):
-        fine.thinned(40)
+        fine.thin(40)
 
 
 def test_teacher_lines_lie_where_each_teacher_is_undecided(filled):

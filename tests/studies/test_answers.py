@@ -37,7 +37,7 @@ def curve(losses, gains=None, accuracy_gains=None, tolerance=1.0, n_seeds=8):
         for i, loss in enumerate([*losses, {**NOISE, "mean": 0.0, "low": 0.0, "high": 0.0}])
     ]
     summary = {"tolerance": tolerance, "n_seeds": n_seeds, "widths": entries}
-    return sufficiency.decided(summary)
+    return sufficiency.decide(summary)
 
 
 def test_the_sufficient_width_is_the_last_that_passes_from_the_widest_down():
@@ -62,8 +62,8 @@ def test_a_loss_whose_interval_reaches_the_tolerance_is_not_sufficient():
 
 def test_another_tolerance_gives_another_width_without_new_numbers():
     summary = curve([LOSES, LOSES, KEEPS, KEEPS])
-    assert "Width 1, the narrowest tried," in answers.capacity(sufficiency.decided(summary, 3.0))
-    said = answers.capacity(sufficiency.decided(summary, 0.2))
+    assert "Width 1, the narrowest tried," in answers.capacity(sufficiency.decide(summary, 3.0))
+    said = answers.capacity(sufficiency.decide(summary, 0.2))
     assert "No narrower student is shown to be sufficient: at width 8" in said
     assert "0.2 points" in said
 
@@ -129,7 +129,7 @@ def test_false_answers_are_as_rare_as_promised(n_seeds):
         losses = [difference((ours[-1] - a).tolist()) for a in ours[:-1]]
         found = curve(losses, gains)
         too_narrow += found["sufficient"] <= 8
-        any_width += any(sufficiency.within(one, 1.0) for one in losses[:4])
+        any_width += any(sufficiency.is_within(one, 1.0) for one in losses[:4])
         right += found["sufficient"] == 16
         no_gain += (found["beats_twin"]["agreement"] or 99) <= 8
     assert too_narrow <= at_most(0.05, n)
@@ -185,11 +185,11 @@ def test_the_best_of_many_settings_is_rarely_noise(n_seeds):
     for _ in range(n):
         noise = rng.normal(size=n_seeds) * 0.003 + rng.normal(size=(80, n_seeds)) * 0.004
         gains = np.round(noise, 3)
-        best, choice = softness.simultaneous(gains)
+        best, choice = softness.judge_best(gains)
         assert best == gains.mean(1).argmax()
         false += choice["beyond_noise"]
         naive += difference(gains[best].tolist())["beyond_noise"]
-        seen += softness.simultaneous(gains + 0.01)[1]["beyond_noise"]
+        seen += softness.judge_best(gains + 0.01)[1]["beyond_noise"]
     assert false <= at_most(0.05, n)
     assert naive > at_most(0.05, n)
     assert seen > {4: 0.3, 8: 0.9, 16: 0.95}[n_seeds] * n
@@ -197,9 +197,9 @@ def test_the_best_of_many_settings_is_rarely_noise(n_seeds):
 
 def test_signs_are_tried_in_all_ways_or_at_random_with_like_results(monkeypatch):
     gains = np.random.default_rng(1).normal(size=(20, 10))
-    _, exact = softness.simultaneous(gains)
+    _, exact = softness.judge_best(gains)
     monkeypatch.setattr(softness, "_ALL_SIGNS", 0)
-    _, drawn = softness.simultaneous(gains)
+    _, drawn = softness.judge_best(gains)
     assert drawn["high"] - drawn["low"] == pytest.approx(exact["high"] - exact["low"], rel=0.05)
 
 

@@ -164,11 +164,12 @@ def test_capacity_summary_has_bands_gains_and_sizes(done):
 
 
 def test_small_multiples_have_a_line_per_seed(done):
-    (multiple,) = capacity.multiples(CAPACITY, done[0], [16])
-    assert multiple.width == 16
-    assert len(multiple.student) == len(multiple.twin) == 5
-    assert all(line.ndim == 2 and line.shape[1] == 2 for line in multiple.student)
-    assert not np.array_equal(multiple.student[0], multiple.twin[0])
+    found = capacity.load_boundaries(CAPACITY, done[0], [16])
+    assert list(found) == [16]
+    student, twin = found[16]["student"], found[16]["twin"]
+    assert len(student) == len(twin) == 5
+    assert all(line.ndim == 2 and line.shape[1] == 2 for line in student)
+    assert not np.array_equal(student[0], twin[0])
 
 
 def test_the_twin_does_not_depend_on_temperature(done):
@@ -228,14 +229,14 @@ def test_rows_tell_the_shares_at_the_start_and_at_the_end(done):
 
 def test_soft_targets_flatten_with_temperature():
     logits = np.random.default_rng(0).normal(size=(3, 50, 5)).astype(np.float32) * 3
-    chosen = softness.telling_samples(logits, 4)
-    soft = softness.flattened(logits[:, chosen], [1.0, 3.0, 20.0])
-    assert soft.shape == (3, 4, 5)
+    chosen = softness.pick_samples(logits)
+    soft = softness.soften(logits[:, chosen], [1.0, 3.0, 20.0])
+    assert soft.shape == (3, 6, 5)
     np.testing.assert_allclose(
         soft[1], torch.softmax(torch.from_numpy(logits[:, chosen].mean(0) / 3), -1), rtol=1e-5
     )
     assert (np.diff(soft.max(-1), axis=0) < 0).all(), "flatter and flatter"
-    sure = softness.flattened(logits, [1.0])[0].max(-1)
+    sure = softness.soften(logits, [1.0])[0].max(-1)
     assert (np.diff(sure[chosen]) <= 0).all()
     assert sure[chosen[0]] == sure.max()
     assert sure[chosen[-1]] == sure.min()
@@ -254,8 +255,8 @@ def test_variance_over_seeds_uses_the_ensembles_of_the_rest_of_the_project(done)
 
 def test_resamples_are_bootstraps_and_train_on_their_own_data(done):
     store, _ = done
-    first, second = (variance.resampled(4000, b) for b in range(2))
-    np.testing.assert_array_equal(first, variance.resampled(4000, 0))
+    first, second = (variance.draw_resample(4000, b) for b in range(2))
+    np.testing.assert_array_equal(first, variance.draw_resample(4000, 0))
     assert (first != second).mean() > 0.99
     assert len(np.unique(first)) / 4000 == pytest.approx(1 - np.exp(-1), abs=0.02)
     problem = load_problem(ENSEMBLE.problem)
@@ -292,11 +293,11 @@ def test_variance_tables_equal_the_metrics_of_the_stored_models(done):
 @ALL
 def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
     seen = []
-    tasks = runner.tasks(spec)
+    tasks = runner.list_tasks(spec)
     empty = studies.look(spec, store)
     assert empty.rows == []
     assert empty.sentence.startswith(f"Partial, 0 of {len(tasks)} parts are done.")
-    while studies.missing(spec, store):
+    while studies.list_missing(spec, store):
         task = ready(spec, store)[0]
         task.job(task.spec, store)
         study = studies.look(spec, store)
@@ -311,7 +312,7 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
 
 def ready(spec, store):
     """Return the missing tasks whose needs are met."""
-    return [t for t in studies.missing(spec, store) if all(n.done(store) for n in t.needs)]
+    return [t for t in studies.list_missing(spec, store) if all(n.done(store) for n in t.needs)]
 
 
 def test_a_page_needs_the_first_ready_tasks_only(store):
@@ -345,21 +346,21 @@ def test_a_task_is_submitted_once_and_after_what_it_needs(store):
             self.finished = True
 
     studies.run(CAPACITY, store, Later)
-    assert len(set(submitted)) == len(submitted) == len(runner.tasks(CAPACITY))
+    assert len(set(submitted)) == len(submitted) == len(runner.list_tasks(CAPACITY))
 
 
 def test_parts_of_an_ensemble_that_is_there_are_not_wanted(store, done):
     artifact = done[0].get("ensemble", ENSEMBLE.digest)
     store.put("ensemble", ENSEMBLE.digest, artifact.arrays, artifact.meta)
     assert {"ensemble-part", "ensemble"}.isdisjoint(
-        t.job.kind for t in studies.missing(SOFTNESS, store)
+        t.job.kind for t in studies.list_missing(SOFTNESS, store)
     )
 
 
 @ALL
 def test_a_second_look_reads_one_artifact(done, spec, monkeypatch):
     store, results = done
-    monkeypatch.setattr(runner, "tasks", None)
+    monkeypatch.setattr(runner, "list_tasks", None)
     again = studies.look(spec, store)
     for field in dataclasses.fields(again):
         assert getattr(again, field.name) == getattr(results[type(spec)], field.name)
@@ -386,13 +387,13 @@ def test_a_look_at_an_unfinished_study_costs_little_until_something_is_new(store
 
 
 def test_more_seeds_train_only_the_new_ones(done):
-    missing = studies.missing(CAPACITY.replace(n_seeds=9), done[0])
+    missing = studies.list_missing(CAPACITY.replace(n_seeds=9), done[0])
     trained = [task.spec.seeds for task in missing if task.job.kind == "students"]
     assert trained == [(4, 5, 6, 7)] * 2 + [(8,)] * 2
 
 
 def test_another_tolerance_trains_nothing(done):
-    assert studies.missing(CAPACITY.replace(tolerance=5.0), done[0]) == []
+    assert studies.list_missing(CAPACITY.replace(tolerance=5.0), done[0]) == []
 
 
 CHILD = """
@@ -444,7 +445,7 @@ def test_a_lost_worker_does_not_change_the_table(store, engine, done):
             killed.append(engine.worker_pids()[0])
             os.kill(killed[0], signal.SIGKILL)
 
-    study = studies.run(CAPACITY, store, studies.on_engine(engine, "a study"), kill_once)
+    study = studies.run(CAPACITY, store, studies.submit_to(engine, "a study"), kill_once)
     assert killed
     assert study.to_csv() == done[1][CapacitySpec].to_csv()
     index = next(name for name in stored(store) if name.startswith("study/"))
@@ -460,7 +461,7 @@ def test_a_cancelled_study_keeps_what_is_done(store, engine, done):
             engine.release("a study")
 
     with pytest.raises(Cancelled):
-        studies.run(longer, store, studies.on_engine(engine, "a study"), cancel)
+        studies.run(longer, store, studies.submit_to(engine, "a study"), cancel)
     study = studies.look(longer, store)
     assert study.partial
     assert study.n_done >= 5
@@ -480,7 +481,7 @@ def test_a_cluster_of_two_workers_gives_the_same_table(store, done):
     ):
         assert engine.wait_ready(120)
         for spec in (CAPACITY, VARIANCE):
-            study = studies.run(spec, store, studies.on_engine(engine, "a study"))
+            study = studies.run(spec, store, studies.submit_to(engine, "a study"))
             assert study.to_csv() == done[1][type(spec)].to_csv()
             index = f"study/{spec.digest[:2]}/{spec.digest}.json"
             assert stored(store)[index] == stored(done[0])[index]
@@ -489,7 +490,7 @@ def test_a_cluster_of_two_workers_gives_the_same_table(store, done):
 def test_a_damaged_part_is_made_anew(store, done):
     studies.run(SOFTNESS, store)
     store.delete("study", SOFTNESS.digest)
-    part = next(t for t in runner.tasks(SOFTNESS) if t.job.kind == "students")
+    part = next(t for t in runner.list_tasks(SOFTNESS) if t.job.kind == "students")
     index = store.root / "students" / part.digest[:2] / f"{part.digest}.json"
     index.write_bytes(index.read_bytes()[:-40])
     assert studies.look(SOFTNESS, store).partial
@@ -531,7 +532,7 @@ def test_a_class_too_small_for_a_bootstrap_is_refused_before_training(store, mon
     with pytest.raises(SpecError, match="Class 1 has 9 training samples"):
         variance.train_repeat(VARIANCE.repeats("resamples")[0], store)
     assert stored(store) == {}
-    assert len(runner.tasks(VARIANCE.replace(n_resamples=0))) == 4
+    assert len(runner.list_tasks(VARIANCE.replace(n_resamples=0))) == 4
 
 
 @pytest.mark.parametrize(
@@ -578,11 +579,13 @@ def test_specs_that_mean_the_same_have_one_digest():
 
 def test_estimated_seconds_follow_the_work_that_is_left(done, store):
     whole = CapacitySpec()
-    assert 5 < studies.seconds(whole) < 60
-    assert studies.seconds(whole, n_workers=1) > 1.5 * studies.seconds(whole, n_workers=4)
-    assert studies.seconds(whole.replace(n_seeds=256)) > studies.ASK_ABOVE
-    assert studies.seconds(CAPACITY, done[0]) == 0
-    assert studies.seconds(CAPACITY, store) == studies.seconds(CAPACITY) > 0
+    assert 5 < studies.estimate_seconds(whole) < 60
+    assert studies.estimate_seconds(whole, n_workers=1) > 1.5 * studies.estimate_seconds(
+        whole, n_workers=4
+    )
+    assert studies.estimate_seconds(whole.replace(n_seeds=256)) > studies.ASK_ABOVE
+    assert studies.estimate_seconds(CAPACITY, done[0]) == 0
+    assert studies.estimate_seconds(CAPACITY, store) == studies.estimate_seconds(CAPACITY) > 0
 
 
 def test_maps_show_every_repeat_on_the_plane(done):
@@ -634,7 +637,7 @@ def test_spirals_need_a_wider_student_than_moons(store):
 def small(monkeypatch, store):
     monkeypatch.setenv("DISTILL_STORE", str(store.root))
     monkeypatch.delenv("DISTILL_SCHEDULER", raising=False)
-    monkeypatch.setattr(command, "spec_of", lambda *_: SOFTNESS)
+    monkeypatch.setattr(command, "read_spec", lambda *_: SOFTNESS)
     return store
 
 
@@ -671,7 +674,7 @@ def test_the_command_shows_what_is_done_when_it_is_interrupted(small, capsys, mo
 
 
 def test_the_command_asks_before_it_takes_long(small, capsys, monkeypatch):
-    monkeypatch.setattr(runner, "seconds", lambda *_: 600.0)
+    monkeypatch.setattr(runner, "estimate_seconds", lambda *_: 600.0)
     with pytest.raises(SystemExit) as stopped:
         main(["study", "softness"])
     assert stopped.value.code == 2
@@ -705,7 +708,7 @@ def test_the_command_knows_both_views(capsys):
         command.argparse.Namespace(study="capacity", view=v, **options)
         for v in ("slice", "features")
     ]
-    on_slice, on_features = (command.spec_of(one, DatasetSpec(name="moons")) for one in arguments)
+    on_slice, on_features = (command.read_spec(one, DatasetSpec(name="moons")) for one in arguments)
     assert on_slice.ensemble.problem.plane == on_slice.plane == PlaneSpec(kind="random")
     assert on_features.ensemble.problem.plane is None
     assert on_features.plane == PlaneSpec(kind="random")

@@ -6,7 +6,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 from plotly.io.json import to_json_plotly
 
-from distill_core.figures import DARK, in_dark
+from distill_core.figures import DARK, darken
 from pages.frame.browser.component import draw
 
 _FAILED = "charts failed"
@@ -38,7 +38,7 @@ def chart_view(figure: Figure, *, key: str, label: str) -> None:
 
 def draw_plainly(figure: Figure, *, key: str, label: str) -> None:
     """Draw a figure with Streamlit's own chart, for a browser that cannot draw ours."""
-    plain = in_dark(figure) if st.context.theme.type == "dark" else figure
+    plain = darken(figure) if st.context.theme.type == "dark" else figure
     config = {"displaylogo": False}
     st.plotly_chart(plain, key=f"{key} plain", theme=None, alt=label, config=config)
 

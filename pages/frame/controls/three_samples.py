@@ -63,7 +63,7 @@ def of(picture: PictureSpec) -> Samples | None:
     if picture.plane.kind != "three samples":
         return None
     data = datasets.load(picture.student.ensemble.problem.dataset)
-    return picture.plane.samples or planes.typical_samples(data)
+    return picture.plane.samples or planes.find_typical_samples(data)
 
 
 def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) -> None:

@@ -76,7 +76,7 @@ def comparison(shown: Shown, pinned: PictureSpec | None) -> None:
     picture = store.get("picture", pinned.digest)
     if student is None or picture is None:
         return
-    labels = jobs.read_section(picture, window).thinned(shown.whole.proba.shape[-1]).labels
+    labels = jobs.read_section(picture, window).thin(shown.whole.proba.shape[-1]).labels
     area = float(metrics.agreement(labels.ravel(), shown.whole.labels.ravel()))
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
     then = _figures(student, area, shown.ensemble)

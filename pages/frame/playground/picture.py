@@ -94,7 +94,7 @@ def show(
     student = _made(jobs.train_student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
     ours, twins = (
-        jobs.read_section(made, window, who).thinned(whole.proba.shape[-1]) for who in ("", "twin_")
+        jobs.read_section(made, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
     )
     history = store.get("history", picture.digest)
     place = st.session_state.get("place")
@@ -252,4 +252,4 @@ def _looked(picture: PictureSpec) -> tuple[Artifact, Artifact]:
 
 def _teachers(picture: PictureSpec) -> NDArray[np.float32]:
     lines = _made(jobs.trace_teachers, picture.section, "Asking each teacher")
-    return boundaries.joined([part for part in jobs.read_lines(lines, "member") if len(part)])
+    return boundaries.join_lines([part for part in jobs.read_lines(lines, "member") if len(part)])

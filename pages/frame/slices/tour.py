@@ -71,10 +71,10 @@ def _play(spec: TourSpec, parts: list[Artifact]) -> None:
         name: np.concatenate([part.arrays[name] for part in parts])
         for name in ("labels", "sure", "uv", "distance", "own_colour", "basis")
     }
-    steps = tours.steps(spec.stops, spec.n_steps, dataset)
-    half = tours.window(steps, data.X_train).half
+    steps = tours.list_steps(spec.stops, spec.n_steps, dataset)
+    half = tours.fit_window(steps, data.X_train).half
     ground, light, dark = figures.tour_ground(joined["labels"], joined["sure"], data.n_classes)
-    axes = tours.longest_axes(steps, _MAX_AXES)
+    axes = tours.find_longest_axes(steps, _MAX_AXES)
     shadows = joined["basis"][:, :, axes]
     n = joined["uv"].shape[1]
     shares = joined["own_colour"].mean(1)

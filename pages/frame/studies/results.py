@@ -57,11 +57,11 @@ def metrics(values: Mapping[str, tuple[str, str]]) -> None:
         column.metric(label, value, below or None, delta_color="off", delta_arrow="off")
 
 
-def value(found: Mapping[str, Any], form: str) -> tuple[str, str]:
-    """Return a band's mean and its interval as `metrics` shows them."""
+def value(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the mean and the interval of a share's band as `metrics` shows them."""
     known = found["low"] is not None
-    between = f"{found['low']:{form}} to {found['high']:{form}}" if known else "no interval"
-    return f"{found['mean']:{form}}", between
+    between = f"{found['low']:.1%} to {found['high']:.1%}" if known else "no interval"
+    return f"{found['mean']:.1%}", between
 
 
 def group_table(summary: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -69,7 +69,7 @@ def group_table(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {"repeats over": source, "model": figures.GROUPS[group]}
         | {
-            name.replace("_", " "): figures.said(value, ".4f")
+            name.replace("_", " "): figures.describe_band(value, ".4f")
             if isinstance(value, dict)
             else "not known"
             if value is None

@@ -54,7 +54,7 @@ def follow(spec: StudySpec, extra: Sequence[Task] = ()) -> Study:
     """
     store = service.store()
     found = studies.look(spec, store)
-    own = studies.missing(spec, store) if found.partial else []
+    own = studies.list_missing(spec, store) if found.partial else []
     wanted = [*own, *(task for task in extra if not task.done(store))]
     run: _Run | None = st.session_state.get(_RUN)
     if run is not None and type(run.spec) is type(spec) and run.spec != spec:
@@ -83,7 +83,7 @@ def running(spec: Spec) -> bool:
 def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
     """Offer to run a study; one that takes long asks first."""
     store = service.store()
-    left = studies.seconds(spec, store, _n_workers())
+    left = studies.estimate_seconds(spec, store, _n_workers())
     more = bool(found.n_done)
     verb = "Continue" if more else "Run"
     button, words = st.columns([1, 3], vertical_alignment="center")
@@ -149,7 +149,7 @@ def _requested(rest: Sequence[Task]) -> list[tuple[Task, Job]]:
     """Request what the workers can do until the next look, and no more: others wait too."""
     store, engine = service.store(), service.engine()
     n_workers = _n_workers()
-    submit = studies.on_engine(engine, _visitor())
+    submit = studies.submit_to(engine, _visitor())
     jobs: list[tuple[Task, Job]] = []
     for task in rest:
         if all(other.done(store) for other in task.needs):

@@ -2,7 +2,7 @@
 
 A table is stored under a digest of its content and its owner; all that is computed from it
 has the table's first 16 digits in front of its own name (see `Spec.digest`). How a file
-becomes a table is in `sheets` and `tables`.
+becomes a table is in `data.csv_files` and `data.tables`.
 """
 
 import contextlib

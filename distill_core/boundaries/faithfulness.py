@@ -1,7 +1,7 @@
 """How far a section through models of all features can be trusted, and where to look for lies.
 
 Planes, points and models in, numbers and names of planes out. A model here answers points
-(n, d) with logits (n, n_classes), as `boundary.combined_model` of a stack does. Models that
+(n, d) with logits (n, n_classes), as `combined_model` of a stack does. Models that
 were trained on a plane's own coordinates need no meter: there the picture is the model.
 """
 

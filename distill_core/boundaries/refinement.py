@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from distill_core.geometry.planes import Window
 
-# Points per side of the coarse grid: at least so many, and one for so many fine ones.
+# Points per side of the coarse grid, at least; fine points for each coarse one.
 COARSEST, FINE_PER_COARSE = 34, 4
 
 # Coordinates (n, 2) float64 in, logits (n, n_classes) float64 out.

@@ -12,7 +12,7 @@ from distill_core.geometry.planes import Window
 
 # Grid points per side: enough for filled contours; lines are made exact on top of it.
 RESOLUTION = 100
-# A vertex is done when its bracket is this narrow, in grid edges: 1e-6 of the window.
+# Grid edges: the width of a bracket at which a vertex is done, 1e-6 of the window; and steps.
 _CLOSE, _MOST_STEPS = 1e-4, 40
 
 

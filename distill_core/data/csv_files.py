@@ -2,7 +2,7 @@
 
 The file is somebody's: it may be anything. It is read row by row with the standard library's
 `csv`, so that a limit stops the reading where it is reached and memory stays small. What the
-columns are used for is decided in `uploads`. Texts stay plain strings and are never run.
+columns are used for is decided in `tables`. Texts stay plain strings and are never run.
 """
 
 import csv
@@ -21,20 +21,23 @@ from numpy.typing import NDArray
 
 from distill_core.specs import SpecError
 
+# Bytes, rows and columns of a file.
 MAX_BYTES = 5 * 1024**2
 MAX_ROWS = 50_000
 MAX_COLUMNS = 200
-# Different words kept per column; more make neither classes nor categories.
+# Words kept per column; more make neither classes nor categories.
 MAX_WORDS = 1000
-# More different values than this make a column text, not categories.
+# Different values that a column of categories may have; more make it text.
 MAX_CATEGORIES = 20
 MISSING = frozenset(
     ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "#N/A", "<NA>", "?", "-"]
 )
 
-# Of a cell that is shown; and share of words that a column of numbers may hold.
+# Characters of a cell that are shown.
 _NAME_LENGTH = 60
+# Share of words that a column of numbers may hold.
 _STRAY = 0.05
+# Rows read at once.
 _CHUNK = 1000
 _NUMBER = re.compile(
     r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|inf(?:inity)?)", re.ASCII | re.IGNORECASE

@@ -19,10 +19,11 @@ from sklearn.preprocessing import StandardScaler
 
 from distill_core.specs import DatasetSpec, SpecError
 
+# Samples and features of made data, and the share of any data that is for testing.
 N_SAMPLES = 5000
 N_FEATURES = 20
 TEST_SHARE = 0.2
-# Spread of the blobs' centres, in widths of a blob: neighbours touch, and few samples are lost.
+# Widths of a blob by which centres spread: neighbours touch, and few samples are lost.
 _APART = 0.75
 
 

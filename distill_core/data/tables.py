@@ -18,14 +18,15 @@ from distill_core.data.csv_files import (
 )
 from distill_core.data.datasets import Table
 
+# Classes of a table, and rows of each.
 MAX_CLASSES = 10
 MIN_PER_CLASS = 20
-# Rows times features: a small file of categories can become a large table.
+# Numbers, rows times features: a small file of categories can become a large table.
 MAX_NUMBERS = 5_000_000
 
-# A largest class this many times the smallest is worth a word.
+# Times the smallest class: a largest one of this size is worth a word.
 _UNEVEN = 3
-# A column that lacks more than this share of its values is not used unless it is chosen.
+# Share of missing values above which a column is not used unless it is chosen.
 _MOSTLY_MISSING = 0.5
 
 
@@ -46,7 +47,7 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
     Parameters
     ----------
     sheet : Sheet
-        From `sheets.read`.
+        From `csv_files.read`.
     label : str
         Name of the column that holds the class.
     features : sequence of str, optional

@@ -48,7 +48,7 @@ def boundary_layers(
     teachers, pinned : ndarray of shape (m, 2), optional
         Boundaries of all teachers and of a pinned student, a row of NaN between pieces.
     disagreement : ndarray of shape (m, 2), optional
-        Rings from `boundary.disagreement`.
+        Rings from `boundaries.disagreement`.
     points : Points, optional
         Samples by class.
     pinned_name : str

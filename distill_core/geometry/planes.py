@@ -12,8 +12,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from distill_core.data.datasets import Dataset
 from distill_core.specs import PlaneSpec, SpecError
 
-# Share of the projected training points that the window shows, and the room around them.
+# Share of the projected training points that the window shows.
 _SHOWN = 0.99
+# Times their extent: the room around them.
 _MARGIN = 1.12
 
 

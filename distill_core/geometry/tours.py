@@ -14,7 +14,7 @@ from distill_core.geometry.planes import Plane, Window, interpolate
 from distill_core.geometry.problems import load_plane
 from distill_core.specs import DatasetSpec, PlaneSpec
 
-# Share of the points that stay inside the window on every plane, and the room around them.
+# Share of the points inside the window on every plane, and times that reach for some room.
 _SHOWN, _MARGIN = 0.98, 1.06
 
 

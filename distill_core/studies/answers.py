@@ -9,7 +9,7 @@ from typing import Any
 
 from distill_core.studies.study import Band, format_interval, format_points, has_interval
 
-# Knowledge uncertainty below this share of the total is called little.
+# Share of the total below which knowledge uncertainty is called little.
 _LITTLE = 0.05
 
 

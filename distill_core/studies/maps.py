@@ -21,7 +21,7 @@ from distill_core.studies.stability import GROUPS
 from distill_core.studies.study import Task
 from distill_core.studies.variance import VarianceSpec, repeat_task, train_repeat
 
-# As in `boundary`: fine enough for filled contours, and coarser for many lines.
+# Grid points per side: for filled contours, and, coarser, for many lines.
 _RESOLUTION, _LINE_RESOLUTION = boundaries.RESOLUTION, 60
 
 

@@ -17,7 +17,7 @@ from distill_core.studies.variance import VarianceSpec
 
 StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
 
-# Above this many seconds a study should not begin without a question.
+# Seconds above which a study should not begin without a question.
 ASK_ABOVE = 120.0
 
 # What each study consists of, and its answer.

@@ -40,9 +40,9 @@ from distill_core.studies.student_stacks import (
 )
 from distill_core.studies.study import Band, Row, Task, bands, by_seed, gains, subtract_paired
 
-# A stack of two seeds and ten alphas takes about a second: long enough to be efficient.
+# Seeds trained in one stack: two with ten alphas take about a second, enough to be efficient.
 _BLOCK = 2
-# Seeds: at least so many for a claim; up to so many, every choice of signs is tried.
+# Seeds that a claim needs; seeds up to which every choice of signs is tried.
 _FEWEST, _ALL_SIGNS = 4, 13
 
 # Width, temperature, alpha.
@@ -115,7 +115,7 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     -------
     rows : list of dict
         One per width, temperature, alpha and seed; the twin is alpha = 0 at every
-        temperature. Figures and shares are those of `parts.students`.
+        temperature. Figures and shares are those of `student_stacks.train_students`.
     summary : dict
         See `summarise`.
     """

@@ -37,7 +37,7 @@ from distill_core.studies.study import Task
 
 FIGURES = ("agreement", "accuracy", "kl", "ece")
 SHARES = ("loss_share", "gradient_share", "first_loss_share", "first_gradient_share")
-# Vertices are exact on any grid; this one misses islands smaller than a 60th of the window.
+# Grid points per side: vertices are exact on any grid; islands under a 60th of a side are missed.
 _RESOLUTION = 60
 # Seconds per optimiser step, and per sample and network: at least, and per parameter.
 # Measured on one core; other machines differ by a factor of two or so.

@@ -29,7 +29,7 @@ _SHARES = {
     "churn",
 }
 
-# With fewer seeds, equal differences are chance: test data is finite, so figures are coarse.
+# Seeds: equal differences of fewer are chance, as test data is finite and figures are coarse.
 _FEW_EQUAL = 4
 
 

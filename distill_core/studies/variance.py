@@ -33,9 +33,9 @@ from distill_core.studies.study import Row, Task
 
 Source = Literal["seeds", "resamples"]
 
-# A class of m samples is missing from one resample in e^m.
+# Samples that every class needs: one of m samples is missing from one resample in e^m.
 _FEWEST = 10
-# Tells this use of a seed from all others.
+# Number that tells this use of a seed from all others.
 _RESAMPLE = 3
 
 

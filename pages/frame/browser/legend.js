@@ -53,7 +53,7 @@ export function list(traces) {
   return items.sort((a, b) => a.legendrank - b.legendrank);
 }
 
-// Undoes `figures.escaped`, for places that show text as it is.
+// Undoes `figures.escape`, for places that show text as it is.
 export function restoreName(name) {
   const signs = { "&lt;": "<", "&gt;": ">", "&#37;": "%", "&amp;": "&" };
   return name.replace(/&(lt|gt|amp|#37);/g, (entity) => signs[entity]);

@@ -13,11 +13,19 @@ from pages.frame.browser.preview_route import preview_route
 from pages.frame.server import service
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
 
+# What the pages import.
+_MODULES = [
+    "pages.frame.playground.evidence",
+    "pages.frame.studies.run",
+    "pages.frame.slices.tour",
+    "plotly.graph_objects",
+]
+
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the workers before the first visitor comes, stop them after the last."""
-    service.warm_up()
+    service.warm_up(_MODULES)
     # Streamlit collects garbage after every run of a page; what is loaded by now will stay,
     # so it need not be searched each time.
     gc.collect()

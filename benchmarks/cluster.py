@@ -85,7 +85,7 @@ def _engine(n_workers: int, base: StudentSpec) -> Iterator[Engine]:
     ):
         store = Store(folder)
         jobs.train_ensemble(base.ensemble, store)
-        with Engine(store, scheduler=cluster.scheduler_address) as engine:
+        with jobs.start_engine(store, scheduler=cluster.scheduler_address) as engine:
             if not engine.wait_ready(PATIENCE):
                 raise RuntimeError("The Dask cluster has no worker.")
             yield engine

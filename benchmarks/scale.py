@@ -60,7 +60,8 @@ def in_one_process(
 
     count = max(teachers)
     plane, dataset = PlaneSpec(), base.problem.dataset
-    model = combined_model(ensemble_of(count).on_plane(load_plane(plane, dataset)))
+    on = load_plane(plane, dataset)
+    model = combined_model(ensemble_of(count).on_plane(on.origin, on.basis))
     window = load_window(plane, dataset)
     return [
         *_rows("{} teachers", teachers, ensemble_of, say),

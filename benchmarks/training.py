@@ -35,7 +35,7 @@ def ensemble(say: Say) -> Outcome:
     problem = load_problem(_BASE.problem)
     y = problem.y_test.numpy()
     store = Store(tempfile.mkdtemp())
-    with Engine(store) as engine:
+    with jobs.start_engine(store) as engine:
         engine.wait_ready(60)
 
         def workers(seed: int) -> Any:

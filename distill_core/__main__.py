@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import NoReturn
 
-from distill_core.engine import Engine, Job
-from distill_core.jobs import lessons
+from distill_core.engine import Job
+from distill_core.jobs import lessons, start_engine
 from distill_core.measures.intervals import Interval
 from distill_core.specs import SpecError
 from distill_core.store import Store
@@ -116,7 +116,7 @@ def _warm(arguments: argparse.Namespace) -> None:
     picture = lessons.lesson(arguments.lesson)
     began = time.monotonic()
     store = Store()
-    with Engine(store) as engine:
+    with start_engine(store) as engine:
         for stage in lessons.train_ahead(engine, picture):
             for job in stage:
                 while not job.wait(_SAY_EVERY):

@@ -17,7 +17,6 @@ from distill_core.data import datasets
 from distill_core.data.csv_files import UploadError
 from distill_core.data.datasets import Table
 from distill_core.data.tables import Prepared
-from distill_core.geometry import problems
 from distill_core.specs import DatasetSpec, canonical_json
 from distill_core.store import Store
 
@@ -118,8 +117,7 @@ def _older(store: Store, kind: str, time_limit: float) -> list[str]:
 def _delete(store: Store, table: str) -> None:
     store.put("deleted-table", table, {})
     _forget(store, table)
-    for load in (datasets.load, problems.load_problem, problems.load_plane, problems.load_window):
-        load.cache_clear()
+    datasets.forget()
 
 
 def _forget(store: Store, table: str) -> None:

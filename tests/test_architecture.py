@@ -1,9 +1,12 @@
 import ast
-from pathlib import Path
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-CORE = Path(__file__).parents[1] / "distill_core"
+from tests.conftest import PROJECT
+
+CORE = PROJECT / "distill_core"
 FILES = sorted(CORE.rglob("*.py"))
 
 
@@ -19,15 +22,9 @@ def imported(path):
     return names
 
 
-def module_name(path):
-    parts = path.relative_to(CORE.parent).with_suffix("").parts
+def module_name(path, root=PROJECT):
+    parts = path.relative_to(root).with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
-
-
-def rooms(path):
-    """Return the rooms of the core that a file imports, by their first name."""
-    names = {name.split(".")[1] for name in imported(path) if name.startswith("distill_core.")}
-    return {name for name in names if (CORE / name).is_dir() or (CORE / f"{name}.py").is_file()}
 
 
 def test_core_imports_no_streamlit(python):
@@ -67,34 +64,162 @@ def test_no_file_of_the_core_is_written_or_read_by_pickle(path):
 
 # Whom each room may know; arrows run one way, down this list.
 KNOWN = {
-    "specs": set(),
-    "measures": set(),
-    "store": {"specs"},
-    "data": {"specs"},
-    "geometry": {"specs", "data"},
-    "learning": {"specs", "geometry"},
-    "boundaries": {"specs", "data", "geometry", "learning", "store"},
+    "specs": "",
+    "measures": "",
+    "store": "specs",
+    "data": "specs",
+    "geometry": "specs data",
+    "learning": "specs",
+    "boundaries": "specs store data geometry learning",
+    "engine": "specs store",
+    "uploads": "specs store data",
+    "jobs": "specs store data geometry learning boundaries measures engine uploads",
+    "studies": "specs store data geometry learning boundaries measures engine uploads jobs",
+    # Types alone: figures import nothing of them when they run.
+    "figures": "geometry boundaries",
+    "__main__": "specs store measures engine jobs studies",
+    "frame/server": "specs store geometry engine uploads jobs",
+    "frame/controls": "specs store data geometry uploads jobs studies frame/server",
+    "frame/browser": "specs engine jobs figures frame/server frame/controls",
+    "frame/studies": "specs engine studies figures frame/server frame/controls frame/browser",
+    "frame/playground": "specs store data geometry boundaries measures engine jobs studies figures "
+    "frame/server frame/controls frame/browser frame/studies",
+    "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
+    "frame/server frame/controls frame/browser frame/studies",
+    "frame/router": "frame/controls",
+    "pages": "specs data geometry jobs studies figures frame/server frame/controls frame/browser "
+    "frame/studies frame/playground frame/slices",
+    # What it names as strings is loaded before the first visitor comes.
+    "app": "frame/server frame/browser frame/router frame/studies frame/playground frame/slices",
 }
 
 
-@pytest.mark.parametrize("room", KNOWN)
-def test_rooms_know_only_the_rooms_before_them(room):
-    files = [path for path in FILES if module_name(path).split(".")[1:2] == [room]]
-    assert files
-    for path in files:
-        assert rooms(path) - {room} <= KNOWN[room]
+def test_every_room_knows_only_the_rooms_before_it():
+    assert find_back_arrows(PROJECT) == []
 
 
-def test_no_two_rooms_know_each_other():
-    known = {}
-    for path in FILES:
-        room = module_name(path).split(".")[1:2] or [""]
-        known.setdefault(room[0], set()).update(rooms(path) - set(room))
+def test_every_room_stands_in_the_table():
+    assert {room_of(name) for name in read_imports(PROJECT)} - {"", "frame"} == set(KNOWN)
 
-    def reached(room, seen=()):
-        assert room not in seen, f"a circle of imports: {' -> '.join((*seen, room))}"
-        for other in known.get(room, ()):
-            reached(other, (*seen, room))
 
-    for room in known:
-        reached(room)
+def test_no_files_import_each_other_in_a_circle():
+    assert find_circle(PROJECT) is None
+
+
+def test_only_the_app_names_modules_as_strings_to_be_loaded():
+    named = {name for name, known in read_imports(PROJECT).items() if known.strings}
+    assert named == {"app", "distill_core.jobs"}
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """Return a function that writes files of a small project, and where it is."""
+
+    def plant(**files):
+        for name, text in files.items():
+            path = tmp_path / "distill_core" / f"{name.replace('_', '/', 1)}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return plant
+
+
+def test_a_planted_back_arrow_is_found(planted):
+    root = planted(specs_data="from distill_core.data import tables", data_tables="")
+    assert find_back_arrows(root) == ["distill_core.specs.data knows data"]
+
+
+def test_a_planted_back_arrow_inside_a_function_or_a_string_is_found(planted):
+    text = "def f():\n    import distill_core.jobs.sweep"
+    root = planted(
+        engine_worker=text, jobs_sweep="", engine_preload='X = "distill_core.jobs.sweep"'
+    )
+    assert find_back_arrows(root) == [
+        "distill_core.engine.preload knows jobs",
+        "distill_core.engine.worker knows jobs",
+    ]
+
+
+def test_a_planted_circle_between_two_files_is_found(planted):
+    root = planted(
+        data_tables="from distill_core.data import datasets",
+        data_datasets="import distill_core.data.tables",
+    )
+    circle = find_circle(root)
+    assert (
+        circle
+        == "distill_core.data.datasets -> distill_core.data.tables -> distill_core.data.datasets"
+    )
+
+
+def test_a_planted_circle_by_a_string_is_found(planted):
+    root = planted(
+        jobs_preload="from distill_core.engine.worker import run",
+        engine_worker='import importlib\nimportlib.import_module("distill_core.jobs.preload")',
+    )
+    assert find_circle(root) == (
+        "distill_core.engine.worker -> distill_core.jobs.preload -> distill_core.engine.worker"
+    )
+
+
+@dataclass
+class Imports:
+    """Modules of the project that a file imports, and those that it names in strings."""
+
+    imported: set[str] = field(default_factory=set)
+    strings: set[str] = field(default_factory=set)
+
+
+def read_imports(root):
+    """Return for every module below a folder what it imports of the others, wherever in it."""
+    paths = [*root.glob("distill_core/**/*.py"), *root.glob("pages/**/*.py"), *root.glob("app.py")]
+    modules = {module_name(path, root): path for path in sorted(paths)}
+    found = {}
+    for name, path in modules.items():
+        known = found[name] = Imports()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                known.imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                # A name of a package may be a module of its own, or stand in its __init__.
+                below = {f"{node.module}.{alias.name}" for alias in node.names}
+                known.imported |= below if below <= set(modules) else below | {node.module}
+            elif isinstance(node, ast.Constant) and node.value in modules and "." in node.value:
+                known.strings.add(node.value)
+        known.imported &= set(modules)
+    return found
+
+
+def room_of(name):
+    """Return the room in which a module stands: a folder, or a file that stands alone."""
+    parts = name.split(".")
+    if parts[:2] == ["pages", "frame"]:
+        return "/".join(parts[1:3])
+    if parts[0] == "distill_core":
+        return "".join(parts[1:2])
+    return parts[0]
+
+
+def find_back_arrows(root):
+    """Return a sentence for every module that knows a room which the table does not allow."""
+    wrong = []
+    for name, known in read_imports(root).items():
+        room = room_of(name)
+        others = {room_of(other) for other in known.imported | known.strings} - {room, ""}
+        wrong += [f"{name} knows {o}" for o in sorted(others - set(KNOWN.get(room, "").split()))]
+    return wrong
+
+
+def find_circle(root):
+    """Return a circle of imports between files, or None."""
+    graph = {name: known.imported | known.strings for name, known in read_imports(root).items()}
+    try:
+        TopologicalSorter({name: known - {name} for name, known in graph.items()}).prepare()
+    except CycleError as error:
+        circle = error.args[1][:-1]
+        first = circle.index(min(circle))
+        # Sorted: who is imported comes first.
+        ordered = circle[first::-1] + circle[:first:-1]
+        return " -> ".join([*ordered, ordered[0]])
+    return None

@@ -396,7 +396,8 @@ def test_jobs_work_for_any_number_of_classes(dataset, view, store):
     stack = Stack.from_arrays(store.get("ensemble", teachers.digest).arrays)
     assert stack.sizes[-1] == n
     if problem.plane is None:
-        stack = stack.on_plane(load_plane(plane, dataset))
+        on = load_plane(plane, dataset)
+        stack = stack.on_plane(on.origin, on.basis)
     again = section(combined_model(stack), window)
     np.testing.assert_array_equal(again.labels, whole.labels)
 

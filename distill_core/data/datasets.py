@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,29 @@ def _refuse_table(digest: str) -> Table:
 _find_table: Callable[[str], Table] = _refuse_table
 
 
-@functools.lru_cache(maxsize=16)
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_memories: list[Callable[[], None]] = []
+
+
+def remember(maxsize: int) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Keep the last results of a function of specs in memory, until `forget`."""
+
+    def decorate(function: Callable[_P, _R]) -> Callable[_P, _R]:
+        kept = functools.lru_cache(maxsize)(function)
+        _memories.append(kept.cache_clear)
+        return kept  # type: ignore[return-value]
+
+    return decorate
+
+
+def forget() -> None:
+    """Drop from this process's memory what was made of data, as a table has been deleted."""
+    for clear in _memories:
+        clear()
+
+
+@remember(maxsize=16)
 def load(spec: DatasetSpec) -> Dataset:
     """Make or read the data of a spec, split it 80/20 and standardise it on the training part.
 

@@ -33,6 +33,8 @@ class ClusterWorkers:
         Of the scheduler.
     store : Store
         The server's store.
+    preload : str or None
+        A module that every worker imports before its first job.
     on_report : callable
         Receives what running jobs report.
     on_retry : callable
@@ -50,12 +52,14 @@ class ClusterWorkers:
         self,
         address: str,
         store: Store,
+        preload: str | None,
         on_report: OnReport,
         on_retry: Callable[[int], None],
         on_free: Callable[[], None],
     ) -> None:
         self._address = address
         self.store = store
+        self._preload = preload
         self._on_report = on_report
         self._on_retry = on_retry
         self._on_free = on_free
@@ -144,7 +148,7 @@ class ClusterWorkers:
         except (OSError, ValueError) as error:
             raise EngineError(f"{self.lost_sentence()} ({error})") from error
         try:
-            self._client.register_plugin(Warmth())
+            self._client.register_plugin(Warmth(self._preload))
         except Exception as error:
             self._client.close()
             raise EngineError(

@@ -14,7 +14,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from distill_core.engine.worker import PROGRESS_EVERY, Arrays, Call, Cancelled, execute, warm_up
+from distill_core.engine.worker import PROGRESS_EVERY, Arrays, Call, Cancelled, execute, preload
 from distill_core.store import Artifact, Store
 
 Name = tuple[str, str]  # kind, digest
@@ -37,9 +37,12 @@ class Warmth(WorkerPlugin):
     name = "distill-core"
     idempotent = True
 
+    def __init__(self, module: str | None) -> None:
+        self._module = module
+
     def setup(self, worker: distributed.Worker) -> None:
         """Warm a worker before it takes its first job."""
-        warm_up()
+        preload(self._module)
 
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """Mark a task that Dask releases while it executes: its thread goes on."""

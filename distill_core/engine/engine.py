@@ -60,6 +60,8 @@ class Engine:
     scheduler : str, optional
         Address of a Dask scheduler, such as `tcp://host:8786`, whose workers run the jobs
         instead. Default: the environment variable `DISTILL_SCHEDULER`.
+    preload : str, optional
+        A module that every worker imports before its first job.
 
     Raises
     ------
@@ -68,9 +70,15 @@ class Engine:
     """
 
     def __init__(
-        self, store: Store, *, n_workers: int | None = None, scheduler: str | None = None
+        self,
+        store: Store,
+        *,
+        n_workers: int | None = None,
+        scheduler: str | None = None,
+        preload: str | None = None,
     ) -> None:
         self._store = store
+        self._preload = preload
         self._lock = threading.Lock()
         self._board = Board()
         self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
@@ -208,7 +216,9 @@ class Engine:
         if n_workers is None:
             cores = getattr(os, "sched_getaffinity", lambda _: ())(0)
             n_workers = len(cores) or os.cpu_count() or 1
-        return LocalWorkers(self._store.root, n_workers, self._reported, self._dispatch)
+        return LocalWorkers(
+            self._store.root, n_workers, self._preload, self._reported, self._dispatch
+        )
 
     def _cluster(self, address: str) -> _Workers:
         try:
@@ -218,7 +228,9 @@ class Engine:
                 f"Jobs for the scheduler {address} need the package 'distributed' ({error}): "
                 "install it with pip install distributed."
             ) from error
-        return ClusterWorkers(address, self._store, self._reported, self._rerun, self._dispatch)
+        return ClusterWorkers(
+            address, self._store, self._preload, self._reported, self._rerun, self._dispatch
+        )
 
     # A seat is never touched under the lock: what it does may end a job, which takes the lock.
 

@@ -26,7 +26,7 @@ from distill_core.engine.worker import (
     Cancelled,
     OnReport,
     execute,
-    warm_up,
+    preload,
 )
 from distill_core.store import Store
 
@@ -38,7 +38,7 @@ _hiding = threading.Lock()
 class LocalWorkers:
     """Warm processes that are replaced when they die.
 
-    Started by a fork server that has everything imported: a killed worker is back after
+    Started by a fork server that has imported `preload`: a killed worker is back after
     some 50 ms, a freshly spawned one after 3 s. A plain fork would copy a process with
     many threads and is not safe.
 
@@ -48,6 +48,8 @@ class LocalWorkers:
         The store's folder.
     n_workers : int
         How many processes.
+    preload : str or None
+        A module that every process imports before its first job.
     on_report : callable
         Receives what running jobs report.
     on_free : callable
@@ -55,9 +57,14 @@ class LocalWorkers:
     """
 
     def __init__(
-        self, root: Path, n_workers: int, on_report: OnReport, on_free: Callable[[], None]
+        self,
+        root: Path,
+        n_workers: int,
+        preload: str | None,
+        on_report: OnReport,
+        on_free: Callable[[], None],
     ) -> None:
-        self._root = root
+        self._initargs = (root, preload)
         self._on_report = on_report
         self._on_free = on_free
         self._alive: list[_Process] = []
@@ -65,7 +72,7 @@ class LocalWorkers:
         self._failure: str | None = None
         self._n_down = 0
         self._closed = False
-        self._context = _context()
+        self._context = _context(preload)
         self._keepers = [
             threading.Thread(target=self._keep, name=f"worker-{i}", daemon=True)
             for i in range(n_workers)
@@ -148,7 +155,7 @@ class LocalWorkers:
             if self._closed:
                 return None
             try:
-                return _Process(self._context, self._root)
+                return _Process(self._context, *self._initargs)
             # RuntimeError covers a broken executor and an interpreter that is shutting down.
             except (RuntimeError, OSError, EOFError) as error:
                 self._failure = (
@@ -170,11 +177,13 @@ class LocalWorkers:
 class _Process:
     """One worker process, from its start to its death; runs one job at a time."""
 
-    def __init__(self, context: multiprocessing.context.BaseContext, root: Path) -> None:
+    def __init__(
+        self, context: multiprocessing.context.BaseContext, root: Path, preload: str | None
+    ) -> None:
         self._pipe, theirs = context.Pipe()
         self._sending = threading.Lock()
         self._executor = ProcessPoolExecutor(
-            1, mp_context=context, initializer=_initialise, initargs=(theirs, root)
+            1, mp_context=context, initializer=_initialise, initargs=(theirs, root, preload)
         )
         try:
             with _no_main_module():
@@ -224,13 +233,13 @@ class _Process:
         self.idle = not (future.cancelled() or isinstance(future.exception(), BrokenExecutor))
 
 
-def _context() -> multiprocessing.context.BaseContext:
+def _context(preload: str | None) -> multiprocessing.context.BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["distill_core.engine.preload"])
+    context.set_forkserver_preload([preload] if preload else [])
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
     # A fork does not copy the threads of a thread pool, so there must be no pools.
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -318,12 +327,13 @@ class _Report:
 _link: _Link
 
 
-def _initialise(pipe: Connection, root: Path) -> None:
+def _initialise(pipe: Connection, root: Path, module: str | None) -> None:
     global _link
     # Ctrl-C in the terminal reaches the whole group; the server decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _link = _Link(pipe, Store(root))
-    warm_up()
+    # Once more: the fork server keeps to itself what fails there.
+    preload(module)
 
 
 def _run(attempt: int, call: Call) -> None:

@@ -1,8 +1,6 @@
-"""Beside a job in a worker's process: its report, how it is run, how the process is warmed."""
+"""Beside a job in a worker's process: its report, and how it is run."""
 
-import functools
 import importlib
-import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol
@@ -16,8 +14,6 @@ from distill_core.store import Store
 PROGRESS_EVERY = 0.05
 
 Arrays = Mapping[str, NDArray[Any]]
-
-_log = logging.getLogger(__name__)
 
 
 class Cancelled(Exception):
@@ -88,6 +84,12 @@ def is_ours(error: Exception) -> bool:
     return type(error).__module__.startswith("distill_core.")
 
 
+def preload(module: str | None) -> None:
+    """Import what the workers' jobs need, so that the first of them does not wait for it."""
+    if module is not None:
+        importlib.import_module(module)
+
+
 def execute(call: Call, store: Store, report: Report) -> None:
     """Run a job; its function is looked up by name.
 
@@ -104,31 +106,3 @@ def execute(call: Call, store: Store, report: Report) -> None:
         if is_ours(error):
             raise
         raise EngineError(f"The job stopped with {type(error).__name__}: {error}") from error
-
-
-@functools.cache
-def warm_up() -> None:
-    """Load what jobs need, on one thread, and put the slow first steps behind this process.
-
-    Small networks are fastest on one thread, and one worker per core leaves no core for
-    more. Results are the same without the warm-up, so a failure is only logged.
-    """
-    try:
-        import threadpoolctl  # type: ignore[import-untyped]
-        import torch
-
-        from distill_core.geometry import problems
-        from distill_core.learning import training
-        from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
-
-        importlib.import_module("distill_core.jobs")
-        torch.set_num_threads(1)
-        # Covers the libraries loaded by now, and so comes after the imports.
-        threadpoolctl.threadpool_limits(1)
-        problems.load_problem(ProblemSpec())
-        short = Schedule(epochs=1, batch_size=16, learning_rate=1e-3)
-        X, y = torch.linspace(-1, 1, 64).view(32, 2), torch.arange(32) % 2
-        teachers = training.fit_ensemble(EnsembleSpec(n_members=2, schedule=short), X, y)
-        training.fit_students([StudentSpec(schedule=short)], X, y, teachers.logits(X))
-    except Exception:
-        _log.warning("A worker could not be warmed up; its first job will be slow.", exc_info=True)

@@ -1,6 +1,5 @@
 """From specs to what models see: inputs, labels, plane and window, kept in memory."""
 
-import functools
 from dataclasses import dataclass
 
 import torch
@@ -30,7 +29,7 @@ class Problem:
     y_test: Tensor
 
 
-@functools.lru_cache(maxsize=8)
+@datasets.remember(maxsize=8)
 def load_problem(spec: ProblemSpec) -> Problem:
     """Return the inputs and labels that a problem means."""
     data = datasets.load(spec.dataset)
@@ -46,13 +45,13 @@ def load_problem(spec: ProblemSpec) -> Problem:
     )
 
 
-@functools.lru_cache(maxsize=64)
+@datasets.remember(maxsize=64)
 def load_plane(plane: PlaneSpec, dataset: DatasetSpec) -> Plane:
     """Return the plane that a spec means for a dataset."""
     return planes.choose(plane, datasets.load(dataset))
 
 
-@functools.lru_cache(maxsize=64)
+@datasets.remember(maxsize=64)
 def load_window(plane: PlaneSpec, dataset: DatasetSpec) -> Window:
     """Return the square of a plane that is shown, fixed by the training data alone."""
     data = datasets.load(dataset)

@@ -6,6 +6,9 @@ the spec's digest (`train_sweep` puts those of many other jobs before its own). 
 the same bytes in every process. Which job runs where and when is the engine's business.
 """
 
+from typing import Any
+
+from distill_core.engine import Engine
 from distill_core.jobs.artifacts import (
     Arrays,
     Job,
@@ -42,6 +45,13 @@ from distill_core.jobs.teachers import (
     train_ensemble,
     train_ensemble_part,
 )
+from distill_core.store import Store
+
+
+def start_engine(store: Store, **options: Any) -> Engine:
+    """Return an engine whose workers have loaded what jobs need; options as `Engine` takes them."""
+    return Engine(store, preload="distill_core.jobs.preload", **options)
+
 
 __all__ = [
     "Arrays",
@@ -62,6 +72,7 @@ __all__ = [
     "read_section",
     "report_nothing",
     "search_most_disagreement",
+    "start_engine",
     "trace_history",
     "trace_teachers",
     "train_ensemble",

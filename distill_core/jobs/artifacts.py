@@ -83,7 +83,8 @@ def view_on_plane(stack: Stack, problem: ProblemSpec, plane: PlaneSpec) -> Stack
     """Return what a stack makes of plane coordinates (m, 2), in either view."""
     if problem.plane is not None:
         return stack
-    return stack.on_plane(load_plane(plane, problem.dataset))
+    on = load_plane(plane, problem.dataset)
+    return stack.on_plane(on.origin, on.basis)
 
 
 def pack_section(seen: Section, prefix: str = "") -> dict[str, NDArray[Any]]:

@@ -186,8 +186,9 @@ def evaluate_tour_part(spec: TourPartSpec, store: Store, report: Report) -> Arra
     colours = []
     for step in mine:
         report(len(seen), len(mine))
-        model = boundaries.combined_model(teachers.on_plane(step.plane), combine)
-        ours = boundaries.member_model(pair.on_plane(step.plane))
+        on = step.plane.origin, step.plane.basis
+        model = boundaries.combined_model(teachers.on_plane(*on), combine)
+        ours = boundaries.member_model(pair.on_plane(*on))
         lines = boundaries.boundary_lines(ours, window, TOUR_RESOLUTION)
         seen.append((boundaries.section(model, window, TOUR_RESOLUTION), lines))
         colours.append(model(step.plane.project(X)).argmax(1))

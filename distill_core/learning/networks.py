@@ -12,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from distill_core.geometry.planes import Plane
-
 # NumPy's products are split among threads in ways that differ in the last bits, so an answer
 # would depend on how many threads its process has. Networks of this size are fastest on one, and
 # idle threads of the others only take the cores from workers and browser.
@@ -135,17 +133,21 @@ class Stack:
             a = z.clamp_min_(0).numpy()
         return torch.from_numpy(np.matmul(a, self.blocks[-1].numpy()))
 
-    def on_plane(self, plane: Plane) -> Self:
+    def on_plane(self, origin: NDArray[np.float64], basis: NDArray[np.float64]) -> Self:
         """Return the same functions seen on a plane: networks of the coordinates (u, v).
 
         The first layer applied to `o + uv B` is an affine map of uv itself, so a section
         through d dimensions costs no more than a network with two inputs.
+
+        Parameters
+        ----------
+        origin, basis : ndarray of shape (d,) and (2, d)
+            Of a `geometry.planes.Plane`.
         """
         first = self.weights[0].double()
         section = type(self).empty(self.k, (2, *self.sizes[1:]))
-        origin, basis = torch.from_numpy(plane.origin), torch.from_numpy(plane.basis)
-        section.weights[0].copy_(basis @ first)
-        section.biases[0].copy_(self.biases[0] + origin[None] @ first)
+        section.weights[0].copy_(torch.from_numpy(basis) @ first)
+        section.biases[0].copy_(self.biases[0] + torch.from_numpy(origin)[None] @ first)
         for target, source in zip(section.blocks[1:], self.blocks[1:], strict=True):
             target.copy_(source)
         return section

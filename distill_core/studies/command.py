@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from distill_core import uploads
 from distill_core.data import csv_files, tables
-from distill_core.engine import Engine, EngineError
+from distill_core.engine import EngineError
+from distill_core.jobs import start_engine
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import (
     DatasetName,
@@ -159,7 +160,7 @@ def _run(arguments: argparse.Namespace) -> None:
     try:
         study = runner.look(spec, store)
         if study.partial:
-            with Engine(store) as engine:
+            with start_engine(store) as engine:
                 submit = runner.submit_to(engine, "study")
                 study = runner.run(spec, store, submit, _ProgressPrinter())
     except KeyboardInterrupt:

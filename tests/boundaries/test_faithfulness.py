@@ -100,7 +100,9 @@ def test_the_colour_counted_is_the_colour_drawn(trained):
     data, teachers, _ = trained
     plane = choose(PlaneSpec(), data)
     window = Window.around(plane.project(data.X_train))
-    drawn = section(combined_model(teachers.on_plane(plane)), window, 60).labels.ravel()
+    drawn = section(
+        combined_model(teachers.on_plane(plane.origin, plane.basis)), window, 60
+    ).labels.ravel()
     # At grid points colours are exact; lifted, those points lie on the plane.
     points = plane.lift(window.grid(60))
     counted = combined_model(teachers)(points).argmax(1)

@@ -645,7 +645,7 @@ def test_a_damaged_table_is_said_to_be_gone(store, birds):
         data = bytearray(blob.read_bytes())
         data[-1] ^= 1
         blob.write_bytes(data)
-    datasets.load.cache_clear()
+    datasets.forget()
     with pytest.raises(UploadError, match="no longer here"):
         datasets.load(birds)
 

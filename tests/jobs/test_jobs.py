@@ -248,7 +248,8 @@ def test_history_ends_at_the_student_of_the_picture(filled, picture):
         assert list(point[1:]) == [student.meta[who]["agreement"], student.meta[who]["accuracy"]]
     # The last frame is the boundary between the labels of the picture's student.
     problem = picture.student.ensemble.problem
-    seen = pair if problem.plane else pair.on_plane(load_plane(picture.plane, REAL))
+    plane = load_plane(picture.plane, REAL)
+    seen = pair if problem.plane else pair.on_plane(plane.origin, plane.basis)
     last = jobs.read_lines(artifact, "frame")[-1]
     model = boundaries.member_model(seen)
     np.testing.assert_array_equal(
@@ -480,7 +481,8 @@ def test_a_growing_ensemble_shows_its_picture(store, monkeypatch, spec):
     # The last picture is the one of the ensemble as it is put.
     stack = Stack.from_arrays(store.get("ensemble", spec.digest).arrays)
     if spec.problem.plane is None:
-        stack = stack.on_plane(load_plane(PlaneSpec(), REAL))
+        plane = load_plane(PlaneSpec(), REAL)
+        stack = stack.on_plane(plane.origin, plane.basis)
     expected = boundaries.section(boundaries.combined_model(stack), WINDOW, resolution)
     grown = jobs.read_growth(notes.arrays[-1:], WINDOW)
     np.testing.assert_allclose(grown.proba, expected.proba, atol=1e-5)

@@ -3,7 +3,6 @@ import pytest
 
 from distill_core import jobs
 from distill_core.__main__ import main
-from distill_core.engine import Engine
 from distill_core.jobs import lessons
 from distill_core.learning import training
 from distill_core.specs import (
@@ -81,7 +80,9 @@ def test_the_command_fills_the_store(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DISTILL_STORE", str(tmp_path))
     monkeypatch.setattr(lessons, "LESSONS", {"small": PICTURE})
     monkeypatch.setattr(lessons, "sweeps", lambda picture: [picture])
-    monkeypatch.setattr("distill_core.__main__.Engine", lambda store: Engine(store, n_workers=1))
+    monkeypatch.setattr(
+        "distill_core.__main__.start_engine", lambda store: jobs.start_engine(store, n_workers=1)
+    )
     assert main(["warm", "--lesson", "small"]) == 0
     assert "lesson 'small'" in capsys.readouterr().out
     store = Store(tmp_path)

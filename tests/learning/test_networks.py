@@ -52,7 +52,7 @@ def test_on_plane_equals_lifting_and_then_evaluating(sizes):
     generator = np.random.default_rng(0)
     plane = Plane.spanned_by(generator.normal(size=sizes[0]), generator.normal(size=(2, sizes[0])))
     uv = generator.uniform(-5, 5, (300, 2))
-    seen = stack.on_plane(plane)
+    seen = stack.on_plane(plane.origin, plane.basis)
     assert seen.sizes == (2, *sizes[1:])
     got = seen.logits(torch.tensor(uv, dtype=torch.float32))
     expected = stack.logits(torch.tensor(plane.lift(uv), dtype=torch.float32))

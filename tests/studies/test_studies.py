@@ -1,6 +1,7 @@
 """Studies from their specs to tables: what is trained, what is kept, what is asked again."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ import torch
 
 from distill_core import boundaries, jobs, studies
 from distill_core.__main__ import main
-from distill_core.engine import Cancelled, Engine
+from distill_core.engine import Cancelled
 from distill_core.geometry.problems import load_plane, load_problem, load_window
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack, n_parameters
@@ -432,7 +433,7 @@ def test_a_killed_study_resumes_to_the_same_bytes(store, done):
 
 @pytest.fixture
 def engine(store):
-    with Engine(store, n_workers=2) as engine:
+    with jobs.start_engine(store, n_workers=2) as engine:
         assert engine.wait_ready(120)
         yield engine
 
@@ -477,7 +478,7 @@ def test_a_cluster_of_two_workers_gives_the_same_table(store, done):
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
-        Engine(store, scheduler=cluster.scheduler_address) as engine,
+        jobs.start_engine(store, scheduler=cluster.scheduler_address) as engine,
     ):
         assert engine.wait_ready(120)
         for spec in (CAPACITY, VARIANCE):
@@ -666,7 +667,8 @@ def test_the_command_shows_what_is_done_when_it_is_interrupted(small, capsys, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(runner, "run", interrupted)
-    monkeypatch.setattr(command, "Engine", lambda store: Engine(store, n_workers=1))
+    one = functools.partial(jobs.start_engine, n_workers=1)
+    monkeypatch.setattr(command, "start_engine", one)
     assert main(["study", "softness"]) == 130
     out, err = capsys.readouterr()
     assert out.startswith("Partial, 2 of 8 parts are done.")

@@ -7,22 +7,14 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from distill_core import uploads
 from distill_core.engine import Engine, EngineError, Job
 from distill_core.geometry import problems
-from distill_core.jobs import lessons
+from distill_core.jobs import lessons, start_engine
 from distill_core.specs import DatasetSpec, PlaneSpec
 from distill_core.store import Store
-
-# What the pages import; loaded before anybody waits for it.
-_MODULES = (
-    "pages.frame.playground.evidence",
-    "pages.frame.studies.run",
-    "pages.frame.slices.tour",
-    "plotly.graph_objects",
-)
 
 # Seconds between two looks for uploads that nobody uses any more.
 _TIDY_EVERY = 3600.0
@@ -40,7 +32,7 @@ def store() -> Store:
 @functools.cache
 def engine() -> Engine:
     """Return the engine with its warm workers."""
-    return Engine(store())
+    return start_engine(store())
 
 
 def tidy() -> None:
@@ -68,11 +60,16 @@ _visitors: dict[str, None] = {}
 _MAX_VISITORS = 10_000
 
 
-def warm_up() -> None:
+def warm_up(modules: Sequence[str]) -> None:
     """Load what the first visitor would otherwise wait for, and begin what they will see first.
 
     The default lesson is work ahead: it waits while a visitor is there. `DISTILL_WARM=0`
     leaves it at the ensemble.
+
+    Parameters
+    ----------
+    modules : sequence of str
+        What the pages import; loaded before anybody waits for it.
     """
     store().sweep()
     tidy()
@@ -82,7 +79,7 @@ def warm_up() -> None:
         threading.Thread(
             target=_go_on, args=(first, stages), name="train-ahead", daemon=True
         ).start()
-    for name in _MODULES:
+    for name in modules:
         importlib.import_module(name)
     problems.load_window(PlaneSpec(), DatasetSpec())
 

@@ -6,7 +6,7 @@ rounds alike wherever in memory a matrix begins, so that no network depends on t
 stack. Tests hold all of this against autograd and against separately trained networks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _relu_backward = torch.ops.aten.threshold_backward.grad_input
 
 
 class Backprop:
-    """The gradient of a loss at the parameters of a stack, batch by batch.
+    """A stack's logits and the gradient at its parameters, for batches of one size.
 
     Parameters
     ----------
@@ -31,10 +31,6 @@ class Backprop:
         The networks, and another stack of their shape for the gradient.
     n : int
         Samples per batch.
-    logit_gradient : callable
-        Logits (k, n_classes, n) and the constant part of the loss's gradient to the gradient
-        at the logits. What it receives is divided by `scale ** n_dropped`, and the gradient
-        there is what it returns, as `losses.LogitGradient` does.
     n_dropped : int
         How many hidden layers, counted from the first, dropout follows.
     scale : float
@@ -42,16 +38,8 @@ class Backprop:
     """
 
     def __init__(
-        self,
-        stack: Stack,
-        grad: Stack,
-        n: int,
-        logit_gradient: Callable[[Array, Array], Array],
-        *,
-        n_dropped: int = 0,
-        scale: float = 1.0,
+        self, stack: Stack, grad: Stack, n: int, n_dropped: int = 0, scale: float = 1.0
     ) -> None:
-        self._logit_gradient = logit_gradient
         # Hidden layers have a last column for the bias row of the next block. ReLU networks are
         # homogeneous: kept units need no scaling if that column is divided by the scale instead;
         # then every later number is, up to the logits.
@@ -66,24 +54,16 @@ class Backprop:
         self._transposed_blocks = [_transposed(block) for block in self._blocks]
         self._grads = [block.numpy() for block in grad.blocks]
 
-    def __call__(self, X: Array, constant: Array, kept: Sequence[Array] = ()) -> None:
-        """Write the gradient of a batch into `grad`.
+    def forward(self, X: Array, kept: Sequence[Array] = ()) -> Array:
+        """Return the logits (k, n_classes, n), divided by `scale ** n_dropped`.
 
         Parameters
         ----------
         X : array of shape (k, n, d + 1) or (1, n, d + 1)
             Inputs with a last column of ones, for each network its own or for all.
-        constant : array of shape (k, n_classes, n)
-            What the gradient at the logits subtracts.
         kept : sequence of bool arrays, each (k, n, width + 1)
             Which units dropout keeps, one per dropped layer; the last column is kept.
         """
-        # What is not finite is found by the check after the epoch.
-        with np.errstate(all="ignore"):
-            self._forward(X, kept)
-            self._backward(X, _transposed(self._logit_gradient(self._logits, constant)))
-
-    def _forward(self, X: Array, kept: Sequence[Array]) -> None:
         a = X
         for level, hidden in enumerate(self._hidden):
             np.matmul(a, self._blocks[level], out=hidden.out)
@@ -92,9 +72,19 @@ class Backprop:
             if level < len(kept):
                 np.multiply(a, kept[level], out=a)
         np.matmul(a, self._blocks[-1], out=self._logits_out)
+        return self._logits
 
-    def _backward(self, X: Array, delta: Array) -> None:
-        """Go back from the gradient at the logits, (k, n, n_classes)."""
+    def backward(self, X: Array, logit_gradient: Array) -> None:
+        """Write the gradient of the batch that went forward last into `grad`.
+
+        Parameters
+        ----------
+        X : array
+            The inputs that went forward.
+        logit_gradient : array of shape (k, n_classes, n)
+            The gradient at what `forward` returned.
+        """
+        delta = _transposed(logit_gradient)
         for level in range(len(self._hidden), 0, -1):
             hidden = self._hidden[level - 1]
             np.matmul(hidden.transposed, delta, out=self._grads[level])

@@ -4,7 +4,8 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 import threadpoolctl  # type: ignore[import-untyped]
@@ -14,6 +15,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from distill_core.learning.backprop import Backprop
+from distill_core.learning.batches import (
+    DROPOUT,
+    INIT,
+    ORDER,
+    draw_kept_units,
+    make_generator,
+    shuffle_epochs,
+)
 from distill_core.learning.losses import LogitGradient, constant_part, soft_targets
 from distill_core.learning.networks import Stack, with_ones
 from distill_core.specs import EnsembleSpec, Schedule, StudentSpec
@@ -23,7 +32,6 @@ from distill_core.specs import EnsembleSpec, Schedule, StudentSpec
 # and the steps are their average. All are equally far after the first step and after each epoch.
 OnStep = Callable[[int, int, Stack], None]
 
-_INIT, _ORDER, _DROPOUT = range(3)
 # Bytes that a part of a stack works on: more, and they leave the processor's cache between two
 # steps; less, and the time goes into calls. Nearly flat from 2 to 8 MB where it was measured.
 _WORKING_SET = 4 * 2**20
@@ -65,22 +73,19 @@ def fit_ensemble(
     chosen = range(spec.n_members) if members is None else members
     n_classes = int(y.max()) + 1
     sizes = (X.shape[1], *spec.hidden, n_classes)
-    stack = Stack.initialised([_generator(_INIT, spec.seed, m) for m in chosen], sizes)
+    stack = Stack.initialised([make_generator(INIT, spec.seed, m) for m in chosen], sizes)
     # Labels alone: the distillation loss with no weight on an ensemble.
     ones = torch.ones(stack.k)
     labels = F.one_hot(y, n_classes).to(X.dtype)
-    _run(
-        stack,
-        X,
-        labels.expand(stack.k, -1, -1),
-        ones,
-        ones - 1,
-        [(spec.seed, m) for m in chosen],
-        spec.schedule,
-        dropout=[_generator(_DROPOUT, spec.seed, m) for m in chosen],
-        dropout_rate=spec.dropout,
-        on_step=on_step,
+    own = _PerNetwork(
+        temperature=ones,
+        alpha=ones - 1,
+        constant=labels.expand(stack.k, -1, -1),
+        orders=[(spec.seed, m) for m in chosen],
+        dropout=[make_generator(DROPOUT, spec.seed, m) for m in chosen],
     )
+    # One random byte decides one unit, so the rate is rounded to a multiple of 1/256.
+    _train(stack, X, own, spec.schedule, min(255, round(256 * spec.dropout)), on_step)
     return stack
 
 
@@ -133,21 +138,17 @@ def fit_students(
         t: soft_targets(ensemble_logits, t, first.ensemble.combine)
         for t in {s.temperature for s in specs}
     }
-    constant = torch.stack(
-        [constant_part(targets[s.temperature], y, s.temperature, s.alpha) for s in specs]
+    own = _PerNetwork(
+        temperature=torch.tensor([s.temperature for s in specs]),
+        alpha=torch.tensor([s.alpha for s in specs]),
+        constant=torch.stack(
+            [constant_part(targets[s.temperature], y, s.temperature, s.alpha) for s in specs]
+        ),
+        orders=[(s.seed,) for s in specs],
     )
-    sizes = (X.shape[1], *first.hidden, constant.shape[-1])
-    stack = Stack.initialised([_generator(_INIT, s.seed) for s in specs], sizes)
-    _run(
-        stack,
-        X,
-        constant,
-        torch.tensor([s.temperature for s in specs]),
-        torch.tensor([s.alpha for s in specs]),
-        [(s.seed,) for s in specs],
-        first.schedule,
-        on_step=on_step,
-    )
+    sizes = (X.shape[1], *first.hidden, own.constant.shape[-1])
+    stack = Stack.initialised([make_generator(INIT, s.seed) for s in specs], sizes)
+    _train(stack, X, own, first.schedule, 0, on_step)
     return stack
 
 
@@ -164,49 +165,52 @@ def learning_rates(schedule: Schedule, n_steps: int) -> Iterator[float]:
             yield schedule.learning_rate * 0.5 * (1 + math.cos(math.pi * fall))
 
 
-def _generator(stream: int, *entropy: int) -> np.random.Generator:
-    """Return a random stream that depends on its numbers alone, the same on every machine."""
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([stream, *entropy])))
+@dataclass(frozen=True, eq=False)
+class _PerNetwork:
+    """What belongs to each of the k networks of a stack, beside its parameters.
+
+    Parameters
+    ----------
+    temperature, alpha : Tensor of shape (k,)
+        Of each network's loss.
+    constant : Tensor of shape (k, n, n_classes)
+        What the gradient of each loss subtracts, from `constant_part`.
+    orders : sequence of k tuples of int
+        The seeds of each network's shuffling.
+    dropout : sequence of k generators
+        What draws each network's dropped units; empty where nothing is dropped.
+    """
+
+    temperature: Tensor
+    alpha: Tensor
+    constant: Tensor
+    orders: Sequence[tuple[int, ...]]
+    dropout: Sequence[np.random.Generator] = ()
+
+    def view(self, part: slice) -> Self:
+        """Return what belongs to some of the networks, not copied."""
+        return type(self)(*(getattr(self, field.name)[part] for field in fields(self)))
 
 
-def _run(
+def _train(
     stack: Stack,
     X: Tensor,
-    constant: Tensor,
-    temperature: Tensor,
-    alpha: Tensor,
-    orders: Sequence[tuple[int, ...]],
+    own: _PerNetwork,
     schedule: Schedule,
-    *,
-    dropout: Sequence[np.random.Generator] = (),
-    dropout_rate: float = 0.0,
-    on_step: OnStep | None = None,
+    threshold: int,
+    on_step: OnStep | None,
 ) -> None:
-    """Train a stack in place with Adam on the distillation loss.
+    """Train a stack in place, in parts that take turns.
 
-    `constant` (k, n, n_classes) is from `constant_part`, `temperature` and `alpha` are (k,),
-    and `orders` are the seeds of each network's shuffling. Dropout follows the first two
-    hidden layers; its rate is rounded to a multiple of 1/256, so that one random byte
-    decides one unit.
+    `threshold` is how many of the 256 values of a random byte drop a unit.
     """
     inputs = with_ones(X)
     n_batches = math.ceil(len(X) / schedule.batch_size)
     n_steps = schedule.epochs * n_batches
-    threshold = min(255, round(256 * dropout_rate)) if dropout else 0
     n_parts = math.ceil(stack.k * _bytes_per_network(stack, schedule) / _WORKING_SET)
     cuts = np.linspace(0, stack.k, min(n_parts, stack.k) + 1).astype(int).tolist()
     parts = [
-        _steps(
-            stack.view(part),
-            inputs,
-            constant[part],
-            temperature[part],
-            alpha[part],
-            orders[part],
-            schedule,
-            dropout[part],
-            threshold,
-        )
+        _steps(stack.view(part), inputs, own.view(part), schedule, threshold)
         for part in itertools.starmap(slice, itertools.pairwise(cuts))
     ]
     turns = [1, n_batches - 1, *[n_batches] * (schedule.epochs - 1)]
@@ -221,56 +225,51 @@ def _run(
 
 
 def _steps(
-    stack: Stack,
-    X: NDArray[Any],
-    constant: Tensor,
-    temperature: Tensor,
-    alpha: Tensor,
-    orders: Sequence[tuple[int, ...]],
-    schedule: Schedule,
-    dropout: Sequence[np.random.Generator],
-    threshold: int,
+    stack: Stack, X: NDArray[Any], own: _PerNetwork, schedule: Schedule, threshold: int
 ) -> Iterator[None]:
-    """Train a part of a stack, one optimiser step at a time."""
+    """Train a part of a stack with Adam on the distillation loss, step by step."""
     # One order of the batches is enough for networks that all have the same.
-    seeds = orders if len(set(orders)) > 1 else orders[:1]
-    shuffles = [_generator(_ORDER, *seed) for seed in seeds]
+    seeds = own.orders if len(set(own.orders)) > 1 else own.orders[:1]
+    shuffles = [make_generator(ORDER, *seed) for seed in seeds]
     n_steps = schedule.epochs * math.ceil(len(X) / schedule.batch_size)
     rates = learning_rates(schedule, n_steps)
+    # Dropout follows the first two hidden layers.
     dropped = stack.sizes[1:-1][: 2 if threshold else 0]
     scale = 256 / (256 - threshold)
     grad = Stack.empty(stack.k, stack.sizes)
     average, square = (torch.zeros_like(stack.flat) for _ in range(2))
+    # The fused kernel that torch.optim.Adam(fused=True) ends in, without its wrapper.
+    adam = functools.partial(
+        torch._fused_adam_,
+        *([stack.flat], [grad.flat], [average], [square], []),
+        beta1=0.9,
+        beta2=0.999,
+        weight_decay=schedule.weight_decay,
+        eps=1e-8,
+        amsgrad=False,
+        maximize=False,
+    )
 
     @functools.cache
-    def backprop(n_batch: int) -> Backprop:
-        shape = (stack.k, stack.sizes[-1], n_batch)
-        logit_gradient = LogitGradient(temperature, alpha, shape, scale ** len(dropped))
-        return Backprop(stack, grad, n_batch, logit_gradient, n_dropped=len(dropped), scale=scale)
+    def memory(n: int) -> tuple[Backprop, LogitGradient]:
+        """Take the memory for batches of one size; the last of an epoch may be smaller."""
+        shape = (stack.k, stack.sizes[-1], n)
+        return (
+            Backprop(stack, grad, n, len(dropped), scale),
+            LogitGradient(own.temperature, own.alpha, shape, scale ** len(dropped)),
+        )
 
     step = 0
-    for batches in _epochs(X, constant, shuffles, schedule):
-        for batch_X, batch_constant in batches:
-            size = batch_X.shape[1]
-            kept = _kept_units(dropout, dropped, size, threshold) if dropped else ()
-            backprop(size)(batch_X, batch_constant, kept)
+    for batches in shuffle_epochs(X, own.constant, shuffles, schedule):
+        for batch_X, constant in batches:
             step += 1
-            # The fused kernel that torch.optim.Adam(fused=True) ends in, without its wrapper.
-            torch._fused_adam_(
-                [stack.flat],
-                [grad.flat],
-                [average],
-                [square],
-                [],
-                [torch.tensor(float(step))],
-                lr=next(rates),
-                beta1=0.9,
-                beta2=0.999,
-                weight_decay=schedule.weight_decay,
-                eps=1e-8,
-                amsgrad=False,
-                maximize=False,
-            )
+            network, logit_gradient = memory(batch_X.shape[1])
+            kept = draw_kept_units(own.dropout, dropped, batch_X.shape[1], threshold)
+            # What is not finite is found by the check after the epoch.
+            with np.errstate(all="ignore"):
+                logits = network.forward(batch_X, kept)
+                network.backward(batch_X, logit_gradient(logits, constant))
+            adam([torch.tensor(float(step))], lr=next(rates))
             if step % len(batches) == 0 and not torch.isfinite(stack.flat).all():
                 raise TrainingDivergedError(
                     f"Training diverged by step {step} of {n_steps}: a weight is no longer a "
@@ -292,41 +291,3 @@ def _libraries() -> threadpoolctl.ThreadpoolController:
     With one thread results do not depend on how many a process has, either.
     """
     return threadpoolctl.ThreadpoolController()
-
-
-def _epochs(
-    X: NDArray[Any], constant: Tensor, orders: Sequence[np.random.Generator], schedule: Schedule
-) -> Iterator[list[tuple[NDArray[Any], NDArray[Any]]]]:
-    """Shuffle once per epoch and yield its batches: X (k or 1, b, d) and constant (k, C, b).
-
-    All epochs share their memory.
-    """
-    by_class = constant.mT.contiguous().numpy()
-    shuffled_X = np.empty((len(orders), *X.shape), X.dtype)
-    shuffled_constant = np.empty_like(by_class)
-    cuts = range(0, len(X), schedule.batch_size)
-    slices = [slice(start, start + schedule.batch_size) for start in cuts]
-    batches = [(shuffled_X[:, part], shuffled_constant[:, :, part]) for part in slices]
-    for _ in range(schedule.epochs):
-        indices = [generator.permutation(len(X)) for generator in orders]
-        for index, target in zip(indices, shuffled_X, strict=True):
-            # Indices are valid: "clip" only spares NumPy the check before it writes.
-            np.take(X, index, axis=0, out=target, mode="clip")
-        for member, target in enumerate(shuffled_constant):
-            index = indices[member % len(indices)]
-            np.take(by_class[member], index, axis=1, out=target, mode="clip")
-        yield batches
-
-
-def _kept_units(
-    generators: Sequence[np.random.Generator], widths: Sequence[int], n: int, threshold: int
-) -> list[NDArray[np.bool_]]:
-    """Return which units of dropped layers to keep, each (k, n, width + 1), the last always."""
-    kept = [np.empty((len(generators), n, width + 1), bool) for width in widths]
-    for layer in kept:
-        for generator, units in zip(generators, layer.reshape(len(generators), -1), strict=True):
-            # Raw words are several times faster than one random number per unit.
-            words = generator.bit_generator.random_raw(-(-units.size // 8))
-            np.greater_equal(words.view(np.uint8)[: units.size], threshold, out=units)
-        layer[..., -1] = True
-    return kept

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from distill_core.learning import training
 from distill_core.learning.backprop import Backprop
+from distill_core.learning.batches import DROPOUT, INIT, ORDER, draw_kept_units, make_generator
 from distill_core.learning.losses import LogitGradient, constant_part, distillation_loss
 from distill_core.learning.networks import Stack, with_ones
 from distill_core.learning.training import TrainingDivergedError, fit_ensemble, fit_students
@@ -61,7 +62,7 @@ def threshold(rate):
 
 def kept_units(generator, widths, n, dropped):
     """What dropout keeps of one network's units: `training`'s, without the column of ones."""
-    return [kept[0, :, :-1] for kept in training._kept_units([generator], widths, n, dropped)]
+    return [kept[0, :, :-1] for kept in draw_kept_units([generator], widths, n, dropped)]
 
 
 def trained_alone(network, X, losses_of, order, schedule, *, dropouts=(), masks=None, rate=0.0):
@@ -119,16 +120,16 @@ def test_stacked_training_equals_separate_networks(as_sequential, tolerance, sch
     # Dropout follows the first two of the three hidden layers.
     spec = ENSEMBLE.replace(hidden=(16, 8, 4), dropout=rate, schedule=schedule)
     trained = fit_ensemble(spec, X, y)
-    starts = [training._generator(training._INIT, spec.seed, m) for m in range(3)]
+    starts = [make_generator(INIT, spec.seed, m) for m in range(3)]
     start = Stack.initialised(starts, (5, 16, 8, 4, 3))
     for member in range(3):
         dropouts = [FixedDropout(), FixedDropout()] if rate else []
-        generator = training._generator(training._DROPOUT, spec.seed, member)
+        generator = make_generator(DROPOUT, spec.seed, member)
         network = trained_alone(
             as_sequential(start, member, dropouts),
             X,
             lambda z, batch: F.cross_entropy(z, y[batch]),
-            training._generator(training._ORDER, spec.seed, member),
+            make_generator(ORDER, spec.seed, member),
             schedule,
             dropouts=dropouts,
             masks=lambda n, g=generator: kept_units(g, (16, 8), n, threshold(rate)),
@@ -151,7 +152,7 @@ def test_stacked_training_equals_separate_networks_for_students(
     teachers = some_teachers(n_classes=n_classes)
     specs = some_students(schedule=schedule)
     trained = fit_students(specs, X, y, teachers)
-    starts = [training._generator(training._INIT, spec.seed) for spec in specs]
+    starts = [make_generator(INIT, spec.seed) for spec in specs]
     start = Stack.initialised(starts, (5, 16, 8, n_classes))
     for member, spec in enumerate(specs):
         t, alpha = spec.temperature, spec.alpha
@@ -161,7 +162,7 @@ def test_stacked_training_equals_separate_networks_for_students(
             soft = F.kl_div(F.log_softmax(z / t, 1), q[batch], reduction="batchmean")
             return alpha * t**2 * soft + (1 - alpha) * F.cross_entropy(z, y[batch])
 
-        order = training._generator(training._ORDER, spec.seed)
+        order = make_generator(ORDER, spec.seed)
         network = trained_alone(as_sequential(start, member), X, loss, order, schedule)
         assert_same_network(trained, member, network, tolerance)
         torch.testing.assert_close(
@@ -169,12 +170,12 @@ def test_stacked_training_equals_separate_networks_for_students(
         )
 
 
-def gradient_of(stack, grad, temperature, alpha, n=100, logit_scale=1.0, **dropout):
-    """The hand-written backward pass of `stack` over n samples, into `grad`."""
-    shape = (stack.k, stack.sizes[-1], n)
-    return Backprop(
-        stack, grad, n, LogitGradient(temperature, alpha, shape, logit_scale), **dropout
-    )
+def write_gradient(stack, grad, temperature, alpha, X, constant, kept=(), scale=1.0):
+    """Write the hand-written gradient of `stack` at X into `grad`, as a training step does."""
+    network = Backprop(stack, grad, len(X), n_dropped=len(kept), scale=scale)
+    logits = network.forward(with_ones(X)[None], kept)
+    logit_gradient = LogitGradient(temperature, alpha, logits.shape, scale ** len(kept))
+    network.backward(with_ones(X)[None], logit_gradient(logits, constant.numpy()))
 
 
 @pytest.mark.parametrize("n_classes", [2, 5])
@@ -188,9 +189,8 @@ def test_hand_written_gradient_equals_autograd(as_sequential, temperature, alpha
     stack.flat.mul_(2)
     grad = Stack.empty(3, sizes)
     constant = constant_part(q, y, temperature, alpha).T.expand(3, n_classes, len(X))
-    gradient_of(stack, grad, torch.full((3,), temperature), torch.full((3,), alpha))(
-        with_ones(X)[None], constant.numpy()
-    )
+    of_each = torch.full((3,), temperature), torch.full((3,), alpha)
+    write_gradient(stack, grad, *of_each, X, constant)
     for member in range(3):
         network = as_sequential(stack, member)
         distillation_loss(network(X)[None], q, y, temperature, alpha).sum().backward()
@@ -206,13 +206,10 @@ def test_hand_written_gradient_equals_autograd_under_dropout(as_sequential, doub
     stack = Stack.initialised([np.random.default_rng(m) for m in range(2)], sizes)
     scale = 256 / 156
     generators = [np.random.default_rng(m) for m in range(2)]
-    kept = training._kept_units(generators, (16, 8), len(X), 100)
+    kept = draw_kept_units(generators, (16, 8), len(X), 100)
     grad = Stack.empty(2, sizes)
     labels = F.one_hot(y, 3).to(X.dtype).T.expand(2, 3, len(X))
-    backprop = gradient_of(
-        stack, grad, torch.ones(2), torch.zeros(2), logit_scale=scale**2, n_dropped=2, scale=scale
-    )
-    backprop(with_ones(X)[None], labels.numpy(), kept)
+    write_gradient(stack, grad, torch.ones(2), torch.zeros(2), X, labels, kept, scale)
     for member in range(2):
         dropouts = [FixedDropout(), FixedDropout()]
         for module, units in zip(dropouts, kept, strict=True):
@@ -314,7 +311,7 @@ def test_a_twin_has_the_same_initial_weights_as_its_student():
     stack = fit_students([student, student.twin(), student.replace(seed=4)], X, y, some_teachers())
     assert equal_bits(stack.members([0]), stack.members([1]))
     assert not equal_bits(stack.members([0]), stack.members([2]))
-    start = Stack.initialised([training._generator(training._INIT, 3)], stack.sizes)
+    start = Stack.initialised([make_generator(INIT, 3)], stack.sizes)
     assert equal_bits(stack.members([0]), start)
 
 
@@ -356,7 +353,7 @@ def test_training_learns():
 
 def test_dropout_drops_about_the_right_share():
     generators = [np.random.default_rng(seed) for seed in range(4)]
-    kept = training._kept_units(generators, (256, 128), 500, threshold(0.3))
+    kept = draw_kept_units(generators, (256, 128), 500, threshold(0.3))
     assert [units.shape for units in kept] == [(4, 500, 257), (4, 500, 129)]
     for units in kept:
         assert units[..., -1].all()
@@ -373,9 +370,9 @@ def test_dropout_zeroes_that_share_of_units_in_training(monkeypatch):
     seen = []
 
     class Watched(Backprop):
-        def __call__(self, X, constant, kept=()):
+        def forward(self, X, kept=()):
             seen.append([units[..., :-1].mean() for units in kept])
-            super().__call__(X, constant, kept)
+            return super().forward(X, kept)
 
     monkeypatch.setattr(training, "Backprop", Watched)
     fit_ensemble(ENSEMBLE.replace(dropout=0.5), X, y)

@@ -3,17 +3,20 @@
 import argparse
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from distill_core.engine import Job
-from distill_core.jobs import lessons, start_engine
-from distill_core.measures.intervals import Interval
-from distill_core.specs import SpecError
-from distill_core.store import Store
-from distill_core.studies import command as study_command
-from distill_core.studies.reproduce import Reproduction, ReproductionSpec, Trial, reproduce
+from distill_core.engine import Engine, EngineError, Job
+from distill_core.specs import ReproductionSpec, SpecError
+from distill_core.store import Store, StoreError
+
+# Rooms with large libraries are imported where they are needed: an error or a help text comes at
+# once, and `reproduce` starts its workers first, which load the same libraries meanwhile.
+if TYPE_CHECKING:
+    from distill_core.measures.intervals import Interval
+    from distill_core.studies.reproduce import Reproduction, Trial
 
 # Seconds between two lines about progress.
 _SAY_EVERY = 2.0
@@ -39,11 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 when the arguments cannot be used, after one sentence on standard error.
     """
+    argv = sys.argv[1:] if argv is None else argv
     parser = _Parser(prog="python -m distill_core", description="Distillation, measured.")
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _add_reproduce(commands)
-    study_command.add(commands)
-    _add_warm(commands)
+    if argv[:1] != ["reproduce"]:
+        from distill_core.studies import command
+
+        command.add(commands)
+        _add_warm(commands)
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -79,8 +86,9 @@ def _add_reproduce(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 def _reproduce(arguments: argparse.Namespace) -> None:
     spec = ReproductionSpec(seeds=arguments.seeds, schedule=arguments.schedule)
+    began = time.perf_counter()
 
-    def say(trial: Trial) -> None:
+    def say(trial: "Trial") -> None:
         print(
             f"seed {trial.seed} ({trial.seed + 1} of {spec.seeds}): "
             f"ensemble {trial.ensemble_accuracy:.1%}, "
@@ -91,15 +99,26 @@ def _reproduce(arguments: argparse.Namespace) -> None:
             flush=True,
         )
 
-    result = reproduce(spec, on_trial=say)
+    # A store of its own, because what is reproduced has to be trained anew.
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            store = Store(folder)
+            with Engine(store, preload="distill_core.jobs.preload") as engine:
+                from distill_core.studies.reproduce import reproduce
+
+                result = reproduce(spec, store, engine, say)
+    except (EngineError, StoreError) as error:
+        raise SystemExit(str(error)) from error
     print(
         json.dumps(result.to_json(), indent=2, allow_nan=False)
         if arguments.json
-        else _table(spec, result)
+        else _table(spec, result, time.perf_counter() - began)
     )
 
 
 def _add_warm(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    from distill_core.jobs import lessons
+
     about = "train every stop of a lesson's sliders ahead, so that the app answers at once"
     parser = commands.add_parser("warm", help=about, description=about)
     names = ", ".join(f"'{name}'" for name in lessons.LESSONS)
@@ -113,6 +132,8 @@ def _add_warm(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _warm(arguments: argparse.Namespace) -> None:
+    from distill_core.jobs import lessons, start_engine
+
     picture = lessons.lesson(arguments.lesson)
     began = time.monotonic()
     store = Store()
@@ -136,7 +157,7 @@ def _say(stage: Sequence[Job]) -> None:
     print(f"{stage[0].kind}: {done} of {len(stage)} done ({words})", file=sys.stderr, flush=True)
 
 
-def _table(spec: ReproductionSpec, result: Reproduction) -> str:
+def _table(spec: ReproductionSpec, result: "Reproduction", wall_seconds: float) -> str:
     """Say in words what was compared with what, over which seeds, and how sure it is."""
     n = spec.seeds
     student = spec.student(0)
@@ -165,7 +186,7 @@ def _table(spec: ReproductionSpec, result: Reproduction) -> str:
         ("compression, ensemble / student", f"{result.compression:>7.1f} times"),
         ("seconds, training the ensembles", f"{result.seconds('ensemble'):>7.1f}"),
         ("seconds, training the students", f"{result.seconds('students'):>7.1f}"),
-        ("seconds, start to end", f"{result.wall_seconds:>7.1f} (seeds side by side)"),
+        ("seconds, start to end", f"{wall_seconds:>7.1f} (workers side by side)"),
     ]
     return "\n".join(
         [
@@ -185,12 +206,12 @@ def _table(spec: ReproductionSpec, result: Reproduction) -> str:
     )
 
 
-def _percent(value: Interval) -> str:
+def _percent(value: "Interval") -> str:
     mean = f"{100 * value.mean:7.2f} %"
     return mean if value.n == 1 else f"{mean}  [{100 * value.low:.2f}, {100 * value.high:.2f}]"
 
 
-def _points(value: Interval) -> str:
+def _points(value: "Interval") -> str:
     mean = f"{value.mean:+7.2f}"
     return mean if value.n == 1 else f"{mean}    [{value.low:+.2f}, {value.high:+.2f}]"
 

@@ -4,15 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-import torch
 
 from distill_core import uploads
 from distill_core.__main__ import _table, main
 from distill_core.data import datasets
-from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule
+from distill_core.geometry.problems import load_problem
+from distill_core.learning import training
+from distill_core.specs import EnsembleSpec, ProblemSpec, ReproductionSpec, Schedule
 from distill_core.studies import CapacitySpec, command
-from distill_core.studies.reproduce import Reproduction, ReproductionSpec, Trial, run_seed
+from distill_core.studies.reproduce import Reproduction, Trial
 
 PROJECT = Path(__file__).parents[1]
 INTERVALS = [
@@ -30,7 +32,7 @@ def trial(seed, distilled, baseline):
 
 
 def reproduction(*trials):
-    return Reproduction(trials, 46658, 559896, 3490, wall_seconds=4.0)
+    return Reproduction(trials, 46658, 559896, 3490)
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +80,28 @@ def test_progress_goes_to_standard_error_one_line_per_seed(two_seeds):
     assert [line.split(":")[0] for line in lines] == ["seed 0 (1 of 2)", "seed 1 (2 of 2)"]
 
 
-def test_a_seed_gives_the_same_numbers_in_another_process(two_seeds):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    here = run_seed(ReproductionSpec(), 0)
-    torch.set_num_threads(threads)
+def test_figures_are_those_of_one_training_of_all_teachers_here(two_seeds):
+    printed, said = two_seeds
+    trained = [trained_here(ReproductionSpec().student(seed)) for seed in range(2)]
     # One decimal of a percent is one of the 1000 test points.
-    said = re.findall(r"([\d.]+)%", two_seeds[1].splitlines()[0])
-    accuracies = (here.ensemble_accuracy, here.distilled_accuracy, here.baseline_accuracy)
-    assert said == [f"{100 * accuracy:.1f}" for accuracy in accuracies]
+    for line, figures in zip(said.splitlines(), trained, strict=True):
+        assert re.findall(r"([\d.]+)%", line) == [f"{100 * share:.1f}" for share in figures[:3]]
+    means = np.mean(trained, 0)
+    names = [name for name in INTERVALS if name != "gain_points"]
+    assert [printed[name]["mean"] for name in names] == pytest.approx(list(means), abs=1e-12)
+
+
+def trained_here(student):
+    """Accuracies of ensemble, student and twin, and the agreement of both, in one process."""
+    problem = load_problem(student.ensemble.problem)
+    X, y, y_test = problem.X_train, problem.y_train, problem.y_test
+    teachers = training.fit_ensemble(student.ensemble, X, y)
+    pair = training.fit_students([student, student.twin()], X, y, teachers.logits(X))
+    whole = teachers.logits(problem.X_test).mean(0).argmax(-1)
+    distilled, baseline = pair.logits(problem.X_test).argmax(-1)
+    compared = [(whole, y_test), (distilled, y_test), (baseline, y_test)]
+    compared += [(distilled, whole), (baseline, whole)]
+    return [float((one == other).double().mean()) for one, other in compared]
 
 
 def test_gain_is_paired_by_seed():
@@ -110,7 +125,7 @@ def test_one_seed_has_no_interval():
         assert printed[name]["low"] is None
         assert printed[name]["high"] is None
     assert printed["gain_points"]["mean"] == pytest.approx(1)
-    text = _table(ReproductionSpec(seeds=1), result)
+    text = _table(ReproductionSpec(seeds=1), result, 4.0)
     assert "One seed: how much these numbers vary from seed to seed cannot be said." in text
     assert "[" not in text
     assert "nan" not in text
@@ -118,7 +133,7 @@ def test_one_seed_has_no_interval():
 
 def test_table_says_what_is_compared_and_never_a_share_recovered():
     result = reproduction(trial(0, 0.96, 0.97), trial(1, 0.97, 0.96), trial(2, 0.97, 0.965))
-    text = _table(ReproductionSpec(seeds=3), result)
+    text = _table(ReproductionSpec(seeds=3), result, 4.0)
     for words in (
         "95% intervals over seeds",
         "paired by seed",
@@ -134,7 +149,7 @@ def test_table_says_what_is_compared_and_never_a_share_recovered():
 
 def test_a_clear_gain_is_called_one():
     result = reproduction(*(trial(seed, 0.97, 0.96 - seed / 1000) for seed in range(8)))
-    text = _table(ReproductionSpec(), result)
+    text = _table(ReproductionSpec(), result, 4.0)
     assert "beyond seed noise" in text
     assert "interval holds 0" not in text
 

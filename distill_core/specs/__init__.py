@@ -32,7 +32,7 @@ from distill_core.specs.models import (
     Temperature,
     Width,
 )
-from distill_core.specs.views import PictureSpec, ReplicatesSpec, SectionSpec
+from distill_core.specs.views import PictureSpec, ReplicatesSpec, ReproductionSpec, SectionSpec
 
 __all__ = [
     "ALPHAS",
@@ -56,6 +56,7 @@ __all__ = [
     "PlaneSpec",
     "ProblemSpec",
     "ReplicatesSpec",
+    "ReproductionSpec",
     "Schedule",
     "SectionSpec",
     "Seed",

@@ -1,12 +1,12 @@
 """What is looked at: an ensemble or a student on a plane, a setting over seeds."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from distill_core.specs.base import Spec
 from distill_core.specs.data import PlaneSpec, ProblemSpec
-from distill_core.specs.models import EnsembleSpec, StudentSpec
+from distill_core.specs.models import EnsembleSpec, Schedule, StudentSpec
 
 
 class SectionSpec(Spec):
@@ -65,4 +65,28 @@ def _check_plane(plane: PlaneSpec, problem: ProblemSpec) -> None:
         raise ValueError(
             f"In the slice view models live on their own plane, {problem.plane.kind!r}; "
             f"they cannot be seen on {other}."
+        )
+
+
+class ReproductionSpec(Spec):
+    """How many seeds, and whether with the project's schedules or the tutorial's."""
+
+    seeds: Annotated[int, Field(ge=1, le=256)] = 8
+    schedule: Literal["project", "tutorial"] = "project"
+
+    def student(self, seed: int) -> StudentSpec:
+        """Return the tutorial's student on all features, on the ensemble of the same seed."""
+        tutorial = self.schedule == "tutorial"
+        return StudentSpec(
+            ensemble=EnsembleSpec(
+                problem=ProblemSpec(plane=None),
+                n_members=12,
+                seed=seed,
+                schedule=Schedule.TUTORIAL_ENSEMBLE if tutorial else Schedule.ENSEMBLE,
+            ),
+            width=64,
+            temperature=3.0,
+            alpha=0.7,
+            seed=seed,
+            schedule=Schedule.TUTORIAL_STUDENT if tutorial else Schedule.STUDENT,
         )

@@ -4,51 +4,32 @@ Numbers only; what they look like on a screen is decided in `__main__.py`.
 """
 
 import dataclasses
+import functools
 import math
 import os
-import signal
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 
+from distill_core import jobs
+from distill_core.engine import Engine
 from distill_core.geometry.problems import load_problem
-from distill_core.learning import training
 from distill_core.learning.losses import soft_targets
-from distill_core.learning.networks import n_parameters
 from distill_core.measures import metrics
 from distill_core.measures.intervals import Interval, interval
-from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, Spec, StudentSpec
+from distill_core.specs import ReproductionSpec, StudentSpec
+from distill_core.store import Store
+from distill_core.studies.student_stacks import count_parameters, ensemble_tasks
+from distill_core.studies.study import Task
+from distill_core.studies.variance import RepeatSpec, repeat_task
 
-
-class ReproductionSpec(Spec):
-    """How many seeds, and whether with the project's schedules or the tutorial's."""
-
-    seeds: Annotated[int, Field(ge=1, le=256)] = 8
-    schedule: Literal["project", "tutorial"] = "project"
-
-    def student(self, seed: int) -> StudentSpec:
-        """Return the tutorial's student on all features, on the ensemble of the same seed."""
-        tutorial = self.schedule == "tutorial"
-        return StudentSpec(
-            ensemble=EnsembleSpec(
-                problem=ProblemSpec(plane=None),
-                n_members=12,
-                seed=seed,
-                schedule=Schedule.TUTORIAL_ENSEMBLE if tutorial else Schedule.ENSEMBLE,
-            ),
-            width=64,
-            temperature=3.0,
-            alpha=0.7,
-            seed=seed,
-            schedule=Schedule.TUTORIAL_STUDENT if tutorial else Schedule.STUDENT,
-        )
+# Seconds between two looks at a job that waits for a worker.
+_LOOK_EVERY = 0.005
 
 
 @dataclass(frozen=True)
@@ -79,15 +60,12 @@ class Reproduction:
         At least one, in the order of their seeds.
     teacher_parameters, ensemble_parameters, student_parameters : int
         Sizes of one teacher, of all of them, and of one student.
-    wall_seconds : float
-        From the start to the end, with several seeds side by side.
     """
 
     trials: tuple[Trial, ...]
     teacher_parameters: int
     ensemble_parameters: int
     student_parameters: int
-    wall_seconds: float
 
     @property
     def compression(self) -> float:
@@ -150,40 +128,43 @@ class Reproduction:
         return [getattr(trial, name) for trial in self.trials]
 
 
-def run_seed(spec: ReproductionSpec, seed: int) -> Trial:
-    """Train the ensemble of one seed, then the student and its twin side by side; compare them."""
-    student = spec.student(seed)
-    problem = load_problem(student.ensemble.problem)
-    began = time.perf_counter()
-    teachers = training.fit_ensemble(student.ensemble, problem.X_train, problem.y_train)
-    trained = time.perf_counter()
-    students = training.fit_students(
-        [student, student.twin()],
-        problem.X_train,
-        problem.y_train,
-        teachers.logits(problem.X_train),
-    )
-    ended = time.perf_counter()
-    combined = soft_targets(teachers.logits(problem.X_test), 1.0, student.ensemble.combine)
-    whole = combined.argmax(-1).numpy()
-    distilled, baseline = students.logits(problem.X_test).argmax(-1).numpy()
-    y = problem.y_test.numpy()
+def run_seed(student: StudentSpec, store: Store, engine: Engine) -> Trial:
+    """Train the ensemble of one seed on all workers, then the student and its twin; compare them.
+
+    Parameters
+    ----------
+    student : StudentSpec
+        From `ReproductionSpec.student`.
+    store, engine
+        A store, and workers that put into it.
+    """
+    *parts, whole = ensemble_tasks(student.ensemble)
+    pair = repeat_task(RepeatSpec(student=student))
+    with ThreadPoolExecutor(len(parts)) as threads:
+        ensemble_seconds = math.fsum(threads.map(functools.partial(_run, engine), parts))
+    ensemble_seconds += _run(engine, whole)
+    students_seconds = _run(engine, pair)
+    arrays = jobs.load_or_make(store, pair.job, pair.spec).arrays
+    combined = soft_targets(torch.from_numpy(arrays["teachers"]), 1.0, student.ensemble.combine)
+    ensemble = combined.numpy().argmax(-1)
+    distilled, baseline = (arrays[who].argmax(-1) for who in ("student", "twin"))
+    y = load_problem(student.ensemble.problem).y_test.numpy()
     return Trial(
-        seed,
-        ensemble_accuracy=float(metrics.accuracy(whole, y)),
+        student.seed,
+        ensemble_accuracy=float(metrics.accuracy(ensemble, y)),
         distilled_accuracy=float(metrics.accuracy(distilled, y)),
         baseline_accuracy=float(metrics.accuracy(baseline, y)),
-        agreement=float(metrics.agreement(distilled, whole)),
-        baseline_agreement=float(metrics.agreement(baseline, whole)),
-        ensemble_seconds=trained - began,
-        students_seconds=ended - trained,
+        agreement=float(metrics.agreement(distilled, ensemble)),
+        baseline_agreement=float(metrics.agreement(baseline, ensemble)),
+        ensemble_seconds=ensemble_seconds,
+        students_seconds=students_seconds,
     )
 
 
 def reproduce(
     spec: ReproductionSpec,
-    *,
-    n_processes: int | None = None,
+    store: Store,
+    engine: Engine,
     on_trial: Callable[[Trial], None] = lambda trial: None,
 ) -> Reproduction:
     """Repeat the experiment for the seeds 0, 1, 2, ...
@@ -192,44 +173,44 @@ def reproduce(
     ----------
     spec : ReproductionSpec
         How many seeds, and which schedules.
-    n_processes : int, optional
-        Seeds trained side by side, one torch thread each; as many as there are processors
-        by default. The numbers do not depend on it.
+    store, engine
+        An empty store, so that everything is trained, and workers that put into it. The
+        caller closes the engine: that also ends what an exception left behind.
     on_trial : callable, optional
         Told of every finished seed, in order.
     """
-    began = time.perf_counter()
-    n_processes = n_processes or min(spec.seeds, os.cpu_count() or 1)
-    # Spawned, not forked: a fork after torch has started its threads can hang.
-    pool = ProcessPoolExecutor(n_processes, get_context("spawn"), _start_worker)
+    students = [spec.student(seed) for seed in range(spec.seeds)]
     trials = []
+    # More seeds at once would keep no more workers busy, and the first would come later.
+    threads = ThreadPoolExecutor(os.cpu_count())
     try:
-        for trial in pool.map(run_seed, [spec] * spec.seeds, range(spec.seeds)):
+        for trial in threads.map(lambda student: run_seed(student, store, engine), students):
             trials.append(trial)
             on_trial(trial)
     finally:
-        pool.shutdown(cancel_futures=True)
-    student = spec.student(0)
-    problem = load_problem(student.ensemble.problem)
-    n_features, n_classes = problem.X_train.shape[1], len(problem.y_train.unique())
-    teacher = _parameters(n_features, student.ensemble.hidden, n_classes)
+        threads.shutdown(wait=False, cancel_futures=True)
+    ensemble = students[0].ensemble
+    teacher = count_parameters(ensemble, ensemble.hidden)
     return Reproduction(
         tuple(trials),
         teacher_parameters=teacher,
-        ensemble_parameters=teacher * student.ensemble.n_members,
-        student_parameters=_parameters(n_features, student.hidden, n_classes),
-        wall_seconds=time.perf_counter() - began,
+        ensemble_parameters=teacher * ensemble.n_members,
+        student_parameters=count_parameters(ensemble, students[0].hidden),
     )
 
 
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    # An interrupt from the keyboard reaches every process; one of them says so, not all.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def _parameters(n_features: int, hidden: Sequence[int], n_classes: int) -> int:
-    return n_parameters((n_features, *hidden, n_classes))
+def _run(engine: Engine, task: Task) -> float:
+    """Let a worker do a task; return the seconds that it took, without those in the queue."""
+    slot = f"{task.job.kind} {task.digest}"
+    job = engine.request("reproduce", task.job, task.spec, slot=slot)
+    began = time.perf_counter()
+    while job.state == "queued":
+        job.wait(_LOOK_EVERY)
+        began = time.perf_counter()
+    job.wait()
+    if job.error is not None:
+        raise job.error
+    return time.perf_counter() - began
 
 
 def _bounds(value: Interval) -> dict[str, float | None]:

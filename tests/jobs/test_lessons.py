@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -80,9 +82,8 @@ def test_the_command_fills_the_store(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DISTILL_STORE", str(tmp_path))
     monkeypatch.setattr(lessons, "LESSONS", {"small": PICTURE})
     monkeypatch.setattr(lessons, "sweeps", lambda picture: [picture])
-    monkeypatch.setattr(
-        "distill_core.__main__.start_engine", lambda store: jobs.start_engine(store, n_workers=1)
-    )
+    one_worker = functools.partial(jobs.start_engine, n_workers=1)
+    monkeypatch.setattr(jobs, "start_engine", one_worker)
     assert main(["warm", "--lesson", "small"]) == 0
     assert "lesson 'small'" in capsys.readouterr().out
     store = Store(tmp_path)

@@ -1,8 +1,9 @@
-"""Jobs on warm workers: local processes or a Dask cluster, behind one policy.
+"""Jobs on warm workers: local processes or a Dask cluster, behind one scheduler.
 
-`engine` is where visitors ask, `policy` decides what runs when and touches no worker, `local`
-and `cluster` run what they are given and decide nothing, `worker` and `cluster_worker` live
-beside a job in the worker's process. This room knows functions, specs and bytes, not networks.
+`engine` is where visitors ask, `scheduler` decides what runs when and touches no worker,
+`processes` and `cluster` run what they are given and decide nothing, `worker` and
+`cluster_worker` live beside a job in the worker's process. This room knows functions, specs and
+bytes, not networks.
 """
 
 from distill_core.engine.engine import Engine

@@ -64,7 +64,7 @@ class ClusterWorkers:
         self._on_retry = on_retry
         self._on_free = on_free
         self.topic = f"distill-{uuid.uuid4().hex}"
-        self.seats: dict[int, _Seat] = {}
+        self.reserved: dict[int, _Reservation] = {}
         self._n_taken = 0
         self._capacity = 0
         self._failure: str | None = None
@@ -78,13 +78,13 @@ class ClusterWorkers:
     def start(self) -> None:
         """Do nothing: the workers run already."""
 
-    def take(self) -> "_Seat | None":
-        """Return a seat when fewer jobs run than the cluster has threads."""
+    def take(self) -> "_Reservation | None":
+        """Return a worker when fewer jobs run than the cluster has threads."""
         with self._changed:
             if self._n_taken >= self._capacity or self._lost():
                 return None
             self._n_taken += 1
-            return _Seat(self)
+            return _Reservation(self)
 
     def pids(self) -> list[int]:
         """Return the process ids of the workers, each on its own machine."""
@@ -115,8 +115,8 @@ class ClusterWorkers:
     def close(self) -> None:
         """Cancel the jobs that run and leave the cluster as it is."""
         self._closed = True
-        for seat in list(self.seats.values()):
-            seat.cancel()
+        for worker in list(self.reserved.values()):
+            worker.cancel()
         for topic in ("all", self.topic):
             self._client.unsubscribe_topic(topic)
         self._client.close()
@@ -133,9 +133,9 @@ class ClusterWorkers:
             self._arrivals.submit(function, *arguments)
 
     def give_back(self, attempt: int) -> None:
-        """Take note that a seat is free."""
+        """Take note that a worker is free."""
         with self._changed:
-            self.seats.pop(attempt, None)
+            self.reserved.pop(attempt, None)
             self._n_taken -= 1
 
     def lost_sentence(self) -> str:
@@ -192,21 +192,21 @@ class ClusterWorkers:
     def _event(self, event: tuple[float, Mapping[str, Any]]) -> None:
         message = event[1]
         attempt = message["attempt"]
-        seat = self.seats.get(attempt)
-        if seat is None:
+        worker = self.reserved.get(attempt)
+        if worker is None:
             return
         if "total" in message:
             arrays = load(message["arrays"]) if message["arrays"] else None
             self._on_report(attempt, message["done"], message["total"], arrays)
             return
-        seat.n_starts += 1
-        if seat.n_starts == 2:
+        worker.n_starts += 1
+        if worker.n_starts == 2:
             self._on_retry(attempt)
-        elif seat.n_starts > 2:
-            self.later(seat.give_up)
+        elif worker.n_starts > 2:
+            self.later(worker.give_up)
 
 
-class _Seat:
+class _Reservation:
     """One job on the cluster, from its submission to its last result."""
 
     def __init__(self, workers: ClusterWorkers) -> None:
@@ -219,19 +219,17 @@ class _Seat:
     def submit(self, attempt: int, call: Call) -> Future[None]:
         """Start a job."""
         self._attempt, self._call = attempt, call
-        self._workers.seats[attempt] = self
+        self._workers.reserved[attempt] = self
         self._send({})
         return self._outcome
 
-    def stop(self, attempt: int) -> None:
-        """Ask the job to stop; it does so at its next report."""
-        self.cancel()
-
     def give_up(self) -> None:
-        """Stop a job that has lost two workers."""
-        self.cancel(EngineError("The worker died twice while it ran this job; it was given up."))
+        """Cancel a job that has lost two workers."""
+        self.cancel(
+            why=EngineError("The worker died twice while it ran this job; it was given up.")
+        )
 
-    def cancel(self, why: Exception | None = None) -> None:
+    def cancel(self, attempt: int = 0, why: Exception | None = None) -> None:
         """Cancel the task; the worker's thread is free after the job's next report."""
         self._cancelled = why or Cancelled("Nobody waits for this any more.")
         inner = self._inner

@@ -1,4 +1,4 @@
-"""Where visitors ask: the policy, the store and the workers brought together."""
+"""Where visitors ask: the scheduler, the store and the workers brought together."""
 
 import collections
 import functools
@@ -6,15 +6,24 @@ import logging
 import math
 import os
 import threading
-import time
 import weakref
 from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor, Future
+from threading import Timer
+from time import monotonic
 from typing import Protocol, Self
 
 from distill_core.engine.job import Job
-from distill_core.engine.scheduler import OUTCOMES, Board, Key, Start, Stop, Task, unwanted
-from distill_core.engine.worker import Arrays, Cancelled, EngineError, JobFunction, Seat, is_ours
+from distill_core.engine.scheduler import (
+    OUTCOMES,
+    Cancel,
+    Key,
+    Scheduler,
+    Start,
+    Task,
+    explain_cancel,
+)
+from distill_core.engine.worker import Arrays, Cancelled, EngineError, JobFunction, Worker, is_ours
 from distill_core.specs import Spec
 from distill_core.store import Store
 
@@ -35,7 +44,7 @@ class _Workers(Protocol):
     """What the engine needs from local processes or a cluster."""
 
     def start(self) -> None: ...
-    def take(self) -> Seat | None: ...
+    def take(self) -> Worker | None: ...
     def pids(self) -> list[int]: ...
     def size(self) -> int: ...
     def wait_ready(self, timeout: float | None = None) -> bool: ...
@@ -80,11 +89,11 @@ class Engine:
         self._store = store
         self._preload = preload
         self._lock = threading.Lock()
-        self._board = Board()
+        self._scheduler = Scheduler()
         self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
         self._closed = False
         self._quiet_until = -math.inf
-        self._timer: threading.Timer | None = None
+        self._timer: Timer | None = None
         address = scheduler or os.environ.get("DISTILL_SCHEDULER")
         self._workers = self._cluster(address) if address else self._local(n_workers)
         self._workers.start()
@@ -136,49 +145,49 @@ class Engine:
         key = (".".join(name), spec.digest, kind)
         stored = self._store.has(kind, spec.digest)
         self._workers.revive()
-        stops = []
+        cancels = []
         with self._lock:
             if self._closed:
                 raise EngineError("The engine is closed and takes no more requests.")
-            task = self._board.live.get(key)
-            handle = task.job if task else self._known(key, stored)
+            task = self._scheduler.unfinished.get(key)
+            handle = task.job if task else self._find_answer(key, stored)
             if handle is None:
-                task = self._board.enlist(key, (*name, spec))
+                task = self._scheduler.enqueue(key, (*name, spec))
                 handle = task.job
             if visitor is not None:
-                stops = [*self._board.hold((visitor, slot), task), *self._hush()]
+                cancels = [*self._scheduler.claim((visitor, slot), task), *self._preempt()]
             elif task is not None:
                 task.background = True
-        self._dispatch(stops)
+        self._dispatch(cancels)
         return handle
 
     def visited(self) -> None:
-        """Take note that a visitor is there: work ahead stops at once and stays away a while."""
+        """Take note that a visitor is there: work ahead is preempted and stays away a while."""
         with self._lock:
-            stops = self._hush()
-        self._dispatch(stops)
+            cancels = self._preempt()
+        self._dispatch(cancels)
 
     def release(self, visitor: str, slot: str | None = None) -> None:
         """Give up what a visitor asked for, in one slot or in all."""
         with self._lock:
-            holders = self._board.holders(visitor, slot)
-            stops = [stop for holder in holders for stop in self._board.hold(holder, None)]
-        self._dispatch(stops)
+            claims = self._scheduler.claims(visitor, slot)
+            cancels = [cancel for claim in claims for cancel in self._scheduler.claim(claim, None)]
+        self._dispatch(cancels)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return for each kind how many jobs ended how.
 
         `done` ran to the end, `failed`, `cancelled` while they ran, `dropped` from the queue,
-        `retried` after their worker died, `yielded` to a visitor.
+        `retried` after their worker died, `preempted` by a visitor.
         """
         with self._lock:
-            counts = self._board.counts
+            counts = self._scheduler.counts
             return {kind: {o: counter[o] for o in OUTCOMES} for kind, counter in counts.items()}
 
     def jobs(self) -> list[Job]:
         """Return the jobs that run, those asked to stop included, and those that wait."""
         with self._lock:
-            return self._board.jobs()
+            return self._scheduler.jobs()
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers that are alive, in a cluster on many machines."""
@@ -206,8 +215,8 @@ class Engine:
             self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
-            for task in {*self._board.live.values(), *self._board.running.values()}:
-                self._board.finish(task, "cancelled", Cancelled("The engine was closed."))
+            for task in {*self._scheduler.unfinished.values(), *self._scheduler.running.values()}:
+                self._scheduler.finish(task, "cancelled", Cancelled("The engine was closed."))
         self._workers.close()
 
     def _local(self, n_workers: int | None) -> _Workers:
@@ -217,7 +226,7 @@ class Engine:
             cores = getattr(os, "sched_getaffinity", lambda _: ())(0)
             n_workers = len(cores) or os.cpu_count() or 1
         return LocalWorkers(
-            self._store.root, n_workers, self._preload, self._reported, self._dispatch
+            self._store.root, n_workers, self._preload, self._on_report, self._dispatch
         )
 
     def _cluster(self, address: str) -> _Workers:
@@ -229,26 +238,26 @@ class Engine:
                 "install it with pip install distributed."
             ) from error
         return ClusterWorkers(
-            address, self._store, self._preload, self._reported, self._rerun, self._dispatch
+            address, self._store, self._preload, self._on_report, self._on_retry, self._dispatch
         )
 
-    # A seat is never touched under the lock: what it does may end a job, which takes the lock.
+    # A worker is never touched under the lock: what it does may end a job, which takes the lock.
 
-    def _dispatch(self, stops: Iterable[Stop] = ()) -> None:
-        """Stop what has to stop and start what can start."""
+    def _dispatch(self, cancels: Iterable[Cancel] = ()) -> None:
+        """Cancel what has to stop and start what can start."""
         with self._lock:
             starts = self._plan()
-        for seat, attempt in stops:
-            seat.stop(attempt)
-        for seat, attempt, call in starts:
-            future = seat.submit(attempt, call)
-            future.add_done_callback(functools.partial(self._ended, attempt))
+        for worker, attempt in cancels:
+            worker.cancel(attempt)
+        for worker, attempt, call in starts:
+            future = worker.submit(attempt, call)
+            future.add_done_callback(functools.partial(self._on_end, attempt))
 
     def _plan(self) -> list[Start]:
-        """Give the free seats to what waits."""
+        """Give the free workers to what waits."""
         starts: list[Start] = []
-        now = time.monotonic()
-        waiting = self._board.waiting(visitors_only=now < self._quiet_until)
+        now = monotonic()
+        waiting = self._scheduler.waiting(visitors_only=now < self._quiet_until)
         room = self._workers.size()
         if now < self._quiet_until + AROUND:
             room = max(1, room - 1)
@@ -257,23 +266,23 @@ class Engine:
             if failure is not None:
                 self._fail(task, EngineError(failure))
             elif self._store.has(task.job.kind, task.job.digest):
-                self._board.finish(task, "done")
-            elif not task.holders and self._board.n_ahead >= room:
+                self._scheduler.finish(task, "done")
+            elif not task.claims and self._scheduler.n_ahead >= room:
                 break
-            elif seat := self._workers.take():
-                starts.append(self._board.start(task, seat))
+            elif worker := self._workers.take():
+                starts.append(self._scheduler.start(task, worker))
             else:
                 break
         return starts
 
-    def _hush(self) -> list[Stop]:
-        self._quiet_until = time.monotonic() + QUIET
+    def _preempt(self) -> list[Cancel]:
+        self._quiet_until = monotonic() + QUIET
         if self._timer is None:
             self._wake_in(QUIET)
-        return self._board.make_way()
+        return self._scheduler.preempt()
 
     def _wake_in(self, seconds: float) -> None:
-        self._timer = threading.Timer(seconds, self._wake)
+        self._timer = Timer(seconds, self._wake)
         self._timer.daemon = True
         self._timer.start()
 
@@ -281,73 +290,73 @@ class Engine:
         """Let work ahead begin, unless visitors came again in the meantime."""
         with self._lock:
             self._timer = None
-            left = self._quiet_until - time.monotonic()
+            left = self._quiet_until - monotonic()
             if left > 0 and not self._closed:
                 return self._wake_in(left)
         self._dispatch()
 
-    def _reported(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
-        task = self._board.running.get(attempt)
+    def _on_report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
+        task = self._scheduler.running.get(attempt)
         if task is not None:
             task.began = True
             task.job.show(done, total, arrays)
 
-    def _rerun(self, attempt: int) -> None:
+    def _on_retry(self, attempt: int) -> None:
         """Take note that a cluster runs a job again because its worker died."""
         with self._lock:
-            task = self._board.running.get(attempt)
+            task = self._scheduler.running.get(attempt)
             if task is not None:
-                self._board.count(task, "retried")
+                self._scheduler.count(task, "retried")
 
-    def _ended(self, attempt: int, future: Future[None]) -> None:
-        """Decide what becomes of a job that has left its seat, and go on."""
+    def _on_end(self, attempt: int, future: Future[None]) -> None:
+        """Decide what becomes of a job that has left its worker, and go on."""
         error = Cancelled("The worker was closed.") if future.cancelled() else future.exception()
         with self._lock:
-            task, leaving = self._board.come_off(attempt)
+            task, ordered = self._scheduler.vacate(attempt)
             if not task.job.finished:
-                self._settle(task, leaving, error)
+                self._settle(task, ordered, error)
         self._dispatch()
 
-    def _settle(self, task: Task, leaving: str, error: BaseException | None) -> None:
-        board, job = self._board, task.job
+    def _settle(self, task: Task, ordered: str, error: BaseException | None) -> None:
+        scheduler, job = self._scheduler, task.job
         if error is None:
             if self._store.has(job.kind, job.digest):
-                board.finish(task, "done")
+                scheduler.finish(task, "done")
             else:
                 self._fail(task, EngineError(f"{task.key[0]} ended without storing a {job.kind}."))
-        elif leaving == "stop":
-            board.finish(task, "cancelled", unwanted())
-        elif isinstance(error, Cancelled) and leaving == "yield":
-            board.count(task, "yielded")
-            board.again(task)
+        elif ordered == "cancel":
+            scheduler.finish(task, "cancelled", explain_cancel())
+        elif isinstance(error, Cancelled) and ordered == "preempt":
+            scheduler.count(task, "preempted")
+            scheduler.requeue(task)
         elif isinstance(error, Cancelled):
-            board.finish(task, "cancelled", error)
-        elif isinstance(error, BrokenExecutor) and board.forgives(task):
+            scheduler.finish(task, "cancelled", error)
+        elif isinstance(error, BrokenExecutor) and scheduler.may_retry(task):
             if task.began:
-                board.count(task, "retried")
-            board.again(task)
+                scheduler.count(task, "retried")
+            scheduler.requeue(task)
         else:
-            self._fail(task, _said(error))
+            self._fail(task, _to_error(error))
 
     def _fail(self, task: Task, error: Exception) -> None:
         # Divergence and bad settings are answers; only what should not happen is an error.
         level = logging.ERROR if isinstance(error, EngineError) else logging.INFO
         _log.log(level, "%s %s failed.", task.key[0], task.key[1], exc_info=error)
-        self._failed[task.key] = time.monotonic(), task.job
+        self._failed[task.key] = monotonic(), task.job
         if len(self._failed) > _N_REMEMBERED:
             self._failed.popitem(last=False)
-        self._board.finish(task, "failed", error)
+        self._scheduler.finish(task, "failed", error)
 
-    def _known(self, key: Key, stored: bool) -> Job | None:
+    def _find_answer(self, key: Key, stored: bool) -> Job | None:
         """Return a finished job that answers a request, if there is one."""
         _, digest, kind = key
         if stored:
             return Job(kind, digest, "done")
         when, job = self._failed.get(key, (0.0, None))
-        return job if time.monotonic() < when + _REMEMBERED else None
+        return job if monotonic() < when + _REMEMBERED else None
 
 
-def _said(error: BaseException) -> Exception:
+def _to_error(error: BaseException) -> Exception:
     """Return an error whose message is a sentence."""
     if isinstance(error, BrokenExecutor):
         return EngineError("The worker died twice while it ran this job; it was given up.")

@@ -29,7 +29,6 @@ class Job:
         self._progress = (1, 1) if state == "done" else (0, 0)
         self._snapshot: dict[str, NDArray[Any]] | None = None
         self._error: Exception | None = None
-        self._version = 0
 
     def __repr__(self) -> str:
         return f"<Job {self.kind} {self.digest} {self._state} {self._progress}>"
@@ -62,11 +61,6 @@ class Job:
         """Why it failed or was cancelled: the message is a sentence to show."""
         return self._error
 
-    @property
-    def version(self) -> int:
-        """A number that grows with every change of state, progress or snapshot."""
-        return self._version
-
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the job has finished, however it ends; say whether it has.
 
@@ -91,27 +85,6 @@ class Job:
                 lambda: self.finished or self._snapshot is not None, timeout
             )
 
-    def wait_change(self, timeout: float | None = None, *, since: int | None = None) -> int:
-        """Wait until the job has finished or has something new to show.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds; None waits for ever.
-        since : int, optional
-            The version seen last; default: the present one.
-
-        Returns
-        -------
-        int
-            The version now; equal to `since` when the time was up or nothing can change
-            any more.
-        """
-        with self._changed:
-            seen = self._version if since is None else since
-            self._changed.wait_for(lambda: self.finished or self._version != seen, timeout)
-            return self._version
-
     # The rest is for the engine.
 
     def show(self, done: int, total: int, arrays: Arrays | None) -> None:
@@ -121,7 +94,7 @@ class Job:
                 self._progress = (done, total)
                 if arrays is not None:
                     self._snapshot = dict(arrays)
-                self._note()
+                self._changed.notify_all()
 
     def become(self, state: State, error: Exception | None = None) -> None:
         """Change state and wake everybody who waits."""
@@ -130,8 +103,4 @@ class Job:
             if state == "done":
                 total = max(1, self._progress[1])
                 self._progress = (total, total)
-            self._note()
-
-    def _note(self) -> None:
-        self._version += 1
-        self._changed.notify_all()
+            self._changed.notify_all()

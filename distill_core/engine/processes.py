@@ -207,7 +207,7 @@ class _Process:
         future.add_done_callback(self._freed)
         return future
 
-    def stop(self, attempt: int) -> None:
+    def cancel(self, attempt: int) -> None:
         """Ask the job to stop; it does so at its next report."""
         with self._sending, contextlib.suppress(OSError):
             self._pipe.send(attempt)
@@ -289,13 +289,13 @@ class _Link:
     def __init__(self, pipe: Connection, store: Store) -> None:
         self.pipe = pipe
         self.store = store
-        self.stopped = 0  # The latest attempt that shall stop.
+        self.cancelled = 0  # The latest attempt that shall stop.
         threading.Thread(target=self._listen, name="link", daemon=True).start()
 
     def _listen(self) -> NoReturn:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                self.stopped = self.pipe.recv()
+                self.cancelled = self.pipe.recv()
         # The server is gone, however it ended: nobody will read the result.
         os._exit(1)
 
@@ -311,7 +311,7 @@ class _Report:
         self._due = 0.0
 
     def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
-        if self._link.stopped == self._attempt:
+        if self._link.cancelled == self._attempt:
             raise Cancelled("Nobody waits for this any more.")
         now = time.monotonic()
         if now < self._due and arrays is None:

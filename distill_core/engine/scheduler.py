@@ -1,6 +1,6 @@
 """What runs when: who wants which job, which one is next, which one has to leave.
 
-Decisions only. Nothing here waits, starts or stops anything; the engine does, and it holds
+Decisions only. Nothing here waits, starts or cancels anything; the engine does, and it holds
 its lock around every call.
 """
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from distill_core.engine.job import Job
-from distill_core.engine.worker import Call, Cancelled, Seat
+from distill_core.engine.worker import Call, Cancelled, Worker
 
-Holder = tuple[str, str]  # visitor, slot
+Claim = tuple[str, str]  # visitor, slot
 Key = tuple[str, str, str]  # function, digest, kind
-Stop = tuple[Seat, int]  # a seat and the attempt that shall leave it
-Start = tuple[Seat, int, Call]  # a seat, the number of the attempt, the job
+Cancel = tuple[Worker, int]  # a worker and the attempt that shall leave it
+Start = tuple[Worker, int, Call]  # a worker, the number of the attempt, the job
 
 # A job is given up when it loses its second worker, or when so many workers in a row were
 # dead before it reached them.
 _N_DEATHS, _N_TRIES = 2, 10
 
-OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "yielded")
+OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "preempted")
 
 
 @dataclass(eq=False)
@@ -32,26 +32,26 @@ class Task:
     key: Key
     call: Call
     order: int
-    holders: set[Holder] = field(default_factory=set)
+    claims: set[Claim] = field(default_factory=set)
     background: bool = False
-    seat: Seat | None = None
+    worker: Worker | None = None
     attempt: int = 0
-    leaving: Literal["", "stop", "yield"] = ""
+    ordered: Literal["", "cancel", "preempt"] = ""
     began: bool = False
     n_deaths: int = 0
     n_tries: int = 0
 
 
-class Board:
+class Scheduler:
     """All unfinished jobs: one per key; oldest request first; visitors before work ahead."""
 
     def __init__(self) -> None:
-        self.live: dict[Key, Task] = {}
+        self.unfinished: dict[Key, Task] = {}
         self.running: dict[int, Task] = {}
         self.counts: dict[str, collections.Counter[str]] = {}
         self._queue: list[Task] = []
-        self._held: dict[Holder, Task] = {}
-        self._coming_off: dict[Holder, Task] = {}
+        self._claims: dict[Claim, Task] = {}
+        self._vacating: dict[Claim, Task] = {}
         self._numbers = itertools.count(1)
 
     def jobs(self) -> list[Job]:
@@ -61,78 +61,78 @@ class Board:
     @property
     def n_ahead(self) -> int:
         """How many of the jobs that run are work ahead."""
-        return sum(not task.holders for task in self.running.values())
+        return sum(not task.claims for task in self.running.values())
 
-    def holders(self, visitor: str, slot: str | None) -> list[Holder]:
+    def claims(self, visitor: str, slot: str | None) -> list[Claim]:
         """Return the slots in which a visitor wants something."""
-        return [h for h in self._held if h[0] == visitor and slot in (None, h[1])]
+        return [h for h in self._claims if h[0] == visitor and slot in (None, h[1])]
 
-    def enlist(self, key: Key, call: Call) -> Task:
+    def enqueue(self, key: Key, call: Call) -> Task:
         """Queue a new job."""
         _, digest, kind = key
         task = Task(Job(kind, digest), key, call, next(self._numbers))
-        self.live[key] = task
+        self.unfinished[key] = task
         self._queue.append(task)
         self.counts.setdefault(kind, collections.Counter())
         return task
 
-    def hold(self, holder: Holder, task: Task | None) -> list[Stop]:
-        """Let a holder want this and nothing else; return what has to be stopped."""
-        old = self._held.pop(holder, None)
+    def claim(self, claim: Claim, task: Task | None) -> list[Cancel]:
+        """Let a visitor's slot want this and nothing else; return what has to be cancelled."""
+        old = self._claims.pop(claim, None)
         if task is not None:
-            if not task.holders:
+            if not task.claims:
                 # Work ahead that a visitor now wants: it is as old as the visitor's request.
                 task.order = next(self._numbers)
-            self._held[holder] = task
-            task.holders.add(holder)
+            self._claims[claim] = task
+            task.claims.add(claim)
         if old is None or old is task:
             return []
-        old.holders.discard(holder)
-        if old.holders or old.background:
+        old.claims.discard(claim)
+        if old.claims or old.background:
             return []
-        if old.seat is None:
-            self.finish(old, "cancelled", unwanted())
+        if old.worker is None:
+            self.finish(old, "cancelled", explain_cancel())
             return []
         # Whoever asks for the same before it is off the worker gets a new job.
-        del self.live[old.key]
-        self._coming_off[holder] = old
-        return self._stop(old, "stop")
+        del self.unfinished[old.key]
+        self._vacating[claim] = old
+        return self._cancel(old, "cancel")
 
     def waiting(self, *, visitors_only: bool = False) -> list[Task]:
         """Return what may start now, the next one first; without work ahead if so wished.
 
-        A job does not start while each of its holders has an older one coming off a worker.
+        A job does not start while each of its claims has an older one coming off a worker.
         """
         ready = (
             task
             for task in self._queue
-            if (not task.holders and not visitors_only)
-            or any(h not in self._coming_off for h in task.holders)
+            if (not task.claims and not visitors_only)
+            or any(h not in self._vacating for h in task.claims)
         )
-        return sorted(ready, key=lambda task: (not task.holders, task.order))
+        return sorted(ready, key=lambda task: (not task.claims, task.order))
 
-    def start(self, task: Task, seat: Seat) -> Start:
-        """Move a job from the queue to a seat."""
+    def start(self, task: Task, worker: Worker) -> Start:
+        """Move a job from the queue to a worker."""
         self._queue.remove(task)
-        task.seat, task.attempt, task.began = seat, next(self._numbers), False
+        task.worker, task.attempt, task.began = worker, next(self._numbers), False
         self.running[task.attempt] = task
         task.job.become("running")
-        return seat, task.attempt, task.call
+        return worker, task.attempt, task.call
 
-    def make_way(self) -> list[Stop]:
+    def preempt(self) -> list[Cancel]:
         """Return the work ahead that has to leave because a visitor is there."""
-        idlers = [t for t in self.running.values() if not t.holders and not t.leaving]
-        return [stop for task in idlers for stop in self._stop(task, "yield")]
+        ahead = [t for t in self.running.values() if not t.claims and not t.ordered]
+        return [cancel for task in ahead for cancel in self._cancel(task, "preempt")]
 
-    def come_off(self, attempt: int) -> tuple[Task, Literal["", "stop", "yield"]]:
-        """Take note that a seat is empty; return its task and why that was asked to leave."""
+    def vacate(self, attempt: int) -> tuple[Task, Literal["", "cancel", "preempt"]]:
+        """Take note that a worker is empty; return its task and why that was asked to leave."""
         task = self.running.pop(attempt)
-        for holder in [h for h, t in self._coming_off.items() if t is task]:
-            del self._coming_off[holder]
-        leaving, task.leaving, task.seat = task.leaving, "", None
-        return task, leaving
+        for claim in [h for h, t in self._vacating.items() if t is task]:
+            del self._vacating[claim]
+        ordered, task.ordered, task.worker = task.ordered, "", None
+        return task, ordered
 
-    def forgives(self, task: Task) -> bool:
+    def may_retry(self, task: Task) -> bool:
         """Say whether a job whose worker died is run again.
 
         A worker may have been dead before the job reached it: not the job's fault.
@@ -141,7 +141,7 @@ class Board:
         task.n_tries += 1
         return task.n_deaths < _N_DEATHS and task.n_tries < _N_TRIES
 
-    def again(self, task: Task) -> None:
+    def requeue(self, task: Task) -> None:
         """Queue a job once more, at its old place."""
         self._queue.append(task)
         task.job.become("queued")
@@ -153,11 +153,11 @@ class Board:
         error: Exception | None = None,
     ) -> None:
         """End a job for good and forget it."""
-        if self.live.get(task.key) is task:
-            del self.live[task.key]
-        for holder in task.holders:
-            if self._held.get(holder) is task:
-                del self._held[holder]
+        if self.unfinished.get(task.key) is task:
+            del self.unfinished[task.key]
+        for claim in task.claims:
+            if self._claims.get(claim) is task:
+                del self._claims[claim]
         dropped = state == "cancelled" and task in self._queue
         if task in self._queue:
             self._queue.remove(task)
@@ -168,11 +168,11 @@ class Board:
         """Count what happened to a job."""
         self.counts[task.job.kind][outcome] += 1
 
-    def _stop(self, task: Task, why: Literal["stop", "yield"]) -> list[Stop]:
-        already, task.leaving = task.leaving, why
-        return [] if already or task.seat is None else [(task.seat, task.attempt)]
+    def _cancel(self, task: Task, why: Literal["cancel", "preempt"]) -> list[Cancel]:
+        already, task.ordered = task.ordered, why
+        return [] if already or task.worker is None else [(task.worker, task.attempt)]
 
 
-def unwanted() -> Cancelled:
+def explain_cancel() -> Cancelled:
     """Return the error of a job that was dropped or stopped for lack of interest."""
     return Cancelled("Nobody waits for this any more.")

@@ -65,13 +65,13 @@ class JobFunction(Protocol):
 Call = tuple[str, str, Spec]
 
 
-class Seat(Protocol):
-    """A place where one job runs at a time."""
+class Worker(Protocol):
+    """Runs one job at a time."""
 
     def submit(self, attempt: int, call: Call) -> "Future[None]":
         """Start a job; the future breaks with `BrokenExecutor` when its worker dies."""
 
-    def stop(self, attempt: int) -> None:
+    def cancel(self, attempt: int) -> None:
         """Ask the job to stop; it does so at its next report."""
 
 

@@ -2,32 +2,21 @@
 
 import os
 import signal
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
 from distill_core.specs import SpecError
 
 
-def end_note(spec):
-    """Return the file where `loop` notes when it ended, whichever store it works on."""
-    return Path(tempfile.gettempdir()) / f"engine-test-{spec.digest}"
-
-
 def loop(spec, store, report):
     """Report every millisecond, 10 times per epoch."""
     steps = 10 * spec.schedule.epochs
-    try:
-        report(0, steps, {"pid": np.array([os.getpid()])})
-        for step in range(1, steps + 1):
-            time.sleep(0.001)
-            report(step, steps, {"square": np.array([step**2])} if step % 25 == 0 else None)
-        store.put("loop", spec.digest, {"pid": np.array([os.getpid()])})
-    finally:
-        if end_note(spec).exists():
-            end_note(spec).write_text(repr(time.monotonic()))
+    report(0, steps, {"pid": np.array([os.getpid()])})
+    for step in range(1, steps + 1):
+        time.sleep(0.001)
+        report(step, steps, {"square": np.array([step**2])} if step % 25 == 0 else None)
+    store.put("loop", spec.digest, {"pid": np.array([os.getpid()])})
 
 
 def linger(spec, store, report):
@@ -69,20 +58,8 @@ def train(spec, store, report):
 
 
 def note(spec, store, report):
-    """Put the time at once; as the very last thing write it to a file."""
-    store.put("note", spec.digest, {"time": np.array([time.monotonic()])})
-    (store.root / "last").write_text(repr(time.monotonic()))
-
-
-def cost(spec, store, report):
-    """Measure what a report costs when there is nothing to send, in seconds."""
-    best = np.inf
-    for _ in range(20):
-        start = time.perf_counter()
-        for step in range(5000):
-            report(step, 5000)
-        best = min(best, (time.perf_counter() - start) / 5000)
-    store.put("cost", spec.digest, {"seconds": np.array([best])})
+    """Put something at once."""
+    store.put("note", spec.digest, {"pid": np.array([os.getpid()])})
 
 
 def die(spec, store, report):
@@ -117,7 +94,7 @@ def nowhere(spec, store, report):
     """Look like a function that workers cannot import."""
 
 
-loop.kind, note.kind, cost.kind, train.kind = "loop", "note", "cost", "weights"
+loop.kind, note.kind, train.kind = "loop", "note", "weights"
 for job in (linger, die, diverge, misfit, divide, leave, forget, nowhere):
     job.kind = "thing"
 nowhere.__module__ = "tests.gone"

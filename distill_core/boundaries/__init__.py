@@ -13,15 +13,3 @@ from distill_core.boundaries.section import (
     section,
 )
 from distill_core.boundaries.tracing import RESOLUTION, boundary_lines, join_lines
-
-__all__ = [
-    "RESOLUTION",
-    "Section",
-    "boundary_lines",
-    "combined_model",
-    "disagreement",
-    "join_lines",
-    "member_model",
-    "one_versus_rest",
-    "section",
-]

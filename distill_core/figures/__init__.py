@@ -15,26 +15,3 @@ from distill_core.figures.small_multiples import map_figure, small_plane_figure,
 from distill_core.figures.studies import GROUPS, bands_figure, describe_band
 from distill_core.figures.temperature_grid import cells_figure, shares_figure
 from distill_core.figures.tour import tour_colours, tour_ground
-
-__all__ = [
-    "DARK",
-    "GROUPS",
-    "Points",
-    "bands_figure",
-    "boundary_layers",
-    "cells_figure",
-    "darken",
-    "describe_band",
-    "escape",
-    "groups_figure",
-    "learning_curves_figure",
-    "ledger_figure",
-    "map_figure",
-    "planes_figure",
-    "shares_figure",
-    "small_plane_figure",
-    "soft_targets_figure",
-    "tour_colours",
-    "tour_ground",
-    "votes_figure",
-]

@@ -15,7 +15,6 @@ from distill_core.jobs.artifacts import (
     artifact,
     load_or_make,
     pack_lines,
-    pack_section,
     read_lines,
     read_section,
     report_nothing,
@@ -51,34 +50,3 @@ from distill_core.store import Store
 def start_engine(store: Store, **options: Any) -> Engine:
     """Return an engine whose workers have loaded what jobs need; options as `Engine` takes them."""
     return Engine(store, preload="distill_core.jobs.preload", **options)
-
-
-__all__ = [
-    "Arrays",
-    "Combine",
-    "Job",
-    "artifact",
-    "evaluate_picture",
-    "evaluate_rough_section",
-    "evaluate_section",
-    "list_stops",
-    "load_ensemble",
-    "load_or_make",
-    "pack_lines",
-    "pack_section",
-    "read_disagreement",
-    "read_growth",
-    "read_lines",
-    "read_section",
-    "report_nothing",
-    "search_most_disagreement",
-    "start_engine",
-    "trace_history",
-    "trace_teachers",
-    "train_ensemble",
-    "train_ensemble_part",
-    "train_replicates",
-    "train_student",
-    "train_sweep",
-    "view_on_plane",
-]

@@ -4,13 +4,10 @@ A spec is the one object that crosses from the screen or the command line into t
 core, and its digest is the key of every stored result. No arrays, no training here.
 """
 
-from distill_core.specs.base import Seed, Share, Spec, SpecError, canonical_json
+from distill_core.specs.base import Seed, Spec, SpecError, canonical_json
 from distill_core.specs.data import (
-    N_CLASSES,
     DatasetName,
     DatasetSpec,
-    Offset,
-    PlaneKind,
     PlaneSpec,
     ProblemSpec,
 )
@@ -26,45 +23,9 @@ from distill_core.specs.models import (
     Depth,
     EnsemblePartSpec,
     EnsembleSpec,
-    Epochs,
     Schedule,
     StudentSpec,
     Temperature,
     Width,
 )
 from distill_core.specs.views import PictureSpec, ReplicatesSpec, ReproductionSpec, SectionSpec
-
-__all__ = [
-    "ALPHAS",
-    "DEPTHS",
-    "EPOCHS",
-    "MAX_MEMBERS",
-    "MEMBERS_PER_PART",
-    "N_CLASSES",
-    "TEMPERATURES",
-    "WIDTHS",
-    "Alpha",
-    "DatasetName",
-    "DatasetSpec",
-    "Depth",
-    "EnsemblePartSpec",
-    "EnsembleSpec",
-    "Epochs",
-    "Offset",
-    "PictureSpec",
-    "PlaneKind",
-    "PlaneSpec",
-    "ProblemSpec",
-    "ReplicatesSpec",
-    "ReproductionSpec",
-    "Schedule",
-    "SectionSpec",
-    "Seed",
-    "Share",
-    "Spec",
-    "SpecError",
-    "StudentSpec",
-    "Temperature",
-    "Width",
-    "canonical_json",
-]

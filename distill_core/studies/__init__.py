@@ -8,7 +8,6 @@ figures of what changes from repeat to repeat in `stability`, all sentences in `
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.runner import (
     ASK_ABOVE,
-    Progress,
     StudySpec,
     estimate_seconds,
     list_missing,
@@ -17,22 +16,5 @@ from distill_core.studies.runner import (
     submit_to,
 )
 from distill_core.studies.softness import SoftnessSpec
-from distill_core.studies.study import Study, Task, to_csv
+from distill_core.studies.study import Study, Task
 from distill_core.studies.variance import VarianceSpec
-
-__all__ = [
-    "ASK_ABOVE",
-    "CapacitySpec",
-    "Progress",
-    "SoftnessSpec",
-    "Study",
-    "StudySpec",
-    "Task",
-    "VarianceSpec",
-    "estimate_seconds",
-    "list_missing",
-    "look",
-    "run",
-    "submit_to",
-    "to_csv",
-]

@@ -1,6 +1,6 @@
 """The table of all settings: each is written here, once, and nowhere else. Knows no screen."""
 
-from typing import Any
+from functools import partial
 
 from distill_core import specs
 from distill_core.specs import DatasetSpec, EnsembleSpec, PlaneSpec, StudentSpec
@@ -10,22 +10,25 @@ from pages.frame.controls.setting import Setting
 SLICE, ALL_FEATURES = "slice", "all features"
 UPLOAD, MOST_DISAGREEMENT = "your own data", "most disagreement"
 
+# What the rows of a group have in common.
 _EVERYWHERE = ("playground", "capacity", "softness", "variance", "slices")
 _ONE_STUDENT = ("playground", "variance", "slices")
-_PLAYGROUND = ("playground",)
 _SEED = (0, 9999)
-_TOUR: dict[str, Any] = {
-    "pages": ("slices",),
-    "when": ("view", ALL_FEATURES),
-}
+_everywhere = partial(Setting, pages=_EVERYWHERE)
+_ensemble = partial(_everywhere, spec=EnsembleSpec())
+_student = partial(Setting, spec=StudentSpec())
+_playground = partial(Setting, pages=("playground",))
+_capacity = partial(Setting, pages=("capacity",), spec=CapacitySpec())
+_softness = partial(Setting, pages=("softness",), spec=SoftnessSpec())
+_variance = partial(Setting, pages=("variance",), spec=VarianceSpec())
+_tour = partial(Setting, pages=("slices",), when=("view", ALL_FEATURES))
 
 _ROWS = (
     # Which data, seen how, on which plane.
-    Setting(
+    _everywhere(
         key="data",
         label="Dataset",
         widget="choice",
-        pages=_EVERYWHERE,
         spec=DatasetSpec(),
         path="name",
         options={
@@ -45,11 +48,10 @@ _ROWS = (
         "plane.",
     ),
     *(
-        Setting(
+        _everywhere(
             key=key,
             label="Number of classes",
             widget="stops",
-            pages=_EVERYWHERE,
             spec=DatasetSpec(name=data),
             path="n_classes",
             options=(2, 3, 4, 5),
@@ -59,21 +61,19 @@ _ROWS = (
         )
         for key, data in (("classes", "blobs"), ("arms", "spirals"))
     ),
-    Setting(
+    _everywhere(
         key="view",
         label="View",
         widget="buttons",
-        pages=_EVERYWHERE,
         options=(SLICE, ALL_FEATURES),
         help="**slice**: the models are trained on the two plane coordinates only, so the picture "
         "is the whole model. **all features**: the models see every feature and the picture "
         "is the cut through the plane; most points do not lie on it.",
     ),
-    Setting(
+    _everywhere(
         key="plane",
         label="Plane",
         widget="choice",
-        pages=_EVERYWHERE,
         spec=PlaneSpec(),
         path="kind",
         options={
@@ -89,11 +89,10 @@ _ROWS = (
         help="The 2-D slice of feature space on which everything is drawn.",
     ),
     *(
-        Setting(
+        _everywhere(
             key=key,
             label=label,
             widget="named",
-            pages=_EVERYWHERE,
             spec=PlaneSpec(kind="two features"),
             path=path,
             when=("plane", "two features"),
@@ -104,24 +103,22 @@ _ROWS = (
             ("fy", "Feature up", "features.1", "The vertical axis."),
         )
     ),
-    Setting(
+    _everywhere(
         key="pseed",
         label="Plane seed",
         widget="number",
-        pages=_EVERYWHERE,
         spec=PlaneSpec(kind="random"),
         path="seed",
         options=_SEED,
         when=("plane", "random"),
         help="Another seed is another random plane.",
     ),
-    Setting(key="corners", label="Corners", widget="text", pages=_EVERYWHERE, usual=""),
-    Setting(key="found", label="Plane found", widget="text", pages=_EVERYWHERE, usual=""),
-    Setting(
+    _everywhere(key="corners", label="Corners", widget="text", usual=""),
+    _everywhere(key="found", label="Plane found", widget="text", usual=""),
+    _everywhere(
         key="offset",
         label="Plane offset",
         widget="slider",
-        pages=_EVERYWHERE,
         spec=PlaneSpec(),
         path="offset",
         # Normal spreads: farther out there are hardly any samples.
@@ -132,46 +129,39 @@ _ROWS = (
         "spreads most; in standard deviations of that spread. It trains nothing.",
     ),
     # The teachers.
-    Setting(
+    _ensemble(
         key="teachers",
         label="Number of teachers",
         widget="slider",
-        pages=_EVERYWHERE,
-        spec=EnsembleSpec(),
         path="n_members",
         options=(1, specs.MAX_MEMBERS),
         help="How many separately trained networks (256-128-64 hidden units each) make up the "
         "ensemble.",
     ),
-    Setting(
+    _ensemble(
         key="combine",
         label="Combine teachers by the mean of",
         widget="buttons",
-        pages=_EVERYWHERE,
-        spec=EnsembleSpec(),
         path="combine",
         options=("logits", "probabilities"),
         help="What is averaged over the teachers to give the ensemble's answer. A mean of "
         "probabilities is less sure where teachers contradict each other.",
     ),
-    Setting(
+    _ensemble(
         key="eseed",
         label="Ensemble seed",
         widget="number",
-        pages=_EVERYWHERE,
-        spec=EnsembleSpec(),
         path="seed",
         options=_SEED,
         help="Where the teachers' random starts, batch orders and dropout come from. Another seed "
         "trains another ensemble.",
     ),
     # The student, in the order in which a pin has its settings: a new one goes to the end.
-    Setting(
+    _student(
         key="width",
         label="Student width",
         widget="stops",
         pages=_ONE_STUDENT,
-        spec=StudentSpec(),
         path="width",
         options=specs.WIDTHS,
         words="width {}",
@@ -179,23 +169,21 @@ _ROWS = (
         help="Units in the student's first hidden layer; each further layer has half as many. 64 "
         "is the tutorial's student.",
     ),
-    Setting(
+    _student(
         key="depth",
         label="Student depth",
         widget="stops",
         pages=_EVERYWHERE,
-        spec=StudentSpec(),
         path="depth",
         options=specs.DEPTHS,
         words="depth {}",
         help="Hidden layers; each is half as wide.",
     ),
-    Setting(
+    _student(
         key="T",
         label="Temperature T",
         widget="stops",
         pages=("capacity", *_ONE_STUDENT),
-        spec=StudentSpec(),
         path="temperature",
         options=specs.TEMPERATURES,
         words="T = {}",
@@ -203,12 +191,11 @@ _ROWS = (
         help="Softens the ensemble's probabilities before the student learns them: at T = 1 they "
         "are as sharp as the ensemble is sure, at T = 20 nearly even.",
     ),
-    Setting(
+    _student(
         key="alpha",
         label="alpha (weight on the ensemble)",
         widget="stops",
         pages=("capacity", *_ONE_STUDENT),
-        spec=StudentSpec(),
         path="alpha",
         options=specs.ALPHAS,
         words="alpha = {}",
@@ -216,61 +203,52 @@ _ROWS = (
         help="1: learn from the ensemble alone. 0: learn from the labels alone, which makes the "
         "student its own hard-label twin. Many codebases weigh the labels with alpha instead.",
     ),
-    Setting(
+    _student(
         key="epochs",
         label="Epochs",
         widget="stops",
         pages=_EVERYWHERE,
-        spec=StudentSpec(),
         path="schedule.epochs",
         options=specs.EPOCHS,
         words="{} epochs",
         help="How often the student sees all training data. 12 is enough to match the tutorial's "
         "50 slower ones.",
     ),
-    Setting(
+    _student(
         key="seed",
         label="Student seed",
         widget="number",
         pages=("playground", "slices"),
-        spec=StudentSpec(),
         path="seed",
         options=_SEED,
         words="seed {}",
         help="The student's random start and batch order. Its twin shares both.",
     ),
     # What the playground draws beside.
-    Setting(
-        key="pin", label="Pinned student", widget="text", pages=_PLAYGROUND, usual="", undo=False
-    ),
-    Setting(
+    _playground(key="pin", label="Pinned student", widget="text", usual="", undo=False),
+    _playground(
         key="show",
         label="Layers",
         widget="pills",
         bare=True,
-        pages=_PLAYGROUND,
         options=("test points", "training points", "student's levels", "each teacher"),
         usual=("test points",),
         undo=False,
     ),
-    Setting(key="one", label="Show", widget="named", pages=_PLAYGROUND, usual=0, bare=True),
+    _playground(key="one", label="Show", widget="named", usual=0, bare=True),
     # The studies.
-    Setting(
+    _capacity(
         key="seeds",
         label="Seeds",
         widget="number",
-        pages=("capacity",),
-        spec=CapacitySpec(),
         path="n_seeds",
         options=(1, 64),
         help="Students per width. More seeds, narrower bands.",
     ),
-    Setting(
+    _capacity(
         key="tolerance",
         label="Tolerance (points)",
         widget="number",
-        pages=("capacity",),
-        spec=CapacitySpec(),
         path="tolerance",
         options=(0.1, 20.0),
         step=0.1,
@@ -284,22 +262,18 @@ _ROWS = (
         pages=("capacity",),
         options=("student", "twin"),
     ),
-    Setting(
+    _softness(
         key="cellseeds",
         label="Seeds",
         widget="number",
-        pages=("softness",),
-        spec=SoftnessSpec(),
         path="n_seeds",
         options=(1, 32),
         help="Students per cell. More seeds, narrower intervals.",
     ),
-    Setting(
+    _softness(
         key="widths",
         label="Student widths",
         widget="some",
-        pages=("softness",),
-        spec=SoftnessSpec(),
         path="widths",
         options=specs.WIDTHS,
     ),
@@ -310,22 +284,18 @@ _ROWS = (
         pages=("softness",),
         options=("after the first step", "at the end of training"),
     ),
-    Setting(
+    _variance(
         key="repeats",
         label="Repeats over seeds",
         widget="number",
-        pages=("variance",),
-        spec=VarianceSpec(),
         path="n_repeats",
         options=(1, 32),
         help="All seeds anew, the same training data.",
     ),
-    Setting(
+    _variance(
         key="resamples",
         label="Repeats over resamples",
         widget="number",
-        pages=("variance",),
-        spec=VarianceSpec(),
         path="n_resamples",
         options=(0, 32),
         help="The same seeds, the training data drawn anew from itself (bootstrap).",
@@ -355,8 +325,8 @@ _ROWS = (
         form="{:.0%}",
         help="Sets the distance h up to which a point counts as near. It trains nothing.",
     ),
-    Setting(key="kept", label="Plane kept", widget="text", usual="", **_TOUR),
-    Setting(
+    _tour(key="kept", label="Plane kept", widget="text", usual=""),
+    _tour(
         key="stops",
         label="Stops, after the present plane",
         widget="some",
@@ -365,9 +335,8 @@ _ROWS = (
             *("three samples", "random 0", "random 1", "random 2"),
         ),
         usual=("principal components", "discriminant", "random 0"),
-        **_TOUR,
     ),
-    Setting(key="steps", label="Steps", widget="stops", options=(60, 120, 180), **_TOUR),
+    _tour(key="steps", label="Steps", widget="stops", options=(60, 120, 180)),
 )
 SETTINGS = {row.key: row for row in _ROWS}
 

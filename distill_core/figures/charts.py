@@ -16,14 +16,9 @@ def learning_curves_figure(
     *,
     value_name: str,
 ) -> go.Figure:
-    """Draw a share after each epoch, for the student and its twin.
+    """Draw a share after each epoch, (n_epochs,), for the student and its twin.
 
-    Parameters
-    ----------
-    student, twin : ndarray of shape (n_epochs,)
-        The value after epoch 1, 2, ...
-    value_name : str
-        What it is, for the title.
+    `value_name` says in the title what it is.
     """
     figure = go.Figure()
     for name, values, dash in (("twin", twin, "8px,5px"), ("student", student, "solid")):
@@ -66,8 +61,6 @@ def votes_figure(
         The ensemble's probabilities by name, such as "ensemble, T = 1".
     student : ndarray of shape (n_classes,)
         The student's probabilities.
-    class_names : sequence of str
-        Shown letter by letter.
     """
     rows = [(f"teacher {i + 1}", teachers[i]) for i in np.argsort(teachers[:, -1], kind="stable")]
     rows += [(escape(name), proba) for name, proba in soft_targets.items()]

@@ -30,12 +30,7 @@ def groups_figure(
 ) -> go.Figure:
     """Draw a figure of the four groups as dots with 95% intervals.
 
-    Parameters
-    ----------
-    bands : mapping of str to mapping of str to band
-        By what changed ("seeds", "resamples"), then by group.
-    value_name, value_format : str
-        What it is, and how to write it.
+    The bands come by what changed ("seeds", "resamples"), then by group.
     """
     figure = go.Figure()
     for i, (source, of_group) in enumerate(bands.items()):
@@ -73,13 +68,8 @@ def ledger_figure(ledger: Mapping[str, Any]) -> go.Figure:
     """Draw where cross-entropy goes: teacher, minus diversity, ensemble, student, twin.
 
     Row by row from the top. Levels have their 95% interval; the steps between them are bars,
-    hatched where a difference is within noise. The axis need not begin at 0.
-
-    Parameters
-    ----------
-    ledger : mapping
-        Bands in nats: the levels `teacher`, `ensemble`, `student`, `twin`, the steps
-        `diversity`, `student_gap`, `gain` (student minus twin).
+    hatched where a difference is within noise. The axis need not begin at 0. The ledger is that
+    of `stability.ledger`, in nats.
     """
     rows = [GROUPS["teacher"]]
     figure = go.Figure()

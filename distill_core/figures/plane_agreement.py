@@ -20,16 +20,9 @@ def planes_figure(
 ) -> go.Figure:
     """Draw agreement with the ensemble on the area of planes, a row each, and on test data.
 
-    Parameters
-    ----------
-    planes : sequence of str
-        What the planes are called.
-    area : mapping of str to sequence of float
-        Of "student" and "twin" the share of each plane's shown area.
-    test : mapping of str to float
-        Of both the share of the test data: vertical lines.
-    random : mapping of str to band, optional
-        Of both the mean over random planes with its interval, a row of its own.
+    Each mapping has "student" and "twin": in `area` the share of each plane's shown area, in
+    `test` the share of the test data, a vertical line, and in `random` the band of the mean over
+    random planes, a row of its own.
     """
     rows = [*planes, "random, three samples"] if random else list(planes)
     figure = go.Figure()

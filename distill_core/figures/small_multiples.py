@@ -42,22 +42,9 @@ def small_plane_figure(
     class_names: Sequence[str] = ("class 0", "class 1"),
     height: int = 270,
 ) -> go.Figure:
-    """Draw many boundaries on a plane, small and without a legend.
+    """Draw many boundaries (m, 2) on a plane, by group, small and without a legend.
 
-    Parameters
-    ----------
-    window : Window
-        The square to show.
-    lines : mapping of str to sequence of ndarray of shape (m, 2)
-        By group ("teacher", "ensemble", "student", "twin") the boundaries of its models.
-    title : str
-        What is seen.
-    field_of : Section, optional
-        Whose probabilities to draw below.
-    class_names : sequence of str
-        For the field's hover text.
-    height : int
-        In pixels.
+    The probabilities of `field_of` are drawn below them, with the class names as hover text.
     """
     figure = go.Figure()
     if field_of is not None:
@@ -78,20 +65,10 @@ def map_figure(
     top: float,
     lines: Mapping[str, Sequence[NDArray[np.float32]]],
 ) -> go.Figure:
-    """Draw a quantity in nats on a plane.
+    """Draw a quantity in nats (r, r) on a plane, with boundaries (m, 2) by group.
 
-    Parameters
-    ----------
-    window : Window
-        The square to show.
-    values : ndarray of shape (r, r)
-        Rows go up with v, columns with u.
-    title : str
-        What is seen.
-    top : float
-        The value of the fullest colour; the same for maps that are compared.
-    lines : mapping of str to sequence of ndarray of shape (m, 2)
-        Boundaries to draw on it, by group.
+    Rows go up with v, columns with u. `top` is the value of the fullest colour, the same for maps
+    that are compared.
     """
     u, v = window.axes(values.shape[-1])
     figure = go.Figure()
@@ -132,16 +109,7 @@ def soft_targets_figure(
 ) -> go.Figure:
     """Draw how the ensemble's probabilities for some samples flatten as T grows.
 
-    Parameters
-    ----------
-    targets : ndarray of shape (n_temperatures, n, n_classes)
-        The soft targets.
-    temperatures : sequence of float
-        The temperatures; the axis is logarithmic.
-    titles : sequence of tuple of str
-        What each sample is, in lines.
-    class_names : sequence of str
-        Shown letter by letter.
+    Soft targets have shape (n_temperatures, n, n_classes); each sample has a title in lines.
     """
     n, n_classes = targets.shape[1:]
     rows = -(-n // _COLUMNS)

@@ -47,20 +47,12 @@ def bands_figure(
     widths : sequence of int
         All stops in order; they become the ticks of a log2 axis.
     bands : mapping of str to mapping of int to band
-        By model ("student", "twin") the bands of those widths that are known.
-    value_name : str
-        What it is, for the title.
-    value_format : str
-        How to write it (a format of Python and of d3).
+        By model ("student", "twin") the bands of those widths that are known. The `uid` of a
+        model's line is its name, that of its band "<name>-band".
+    value_name, value_format : str
+        What it is, for the title, and how to write it (a format of Python and of d3).
     marked : int, optional
         A width to mark as sufficient, with words where there is room.
-    height : int
-        In pixels.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        The `uid` of a model's line is its name, that of its band "<name>-band".
     """
     figure = go.Figure()
     for name, of_width in bands.items():

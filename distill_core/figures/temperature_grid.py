@@ -28,28 +28,22 @@ def cells_figure(
 ) -> go.Figure:
     """Draw what every cell of a grid T x alpha gains over the twin.
 
-    Cells whose difference is within seed noise are hatched, whatever their colour.
+    Cells whose difference is within seed noise are hatched, whatever their colour. The traces
+    are "cells", "noise" and "best".
 
     Parameters
     ----------
     cells : sequence of mapping
         Of one width: `temperature`, `alpha`, a band per figure, and under `gain` the bands
         of the differences from the twin with `beyond_noise`.
-    name : str
-        Which figure.
-    value_name, value_format : str
-        What it is, and how to write it.
+    name, value_name, value_format : str
+        Which figure, what it is, and how to write it.
     factor, unit : float, str
         Differences are shown times this factor, in this unit.
     lower_is_better : bool
         Turns the colours round: blue is always better than the twin.
     best : tuple of float, optional
         T and alpha of a cell to frame.
-
-    Returns
-    -------
-    plotly.graph_objects.Figure
-        With the traces "cells", "noise" and "best".
     """
     temperatures = sorted({cell["temperature"] for cell in cells})
     alphas = sorted({cell["alpha"] for cell in cells})
@@ -112,14 +106,8 @@ def cells_figure(
 def shares_figure(cells: Sequence[Mapping[str, Any]], name: str, *, value_name: str) -> go.Figure:
     """Draw which share comes from the ensemble against alpha, a line per temperature.
 
-    Parameters
-    ----------
-    cells : sequence of mapping
-        Of one width: `temperature`, `alpha`, a band per share.
-    name : str
-        "loss_share", "gradient_share", or one of these with "first_" in front.
-    value_name : str
-        What it is, for the title.
+    The cells are of one width; `name` is "loss_share", "gradient_share", or one of these with
+    "first_" in front.
     """
     temperatures = sorted({cell["temperature"] for cell in cells})
     figure = go.Figure()

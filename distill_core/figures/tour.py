@@ -17,21 +17,19 @@ def tour_ground(
 ) -> tuple[NDArray[np.uint8], Table, Table]:
     """Return one byte for each place, and what colour each byte is.
 
+    With two classes the byte is the probability of the second, else class and confidence.
+
     Parameters
     ----------
-    labels : ndarray of any shape, uint8
-        The ensemble's answer at each place.
-    sure : ndarray of the same shape, uint8
-        How sure it is, 0 to 255.
+    labels, sure : ndarray of any shape, uint8
+        The ensemble's answer at each place, and how sure it is, 0 to 255.
     n_classes : int
         2 to 10.
 
     Returns
     -------
-    bytes : ndarray of the same shape, uint8
-        With two classes the probability of the second, else class and confidence.
-    light, dark : ndarray of shape (256, 3), uint8
-        Red, green, blue on a light and on a dark page.
+    bytes, light, dark : ndarray
+        In the shape of `labels`; red, green, blue (256, 3) on a light and on a dark page.
     """
     if n_classes == 2:
         value = np.where(labels == 1, sure, 255 - sure)

@@ -91,10 +91,7 @@ class CapacitySpec(Spec):
 def tasks(spec: CapacitySpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown.
 
-    Raises
-    ------
-    SpecError
-        When alpha is 0: there is nothing to compare.
+    Raises SpecError when alpha is 0: there is nothing to compare.
     """
     check_has_twin(spec.alpha)
     listed = ensemble_tasks(spec.ensemble)
@@ -119,15 +116,10 @@ def tasks(spec: CapacitySpec) -> list[Task]:
 
 
 def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
-    """Return rows and summary of what the store has.
+    """Return what the store has: a row per width, model and seed, and the summary.
 
-    Returns
-    -------
-    rows : list of dict
-        One per width, model ("student" or "twin") and seed; distances of boundaries are
-        None where they are not known yet or there is no boundary.
-    summary : dict
-        See `summarise`.
+    The models are "student" and "twin". Distances of boundaries are None where they are not
+    known yet or there is no boundary.
     """
     rows = _rows(spec, store)
     return rows, summarise(spec, rows)
@@ -156,14 +148,10 @@ def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
 def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
     """Return means, intervals and decisions from the rows.
 
-    Returns
-    -------
-    dict
-        `tolerance` (points), `n_seeds`; `widths`: a list in ascending order, each with
-        `width`, `parameters`, `compression`, the bands of `student`, `twin` and `gain`
-        (student minus twin) by figure, and `loss`: the band of the agreement it loses
-        against the widest student; `sufficient` (a width or None) and `beats_twin`
-        (a width or None for `agreement` and `accuracy`).
+    `tolerance` is in points, over `n_seeds`; `widths` is a list in ascending order, each with `width`,
+    `parameters`, `compression`, the bands of `student`, `twin` and `gain` (student minus twin)
+    by figure, and `loss`: the band of the agreement it loses against the widest student. For
+    `sufficient` and `beats_twin` see `sufficiency.decide`.
     """
     whole = spec.ensemble.n_members * count_parameters(spec.ensemble, spec.ensemble.hidden)
     grouped: dict[int, dict[str, list[Row]]] = {}
@@ -199,12 +187,8 @@ def load_boundaries(
 ) -> dict[int, dict[str, list[NDArray[np.float32]]]]:
     """Return the boundaries that the store has at some widths, for small pictures.
 
-    The ensemble's own line is that of the artifact "section" (`jobs.read_section`).
-
-    Returns
-    -------
-    dict
-        By width and model ("student" or "twin") a boundary (m, 2) per seed; see `Section.lines`.
+    By width and model ("student" or "twin") a boundary (m, 2) per seed; see `Section.lines`. The
+    ensemble's own line is that of the artifact "section" (`jobs.read_section`).
     """
     found: dict[int, dict[str, list[NDArray[np.float32]]]] = {}
     for width in widths:

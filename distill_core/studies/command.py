@@ -100,10 +100,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
 def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     """Return the data that the arguments name; a file is read, kept and its decisions said.
 
-    Raises
-    ------
-    SpecError
-        When the arguments contradict each other or the file cannot be used.
+    Raises SpecError when the arguments contradict each other or the file cannot be used.
     """
     if arguments.label is None:
         if arguments.features is not None:
@@ -130,10 +127,7 @@ def _name_dataset(arguments: argparse.Namespace) -> DatasetSpec:
 def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
     """Return the study that the arguments ask for, on this data.
 
-    Raises
-    ------
-    SpecError
-        When a value is not allowed.
+    Raises SpecError when a value is not allowed.
     """
     plane = PlaneSpec(kind=arguments.plane)
     problem = ProblemSpec(

@@ -59,10 +59,7 @@ class Progress:
 def list_tasks(spec: StudySpec) -> list[Task]:
     """Return all tasks of a study, in the order in which they are best done.
 
-    Raises
-    ------
-    SpecError
-        When the data does not allow the study; the message says why.
+    Raises SpecError when the data does not allow the study; the message says why.
     """
     return _ROOMS[type(spec)][0].tasks(spec)
 
@@ -109,25 +106,14 @@ def run(
     """Do what is missing of a study, and return the whole.
 
     What is done stays in the store: a run that was stopped goes on where it stopped, and
-    gives the same bytes.
+    gives the same bytes. Raises what `list_tasks` raises, and what made a task fail.
 
     Parameters
     ----------
-    spec : CapacitySpec, SoftnessSpec or VarianceSpec
-        Which study.
-    store : Store
-        Where results are and go.
     submit : callable, optional
-        Starts a task: `on_engine(...)`; by default tasks are done here, one by one.
+        Starts a task: `submit_to(...)`; by default tasks are done here, one by one.
     on_progress : callable
         Told whenever a task has ended.
-
-    Raises
-    ------
-    SpecError
-        When the data does not allow the study.
-    Exception
-        What made a task fail.
     """
     submit = submit or submit_here(store)
     began = time.monotonic()
@@ -176,15 +162,10 @@ def submit_here(store: Store) -> Submit:
 
 
 def submit_to(engine: Engine, visitor: str) -> Submit:
-    """Return a `submit` that requests a task from an engine.
+    """Return a `submit` that requests a task from an engine, whose store must be the study's.
 
-    Parameters
-    ----------
-    engine : Engine
-        Local or on a cluster; its store must be the study's.
-    visitor : str
-        A name that is used for this study alone: `engine.release(visitor)` then cancels
-        what still waits or runs, and nothing else.
+    The visitor's name is used for this study alone: `engine.release(visitor)` then cancels what
+    still waits or runs, and nothing else.
     """
 
     def submit(task: Task) -> Handle:

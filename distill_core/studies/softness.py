@@ -109,15 +109,10 @@ def tasks(spec: SoftnessSpec) -> list[Task]:
 
 
 def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
-    """Return rows and summary of what the store has.
+    """Return what the store has: a row per width, temperature, alpha and seed, and the summary.
 
-    Returns
-    -------
-    rows : list of dict
-        One per width, temperature, alpha and seed; the twin is alpha = 0 at every
-        temperature. Figures and shares are those of `student_stacks.train_students`.
-    summary : dict
-        See `summarise`.
+    The twin is alpha = 0 at every temperature. Figures and shares are those of
+    `student_stacks.train_students`.
     """
     rows = _rows(spec, store)
     return rows, summarise(spec, rows)
@@ -225,22 +220,10 @@ def judge_best(gains: ArrayLike) -> tuple[int, Band]:
 def soften(
     logits: NDArray[np.float32], temperatures: Sequence[float], combine: Combine = "logits"
 ) -> NDArray[np.float32]:
-    """Return the ensemble's soft targets at several temperatures.
+    """Return the ensemble's soft targets (n_temperatures, n, n_classes).
 
-    Parameters
-    ----------
-    logits : ndarray of shape (n_members, n, n_classes)
-        Of the teachers, for chosen samples: `test_logits[:, samples]` of the artifact
-        "ensemble".
-    temperatures : sequence of float
-        Greater than 0.
-    combine : {"logits", "probabilities"}
-        How the ensemble combines its teachers.
-
-    Returns
-    -------
-    ndarray of shape (n_temperatures, n, n_classes)
-        From sharp to even as T grows.
+    They are those of chosen samples, from the teachers' logits (n_members, n, n_classes), such
+    as `test_logits[:, samples]` of the artifact "ensemble".
     """
     z = torch.from_numpy(np.ascontiguousarray(logits))
     return np.stack([losses.soft_targets(z, t, combine).numpy() for t in temperatures])
@@ -249,12 +232,7 @@ def soften(
 def pick_samples(logits: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return six samples, from the one the ensemble is surest of to the one it doubts most.
 
-    They are evenly spaced by rank.
-
-    Parameters
-    ----------
-    logits : ndarray of shape (n_members, n_samples, n_classes)
-        Of the teachers.
+    They are evenly spaced by rank; the teachers' logits have shape (n_members, n, n_classes).
     """
     confidence = soften(logits, [1.0])[0].max(-1)
     ranked = np.argsort(-confidence, kind="stable")

@@ -82,19 +82,10 @@ class Repeats:
 def rows(repeats: Repeats, numbers: Sequence[int]) -> list[Row]:
     """Return one row per repeat and group; a teacher's row is the mean over its ensemble.
 
-    Parameters
-    ----------
-    repeats : Repeats
-        The models.
-    numbers : sequence of int
-        The repeats' numbers.
-
-    Returns
-    -------
-    list of dict
-        `repeat`, `model`; `accuracy`, `cross_entropy`, `agreement` with the ensemble of the
-        same repeat, `zero_one_loss`, `squared_loss` (Brier score), and `flips`: the share of
-        predictions that differ from those of another repeat, None when there is none.
+    Each has `repeat` (one of the numbers given), `model`; `accuracy`, `cross_entropy`,
+    `agreement` with the ensemble of the same repeat, `zero_one_loss`, `squared_loss` (Brier
+    score), and `flips`: the share of predictions that differ from those of another repeat, None
+    when there is none.
     """
     found: list[Row] = []
     for model in GROUPS:
@@ -115,15 +106,12 @@ def rows(repeats: Repeats, numbers: Sequence[int]) -> list[Row]:
 def summarise(repeats: Repeats) -> dict[str, Any]:
     """Return what the four groups do over the repeats.
 
-    Returns
-    -------
-    dict
-        `n` repeats; `groups`: by group the bands of `accuracy`, `cross_entropy`,
-        `agreement`, `zero_one_loss`, `squared_loss`, `churn`, `seed_variance` (mean KL to
-        the geometric mean of the group, nats), `squared_bias`, `squared_variance`, and as
-        numbers, for which no interval can be given, `zero_one_bias`, `zero_one_variance`,
-        `zero_one_net_variance`; `differences`: a list with `model`, `minus` and bands with
-        `beyond_noise`; `ledger`, see `ledger`; `uncertainty`, see `uncertainty`.
+    `n` repeats; `groups`: by group the bands of `accuracy`, `cross_entropy`, `agreement`,
+    `zero_one_loss`, `squared_loss`, `churn`, `seed_variance` (mean KL to the geometric mean of
+    the group, nats), `squared_bias`, `squared_variance`, and as numbers, for which no interval
+    can be given, `zero_one_bias`, `zero_one_variance`, `zero_one_net_variance`; `differences`: a
+    list with `model`, `minus` and bands with `beyond_noise`; `ledger` and `uncertainty`, see the
+    functions of these names.
     """
     single = {model: _per_repeat(repeats, model) for model in GROUPS}
     pseudo = {model: _pseudo_values(repeats, model) for model in GROUPS}
@@ -162,15 +150,10 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
 def ledger(repeats: Repeats) -> dict[str, Any]:
     """Return where cross-entropy goes: mean teacher = logit-mean ensemble + diversity.
 
-    Wood et al. 2023, arXiv 2301.03962; in double precision.
-
-    Returns
-    -------
-    dict
-        Bands in nats of `teacher`, `ensemble` (of mean logits, whatever `combine` says),
-        `diversity`, `student`, `twin`, and with `beyond_noise` of `student_gap` (student
-        minus ensemble) and `gain` (student minus twin); `residual`: the largest amount by
-        which the identity fails in a repeat.
+    Wood et al. 2023, arXiv 2301.03962; in double precision. Bands in nats of `teacher`,
+    `ensemble` (of mean logits, whatever `combine` says), `diversity`, `student`, `twin`, and
+    with `beyond_noise` of `student_gap` (student minus ensemble) and `gain` (student minus
+    twin); `residual`: the largest amount by which the identity fails in a repeat.
     """
     logits = np.asarray(repeats.teachers, dtype=float)
     teacher = metrics.cross_entropy(logits, repeats.y).mean(0)
@@ -192,11 +175,8 @@ def ledger(repeats: Repeats) -> dict[str, Any]:
 def uncertainty(repeats: Repeats) -> dict[str, Any]:
     """Return mean uncertainties on test data in nats, see `spread.uncertainty`.
 
-    Returns
-    -------
-    dict
-        Bands of the ensemble's `total`, `data` and `knowledge` uncertainty and of the
-        `student`'s entropy, and of `excess`: student minus total, with `beyond_noise`.
+    Bands of the ensemble's `total`, `data` and `knowledge` uncertainty and of the `student`'s
+    entropy, and of `excess`: student minus total, with `beyond_noise`.
     """
     proba = np.exp(repeats.log_proba["teacher"])
     parts = [spread.uncertainty(proba[:, r]) for r in range(repeats.n)]

@@ -175,27 +175,20 @@ def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report) -> Arra
 def ensemble_shares(
     logits: Tensor, ensemble_logits: Tensor, y: Tensor, spec: StudentsSpec
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return which part of the loss, and of its gradient, comes from the ensemble.
+    """Return which part of the loss, and of its gradient, comes from the ensemble, (k,) each.
 
     Of the loss `a + b` with `a = alpha T² KL` and `b = (1 - alpha) CE` it is `a / (a + b)`;
     of the gradient at the logits `A + B`, with the same two parts, `‖A‖ / (‖A‖ + ‖B‖)`: the
     parts may point in opposite directions, so their lengths are compared, over all samples.
+    Both run from 0 (labels alone) to 1 (ensemble alone).
 
     Parameters
     ----------
-    logits : Tensor of shape (k, n, n_classes)
-        Of the students, in the order of `spec.students`.
-    ensemble_logits : Tensor of shape (n_members, n, n_classes)
-        Of the teachers, for the same samples.
-    y : Tensor of shape (n,), int64
-        The labels.
+    logits, ensemble_logits : Tensor of shape (k, n, n_classes) and (n_members, n, n_classes)
+        Of the students, in the order of `spec.students`, and of the teachers, for the same
+        samples, whose labels are y (n,).
     spec : StudentsSpec
         Temperature and alphas.
-
-    Returns
-    -------
-    loss_share, gradient_share : ndarray of shape (k,)
-        0 (labels alone) to 1 (ensemble alone).
     """
     z, t = logits.double(), spec.temperature
     alpha = torch.tensor([s.alpha for s in spec.students], dtype=torch.float64)

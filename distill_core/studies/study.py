@@ -137,20 +137,11 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def band(values: Iterable[float | None], figure: str = "") -> Band:
-    """Return the mean of one figure per seed with its 95% interval.
+    """Return the mean of one figure per seed with its 95% interval: `mean`, `low`, `high` and `n`.
 
-    Parameters
-    ----------
-    values : iterable of float or None
-        Not negative. Seeds whose figure does not exist are left out; `n` says how many
-        remain.
-    figure : str
-        Its name: the interval ends at 0, and at 1 if it is a share.
-
-    Returns
-    -------
-    dict
-        `mean`, `low`, `high` (None where they cannot be given) and `n`.
+    Values are not negative. Seeds whose figure does not exist are left out; `n` says how many
+    remain. The interval ends at 0, and at 1 if the figure of this name is a share; low and high
+    are None where they cannot be given.
     """
     found = _band(values)
     if found["low"] is None:
@@ -172,18 +163,7 @@ def gains(ours: Sequence[Row], theirs: Sequence[Row], figures: Iterable[str]) ->
 
 
 def gain(ours: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> Band:
-    """Return the band of ours minus theirs, paired by seed, with `beyond_noise`.
-
-    Parameters
-    ----------
-    ours, theirs : mapping of int to float
-        One figure per seed; seeds that one of them lacks are left out.
-
-    Returns
-    -------
-    dict
-        As `band`, and whether the interval excludes 0.
-    """
+    """Return the `difference` of one figure per seed; seeds that one side lacks are left out."""
     return difference(subtract_paired(ours, theirs).values())
 
 

@@ -117,10 +117,7 @@ def draw_resample(n: int, seed: int) -> NDArray[np.int64]:
 def tasks(spec: VarianceSpec) -> list[Task]:
     """Return what has to be made: the repeats over seeds first, then those over resamples.
 
-    Raises
-    ------
-    SpecError
-        When alpha is 0 or a class has too few samples to be resampled.
+    Raises SpecError when alpha is 0 or a class has too few samples to be resampled.
     """
     check_has_twin(spec.student.alpha)
     if spec.n_resamples:
@@ -150,12 +147,8 @@ def list_sources(spec: VarianceSpec) -> list[Source]:
 def result(spec: VarianceSpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
     """Return rows and summary from the repeats that the store has.
 
-    Returns
-    -------
-    rows : list of dict
-        One per source, repeat and group, see `stability.rows`.
-    summary : dict
-        Under each source that has a repeat, see `stability.summarise`.
+    The rows are one per source, repeat and group (`stability.rows`); under each source that has
+    a repeat, the summary has that of `stability.summarise`.
     """
     rows: list[Row] = []
     summary: dict[str, Any] = {}

@@ -29,15 +29,8 @@ _BLOB = re.compile(rb'"blob":"([0-9a-f]{64})"')
 def keep(store: Store, prepared: Prepared, owner: str = "") -> DatasetSpec:
     """Store a table and return the dataset that it is.
 
-    Parameters
-    ----------
-    store : Store
-        Where the table and all that is computed from it will be.
-    prepared : Prepared
-        From `prepare`.
-    owner : str
-        A secret of the visitor's session: another visitor who uploads the same file gets an
-        entry of another name, and none of them can delete or guess the other's.
+    The owner is a secret of the visitor's session: another visitor who uploads the same file
+    gets an entry of another name, and none of them can delete or guess the other's.
     """
     table = prepared.table
     names = {"features": table.feature_names, "classes": table.class_names}
@@ -85,12 +78,7 @@ def delete(store: Store, spec: DatasetSpec) -> None:
 def expire(store: Store, max_age: float = 86400.0) -> int:
     """Delete tables of sessions that ended without a word, and return how many.
 
-    Parameters
-    ----------
-    store : Store
-        The store.
-    max_age : float
-        Seconds since a table was uploaded last.
+    `max_age` is in seconds since a table was uploaded last.
     """
     old = time.time() - max_age
     for record in _older(store, "deleted-table", np.inf):

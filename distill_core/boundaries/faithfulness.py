@@ -105,21 +105,8 @@ def measure(
 ) -> Meter:
     """Measure how well the pictures of some models on a plane speak for the points shown.
 
-    Parameters
-    ----------
-    plane : Plane
-        What is shown.
-    X : array_like of shape (n, d)
-        The shown points, at least one.
-    models : sequence of callable
-        Points (n, d) to logits (n, n_classes), such as ensemble and student.
-    X_train : array_like of shape (n_train, d)
-        The data that the models know; `h` holds a tenth of it.
-
-    Raises
-    ------
-    ValueError
-        When there are no points.
+    X (n, d) are the shown points, at least one, else a ValueError; the models are ensemble and
+    student, say. X_train (n_train, d) is what they know; `h` holds a tenth of it.
     """
     X = np.asarray(X, dtype=float)
     if len(X) == 0:
@@ -149,20 +136,8 @@ def reproducibility(
 
     The reproducibility score of Somepalli et al. 2022, "Can neural nets learn the same model
     twice?", arXiv 2203.08124, equation 1, with one condition more: the three samples are of
-    at least two classes, so that a boundary is to be expected.
-
-    Parameters
-    ----------
-    a, b : callable
-        Points (n, d) to logits (n, n_classes).
-    data : Dataset
-        Where the samples come from.
-    n_planes : int
-        How many planes.
-    seed : int
-        Of the draw.
-    resolution : int
-        Points per side of the rectangle around the samples, a tenth wider at each edge.
+    at least two classes, so that a boundary is to be expected. `resolution` counts the points
+    per side of the rectangle around the samples, a tenth wider at each edge.
     """
     samples = draw_samples(data, n_planes, seed)
     steps = np.linspace(-0.1, 1.1, resolution)
@@ -193,21 +168,8 @@ def find_most_disagreement(a: Model, b: Model, data: Dataset, seed: int = 0) -> 
     Searched among planes through samples on which the models' probabilities differ most:
     random triples of them are compared by the share of the shown window on which the
     answers differ, on a coarse grid first, and the best again on a finer one. The best
-    plane then tries other samples in place of each of its own.
-
-    Parameters
-    ----------
-    a, b : callable
-        Points (n, d) to logits (n, n_classes).
-    data : Dataset
-        Where the samples come from.
-    seed : int
-        Of the search; the same seed finds the same plane.
-
-    Returns
-    -------
-    PlaneSpec
-        Of the kind "three samples".
+    plane then tries other samples in place of each of its own. The same seed finds the same
+    plane, of the kind "three samples".
     """
     generator = np.random.default_rng(seed)
     proba_a, proba_b = (softmax(model(data.X_train), axis=1) for model in (a, b))

@@ -39,16 +39,9 @@ class Probe:
 
 
 def probe(spec: PictureSpec, u: float, v: float, ensemble: Artifact, student: Artifact) -> Probe:
-    """Ask every model for its answer at (u, v).
+    """Ask every model for its answer at (u, v), in slice units.
 
-    Parameters
-    ----------
-    spec : PictureSpec
-        The student and the plane.
-    u, v : float
-        The place in slice units.
-    ensemble, student : Artifact
-        What the jobs of these names have put for this spec.
+    Ensemble and student are what the jobs of these names have put for this spec.
     """
     problem = spec.student.ensemble.problem
     place = np.array([[u, v]])

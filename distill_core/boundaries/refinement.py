@@ -34,15 +34,6 @@ def refine(model: Model, window: Window, resolution: int) -> NDArray[np.float64]
     leads to it: one that fits between the points of the coarse grid, however long it is in
     the other direction. A disc is found for certain when its diameter is more than the
     diagonal of a coarse cell, 4.3% of the window's width at resolution 100.
-
-    Parameters
-    ----------
-    model : callable
-        Coordinates (n, 2) to logits (n, n_classes).
-    window : Window
-        The square to look at.
-    resolution : int
-        Points per side of the fine grid, at least 2.
     """
     levels = _levels(resolution)
     u, v = window.axes(resolution)

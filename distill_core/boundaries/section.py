@@ -56,10 +56,7 @@ class Section:
     def thin(self, resolution: int) -> "Section":
         """Return the same section with every k-th grid point only; its lines stay as they are.
 
-        Raises
-        ------
-        ValueError
-            When a grid of this resolution has other points.
+        Raises ValueError when a grid of this resolution has other points.
         """
         k, rest = divmod(self.proba.shape[-1] - 1, resolution - 1)
         if rest:
@@ -93,21 +90,9 @@ def combined_model(stack: Stack, combine: Literal["logits", "probabilities"] = "
 
 
 def section(model: Model, window: Window, resolution: int = RESOLUTION) -> Section:
-    """Evaluate a model on a grid and trace where its answer changes.
+    """Evaluate a model on a grid and trace where its answer changes (see `boundary_lines`).
 
-    Parameters
-    ----------
-    model : callable
-        Coordinates (n, 2) to logits (n, n_classes).
-    window : Window
-        The square to look at.
-    resolution : int
-        Grid points per side, at least 2.
-
-    Returns
-    -------
-    Section
-        Its line vertices lie on the model's own boundary (see `boundary_lines`).
+    Raises ValueError for fewer than 2 grid points per side.
     """
     if resolution < 2:
         raise ValueError(f"A grid needs a resolution of at least 2, got {resolution}.")
@@ -151,13 +136,6 @@ def one_versus_rest(seen: Section, label: int) -> Section:
 
     The new class 1 has the probability `p_c / (p_c + max_other p)`: it is more than one
     half exactly where the model answers c, and the lines are those that border c.
-
-    Parameters
-    ----------
-    seen : Section
-        Of any number of classes.
-    label : int
-        The class c, counted from 0.
     """
     own = seen.proba[label].astype(float)
     # Two probabilities that are both too small for a float32 say nothing: one half each.

@@ -24,13 +24,13 @@ def boundary_lines(
 ) -> NDArray[np.float32]:
     """Trace the lines on which a model's answer changes, shape (m, 2), NaN between pieces.
 
-    Coarse to fine: `refined` asks the model on a coarse grid and near the boundary on a
+    Coarse to fine: `refine` asks the model on a coarse grid and near the boundary on a
     fine one. For every two classes that meet, contourpy traces the zero level of their
     margin on the fine grid; every vertex, which lies on a grid edge, is then moved along
     its edge onto the boundary by root finding, to within a ten-thousandth of that edge.
     Where a third class takes over, the piece ends. Each boundary is drawn once, and each
     piece is between one pair of classes. Missed is a piece that crosses no edge of the
-    fine grid, and an island between the points of the coarse one, for which see `refined`.
+    fine grid, and an island between the points of the coarse one, for which see `refine`.
 
     Parameters
     ----------

@@ -108,13 +108,7 @@ class Sheet:
     notes: tuple[str, ...]
 
     def column(self, name: str) -> Column:
-        """Return a column by its name.
-
-        Raises
-        ------
-        UploadError
-            When there is none of that name.
-        """
+        """Return a column by its name; raise an UploadError when there is none."""
         for column in self.columns:
             if column.name == name:
                 return column
@@ -139,18 +133,10 @@ def read_file(path: str | os.PathLike[str]) -> Sheet:
 
 
 def read(content: bytes) -> Sheet:
-    """Read the bytes of a CSV file.
+    """Read the bytes of a CSV file; the first row holds the names.
 
-    Parameters
-    ----------
-    content : bytes
-        UTF-8, or Windows-1252 if it is not; columns parted by commas, semicolons, tabs or
-        vertical bars; the first row holds the names.
-
-    Raises
-    ------
-    UploadError
-        When the file is over a limit or not such a file.
+    It is UTF-8, or Windows-1252 if it is not; columns are parted by commas, semicolons, tabs or
+    vertical bars. Raises UploadError when the file is over a limit or not such a file.
     """
     _check_size(len(content))
     encoding, notes = _detect_encoding(content)

@@ -119,15 +119,7 @@ def forget() -> None:
 def load(spec: DatasetSpec) -> Dataset:
     """Make or read the data of a spec, split it 80/20 and standardise it on the training part.
 
-    Parameters
-    ----------
-    spec : DatasetSpec
-        Which data.
-
-    Returns
-    -------
-    Dataset
-        The same arrays in every process.
+    The arrays are the same in every process.
     """
     if spec.name in _REAL:
         return _load_real(spec)

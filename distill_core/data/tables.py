@@ -42,21 +42,10 @@ class Prepared:
 
 
 def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> Prepared:
-    """Make a table of features and classes out of the columns of a file.
+    """Make a table of features and classes out of the columns of a file, chosen by name.
 
-    Parameters
-    ----------
-    sheet : Sheet
-        From `csv_files.read`.
-    label : str
-        Name of the column that holds the class.
-    features : sequence of str, optional
-        Names of the columns to learn from; by default all that hold numbers.
-
-    Raises
-    ------
-    UploadError
-        When the columns do not make 2 to 10 classes of at least 20 rows and two features.
+    By default all columns that hold numbers are features. Raises UploadError when the columns
+    do not make 2 to 10 classes of at least 20 rows and two features.
     """
     label_column = sheet.column(label)
     names, codes = _encode(label_column, "label")

@@ -37,12 +37,8 @@ class Plane:
     def spanned_by(cls, origin: ArrayLike, directions: ArrayLike) -> Self:
         """Return the plane through `origin` (d,) along two directions (2, d), made orthonormal.
 
-        The first axis keeps the first direction, and the signs of both are kept.
-
-        Raises
-        ------
-        ValueError
-            When the directions do not span a plane.
+        The first axis keeps the first direction, and the signs of both are kept. Raises ValueError
+        when the directions do not span a plane.
         """
         directions = np.asarray(directions, dtype=float)
         q, r = np.linalg.qr(directions.T)
@@ -105,17 +101,7 @@ class Window:
 def choose(spec: PlaneSpec, data: Dataset) -> Plane:
     """Return the plane that a spec names, chosen on the training data only.
 
-    Parameters
-    ----------
-    spec : PlaneSpec
-        The kind of plane and what belongs to it.
-    data : Dataset
-        The data it is chosen for.
-
-    Raises
-    ------
-    SpecError
-        When the data does not have what the spec names, or has no such plane.
+    Raises SpecError when the data does not have what the spec names, or has no such plane.
     """
     plane = _choose_kind(spec, data)
     return plane if spec.offset == 0 else _move_off(plane, data.X_train, spec.offset)

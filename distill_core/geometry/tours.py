@@ -35,22 +35,10 @@ class Step:
 
 
 def list_steps(stops: Sequence[PlaneSpec], n_steps: int, dataset: DatasetSpec) -> list[Step]:
-    """Return the planes of a tour, the first and the last stop included.
+    """Return the planes of a tour, at least 2, the first and the last stop included.
 
-    Parameters
-    ----------
-    stops : sequence of PlaneSpec
-        At least two, none of the kind "between"; the same number of steps from each to the
-        next.
-    n_steps : int
-        At least 2.
-    dataset : DatasetSpec
-        For which the planes are chosen.
-
-    Raises
-    ------
-    SpecError
-        When the data has no such plane.
+    There are at least two stops, none of the kind "between", and the same number of steps from
+    each to the next. Raises SpecError when the data has no such plane.
     """
     legs = len(stops) - 1
     # A mirrored arrival is where the next leg begins: no step jumps.

@@ -37,16 +37,8 @@ def report_nothing(done: int, total: int, arrays: Arrays | None = None) -> None:
 def artifact(kind: str) -> Callable[[Callable[..., Any]], Job]:
     """Make a function a job: it finds uploads, and what it returns is put under its kind.
 
-    Parameters
-    ----------
-    kind : str
-        Of the artifacts; the job has it as `job.kind`.
-
-    Returns
-    -------
-    callable
-        Decorates a function of (spec, store, report) that returns arrays by name, or arrays
-        and meta.
+    Decorates a function of (spec, store, report) that returns arrays by name, or arrays and
+    meta; the job has its kind as `job.kind`.
     """
 
     def decorate(make: Callable[..., Any]) -> Job:

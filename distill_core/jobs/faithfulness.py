@@ -123,16 +123,9 @@ def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
 
 
 def read_meter(spec: PictureSpec, found: Artifact, near_share: float = NEAR_SHARE) -> Meter:
-    """Return the meter that `measure_slice` put, of `MODELS`; h is the distance that holds a share.
+    """Return the meter that `measure_slice` put, of `MODELS`.
 
-    Parameters
-    ----------
-    spec : PictureSpec
-        What was looked at.
-    found : Artifact
-        What was put.
-    near_share : float
-        Which share (0 to 1) of the training data counts as near the plane.
+    Its h is the distance from the plane that holds a share (0 to 1) of the training data.
     """
     dataset = spec.student.ensemble.problem.dataset
     plane = load_plane(spec.plane, dataset)

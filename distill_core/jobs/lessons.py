@@ -27,13 +27,7 @@ N_STOPS = len(WIDTHS) * len(TEMPERATURES) * len(ALPHAS)
 
 
 def lesson(name: str) -> PictureSpec:
-    """Return the picture that a lesson begins with.
-
-    Raises
-    ------
-    SpecError
-        When there is no lesson of this name.
-    """
+    """Return the picture that a lesson begins with; raise a SpecError when there is no such one."""
     if name not in LESSONS:
         known = ", ".join(f"'{lesson}'" for lesson in LESSONS)
         raise SpecError(f"A lesson should be one of {known}; got '{name[:80]}'.")

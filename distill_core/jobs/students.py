@@ -96,16 +96,8 @@ def pack_student(
 ) -> Result:
     """Return what is put of a trained student and its twin: networks, and what they reach.
 
-    Parameters
-    ----------
-    spec : StudentSpec
-        The student.
-    pair : Stack
-        Student and twin.
-    proba : ndarray of shape (2, n_test, n_classes)
-        What they say on test data.
-    teachers, logits
-        From `load_ensemble`.
+    `proba` (2, n_test, n_classes) is what the two of the pair say on test data; teachers and
+    logits come from `load_ensemble`.
     """
     y_test = load_problem(spec.ensemble.problem).y_test
     results = _against(proba, logits["test_logits"], y_test, spec.ensemble.combine)

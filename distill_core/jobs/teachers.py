@@ -113,14 +113,9 @@ _ensembles: dict[tuple[str, str], tuple[Stack, Mapping[str, Tensor]]] = {}
 
 
 def read_growth(snapshots: Sequence[Mapping[str, NDArray[Any]]], window: Window) -> Section:
-    """Return the section of an ensemble that is still being trained.
+    """Return the section, on its plane's window, of an ensemble that is still being trained.
 
-    Parameters
-    ----------
-    snapshots : sequence of mapping
-        What its parts have reported last, at least one.
-    window : Window
-        The window of their plane.
+    The snapshots are what its parts have reported last, at least one.
     """
     weights = [float(snapshot["weight"]) for snapshot in snapshots]
     logits = np.average([snapshot["logits"] for snapshot in snapshots], 0, weights)

@@ -25,20 +25,8 @@ _N_BINS = 10
 def agreement(labels_a: ArrayLike, labels_b: ArrayLike) -> Numbers:
     """Return the share of samples on which two models answer the same: `mean(a = b)`.
 
-    Parameters
-    ----------
-    labels_a, labels_b : array_like of shape (..., n), int
-        Predicted labels.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        0 to 1. Called fidelity by Stanton et al. 2021, arXiv 2106.05945.
-
-    Raises
-    ------
-    ValueError
-        When the inputs are not labels of the same samples.
+    Shape (...), 0 to 1, from labels (..., n). Called fidelity by Stanton et al. 2021, arXiv
+    2106.05945. Raises ValueError when the inputs are not labels of the same samples.
     """
     a, b = as_labels(labels_a, "labels_a"), as_labels(labels_b, "labels_b")
     _match(a.shape, b.shape, 1)
@@ -46,33 +34,16 @@ def agreement(labels_a: ArrayLike, labels_b: ArrayLike) -> Numbers:
 
 
 def accuracy(labels: ArrayLike, y: ArrayLike) -> Numbers:
-    """Return the share of right answers, 0 to 1, shape (...), from labels (..., n) and y (n,).
-
-    Raises
-    ------
-    ValueError
-        When the inputs are not labels of the same samples.
-    """
+    """Return the `agreement` (...) of labels (..., n) with the right ones y (n,)."""
     return agreement(labels, y)
 
 
 def kl_divergence(p: ArrayLike, q: ArrayLike) -> Numbers:
     """Return the mean over samples of `KL(p ‖ q) = Σ_c p_c ln(p_c / q_c)` in nats.
 
-    Parameters
-    ----------
-    p, q : array_like of shape (..., n, n_classes)
-        Probabilities; p is the one to be matched (the ensemble), q the one that tries.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        0 (equal) to 27.6 (see `EPSILON`). Kullback and Leibler 1951.
-
-    Raises
-    ------
-    ValueError
-        When p or q are not probabilities, or not of the same samples and classes.
+    Shape (...), 0 (equal) to 27.6 (see `EPSILON`), from probabilities (..., n, n_classes); p is
+    the one to be matched (the ensemble), q the one that tries. Kullback and Leibler 1951. Raises
+    ValueError when p or q are not probabilities, or not of the same samples and classes.
     """
     p, q = _proba_pair(p, q)
     return np.maximum((p * (_log(p) - _log(q))).sum(-1).mean(-1), 0)
@@ -81,21 +52,17 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> Numbers:
 def cross_entropy(logits: ArrayLike, y: ArrayLike) -> Numbers:
     """Return `-mean ln softmax(z)(y)` in nats, shape (...), from logits z (..., n, n_classes).
 
-    Without a bound, and exact however small p(y) is; the log score of Good 1952.
-
-    Raises
-    ------
-    ValueError
-        When the logits are not finite or y (n,) are not labels of the same samples.
+    Without a bound, and exact however small p(y) is; the log score of Good 1952. Raises
+    ValueError when the logits are not finite or y (n,) are not labels of the same samples.
     """
     return -_at(as_log_proba(logits), y).mean(-1)
 
 
 def brier(p: ArrayLike, y: ArrayLike) -> Numbers:
-    """Return the Brier score `mean Σ_c (p_c - [y = c])²`.
+    """Return the Brier score `mean Σ_c (p_c - [y = c])²`; inputs and errors as in `ece`.
 
-    Parameters and errors are those of `ece`. Shape (...), range 0 to 2: Brier's original
-    sum over all classes (Brier 1950), for two classes twice the score of one class.
+    Shape (...), 0 to 2: Brier's original sum over all classes (Brier 1950), for two classes
+    twice the score of one class.
     """
     p = as_proba(p, "p")
     return (1 - 2 * _at(p, y) + (p**2).sum(-1)).mean(-1)
@@ -104,25 +71,10 @@ def brier(p: ArrayLike, y: ArrayLike) -> Numbers:
 def ece(p: ArrayLike, y: ArrayLike) -> Numbers:
     """Return the expected calibration error `Σ_b (n_b / n) |accuracy_b - confidence_b|`.
 
+    Shape (...), 0 (calibrated) to 1, from probabilities p (..., n, n_classes) and labels y (n,).
     The ten bins b have equal width in the confidence max_c p_c; bin b holds confidences in
-    ((b - 1)/10, b/10]. Guo et al. 2017, arXiv 1706.04599.
-
-    Parameters
-    ----------
-    p : array_like of shape (..., n, n_classes)
-        Probabilities.
-    y : array_like of shape (n,), int
-        Labels counted from 0.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        0 (calibrated) to 1.
-
-    Raises
-    ------
-    ValueError
-        When p are not probabilities or y not labels of the same samples.
+    ((b - 1)/10, b/10]. Guo et al. 2017, arXiv 1706.04599. Raises ValueError when p are not
+    probabilities or y not labels of the same samples.
     """
     p = as_proba(p, "p")
     _at(p, y)

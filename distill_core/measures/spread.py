@@ -48,24 +48,10 @@ class BiasVariance:
 def diversity(logits: ArrayLike) -> Numbers:
     """Return how much k models differ, sample by sample: `mean_m KL(p_geo ‖ p_m)` in nats.
 
+    Shape (n,), 0 (all the same) or more, from logits (k, n, n_classes), else a ValueError.
     p_geo, the normalised geometric mean of the members' probabilities, is the softmax of
     their mean logits. For every label, exactly: mean member cross-entropy = cross-entropy
-    of the mean logits + diversity. Wood et al. 2023, arXiv 2301.03962.
-
-    Parameters
-    ----------
-    logits : array_like of shape (k, n, n_classes)
-        The members' logits.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        0 (all the same) or more; its mean over samples belongs into the identity.
-
-    Raises
-    ------
-    ValueError
-        When the logits are not finite or do not have three axes.
+    of the mean logits + mean diversity. Wood et al. 2023, arXiv 2301.03962.
     """
     log_p = as_log_proba(logits, members=True)
     log_geo = log_softmax(log_p.mean(0), axis=-1)
@@ -76,23 +62,9 @@ def uncertainty(p: ArrayLike) -> Uncertainty:
     """Split an ensemble's uncertainty at every sample into data and knowledge uncertainty.
 
     total `H(mean_m p_m)`, data (aleatoric) `mean_m H(p_m)`, knowledge (epistemic) their
-    difference, the mutual information of answer and member; H is the entropy in nats.
-    Depeweg et al. 2018, arXiv 1710.07283; Malinin et al. 2020, arXiv 1905.00076.
-
-    Parameters
-    ----------
-    p : array_like of shape (k, n, n_classes)
-        The members' probabilities.
-
-    Returns
-    -------
-    Uncertainty
-        Three arrays (n,), each from 0 to ln(n_classes).
-
-    Raises
-    ------
-    ValueError
-        When p are not probabilities of members.
+    difference, the mutual information of answer and member; H is the entropy in nats. Each is
+    from 0 to ln(n_classes). Depeweg et al. 2018, arXiv 1710.07283; Malinin et al. 2020, arXiv
+    1905.00076. Raises ValueError when p (k, n, n_classes) are not probabilities of members.
     """
     p = as_proba(p, "p", members=True)
     total, data = entr(p.mean(0)).sum(-1), entr(p).sum(-1).mean(0)
@@ -105,25 +77,9 @@ def zero_one_bias_variance(labels: ArrayLike, y: ArrayLike) -> BiasVariance:
     At a sample, the main prediction is the most frequent one (the smallest label when
     several are), bias is 1 where it is wrong, variance is the share of models that differ
     from it. loss = bias + variance where it is right, 1 - share of right models where it is
-    wrong; all are averaged over samples. Domingos 2000, "A unified bias-variance
-    decomposition for zero-one and squared loss", for any number of classes.
-
-    Parameters
-    ----------
-    labels : array_like of shape (k, n), int
-        Labels predicted by k models, repeated over seeds or resampled data.
-    y : array_like of shape (n,), int
-        The right labels.
-
-    Returns
-    -------
-    BiasVariance
-        loss, bias and variance from 0 to 1; net_variance from -1 to 1.
-
-    Raises
-    ------
-    ValueError
-        When the inputs are not labels of the same samples.
+    wrong; all are averaged over samples: 0 to 1, net_variance from -1 to 1. Domingos 2000, "A
+    unified bias-variance decomposition for zero-one and squared loss", for any number of
+    classes. Raises ValueError when labels (k, n) and y (n,) are not of the same samples.
     """
     loss = float(1 - accuracy(labels, y).mean())
     classes, votes = _votes(labels)

@@ -148,10 +148,11 @@ def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
 def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
     """Return means, intervals and decisions from the rows.
 
-    `tolerance` is in points, over `n_seeds`; `widths` is a list in ascending order, each with `width`,
+    `tolerance` is in points; `widths` is a list in ascending order, each with `width`,
     `parameters`, `compression`, the bands of `student`, `twin` and `gain` (student minus twin)
-    by figure, and `loss`: the band of the agreement it loses against the widest student. For
-    `sufficient` and `beats_twin` see `sufficiency.decide`.
+    by figure, and `loss`: the band of the agreement it loses against the widest student. Then
+    `n_seeds`, `sufficient` (a width or None) and `beats_twin` (the same, for `agreement` and
+    `accuracy`).
     """
     whole = spec.ensemble.n_members * count_parameters(spec.ensemble, spec.ensemble.hidden)
     grouped: dict[int, dict[str, list[Row]]] = {}

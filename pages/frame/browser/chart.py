@@ -15,17 +15,10 @@ _FAILED = "charts failed"
 def chart_view(figure: Figure, *, key: str, label: str) -> None:
     """Draw a figure as wide as its place; calls with the same key update the same figure.
 
-    A visitor whose browser cannot draw it gets all figures from `st.plotly_chart` instead.
-
-    Parameters
-    ----------
-    figure : plotly.graph_objects.Figure
-        What to draw, in light colours; the browser recolours it for a dark theme. Its layout
-        says the height.
-    key : str
-        Names the figure, also the picture that it is saved as.
-    label : str
-        What is seen, in words, for those who do not see it.
+    A visitor whose browser cannot draw it gets all figures from `st.plotly_chart` instead. The
+    figure comes in light colours, which the browser changes for a dark theme; its layout says
+    the height. The key also names the picture that it is saved as; the label says what is seen,
+    for those who do not see it.
     """
     if st.session_state.get(_FAILED):
         draw_plainly(figure, key=key, label=label)

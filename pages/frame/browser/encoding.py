@@ -49,15 +49,10 @@ def encode(
 
 
 def encode_arrays(arrays: Mapping[str, NDArray[Any]], **header: Any) -> bytes:
-    """Return arrays by name and a few words as one short message.
+    """Return arrays by name, and a few words as JSON, as one short message.
 
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        Bytes (uint8) of up to three axes keep their shape; floats arrive flat, rounded to
-        1/65534 of their range.
-    **header
-        Anything else to send that JSON can hold.
+    Bytes (uint8) of up to three axes keep their shape; floats arrive flat, rounded to 1/65534 of
+    their range.
     """
     body = bytearray()
     packed = _pack(arrays, body)

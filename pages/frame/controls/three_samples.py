@@ -69,14 +69,7 @@ def of(picture: PictureSpec) -> Samples | None:
 def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) -> None:
     """Offer to move a corner to the drawn point that was clicked.
 
-    Parameters
-    ----------
-    picture : PictureSpec
-        What is shown.
-    place : tuple of float, optional
-        The place (u, v) that was clicked last.
-    n_drawn : int
-        How many training points are drawn, from the first one on.
+    `place` (u, v) was clicked last; the first `n_drawn` training points are drawn.
     """
     if st.session_state.get("plane") != "three samples":
         return

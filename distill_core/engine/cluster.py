@@ -16,9 +16,10 @@ import distributed
 from safetensors.numpy import load
 
 from distill_core.engine.cluster_worker import Answer, Carried, Warmth, run
-from distill_core.engine.worker import Call, Cancelled, EngineError, OnReport
+from distill_core.engine.worker import DIED_TWICE, Call, Cancelled, EngineError, OnReport
 from distill_core.store import Store
 
+# Seconds until a scheduler that does not answer counts as not there.
 _CONNECT_SECONDS = 10
 
 
@@ -41,11 +42,6 @@ class ClusterWorkers:
         Called with the attempt when Dask runs a job again.
     on_free : callable
         Called when the cluster has changed.
-
-    Raises
-    ------
-    EngineError
-        When there is no scheduler, or its workers do not have this project installed.
     """
 
     def __init__(
@@ -65,7 +61,7 @@ class ClusterWorkers:
         self._on_free = on_free
         self.topic = f"distill-{uuid.uuid4().hex}"
         self.reserved: dict[int, _Reservation] = {}
-        self._n_taken = 0
+        self._n_busy = 0
         self._capacity = 0
         self._failure: str | None = None
         self._reconnecting = False
@@ -73,17 +69,23 @@ class ClusterWorkers:
         self._changed = threading.Condition()
         # Dask calls back on its event loop, which must wait neither for disks nor for itself.
         self._arrivals = ThreadPoolExecutor(1, "dask-arrivals")
-        self._connect()
 
     def start(self) -> None:
-        """Do nothing: the workers run already."""
+        """Connect to the scheduler; its workers run already.
 
-    def take(self) -> "_Reservation | None":
+        Raises
+        ------
+        EngineError
+            When there is no scheduler, or its workers do not have this project installed.
+        """
+        self._connect()
+
+    def acquire(self) -> "_Reservation | None":
         """Return a worker when fewer jobs run than the cluster has threads."""
         with self._changed:
-            if self._n_taken >= self._capacity or self._lost():
+            if self._n_busy >= self._capacity or self._lost():
                 return None
-            self._n_taken += 1
+            self._n_busy += 1
             return _Reservation(self)
 
     def pids(self) -> list[int]:
@@ -136,9 +138,9 @@ class ClusterWorkers:
         """Take note that a worker is free."""
         with self._changed:
             self.reserved.pop(attempt, None)
-            self._n_taken -= 1
+            self._n_busy -= 1
 
-    def lost_sentence(self) -> str:
+    def explain_loss(self) -> str:
         """Say that the scheduler is gone."""
         return f"The Dask scheduler at {self._address} cannot be reached; is it running?"
 
@@ -146,7 +148,7 @@ class ClusterWorkers:
         try:
             self._client = _client(self._address)
         except (OSError, ValueError) as error:
-            raise EngineError(f"{self.lost_sentence()} ({error})") from error
+            raise EngineError(f"{self.explain_loss()} ({error})") from error
         try:
             self._client.register_plugin(Warmth(self._preload))
         except Exception as error:
@@ -225,13 +227,11 @@ class _Reservation:
 
     def give_up(self) -> None:
         """Cancel a job that has lost two workers."""
-        self.cancel(
-            why=EngineError("The worker died twice while it ran this job; it was given up.")
-        )
+        self.cancel(why=EngineError(DIED_TWICE))
 
     def cancel(self, attempt: int = 0, why: Exception | None = None) -> None:
         """Cancel the task; the worker's thread is free after the job's next report."""
-        self._cancelled = why or Cancelled("Nobody waits for this any more.")
+        self._cancelled = why or Cancelled()
         inner = self._inner
         if inner is not None:
             inner.cancel()
@@ -241,7 +241,7 @@ class _Reservation:
         try:
             inner = self._workers.submit(self._workers.topic, self._attempt, self._call, carried)
         except Exception as error:
-            self._end(EngineError(f"{self._workers.lost_sentence()} ({error})"))
+            self._end(EngineError(f"{self._workers.explain_loss()} ({error})"))
             return
         self._inner = inner
         inner.add_done_callback(lambda future: self._workers.later(self._arrived, future, carried))
@@ -255,7 +255,7 @@ class _Reservation:
         self._inner = None
         try:
             if inner.cancelled():
-                raise self._cancelled or EngineError(self._workers.lost_sentence())
+                raise self._cancelled or EngineError(self._workers.explain_loss())
             wanted, made = inner.result()
             if wanted is not None:
                 self._send({**carried, wanted: self._workers.store.get(*wanted)})

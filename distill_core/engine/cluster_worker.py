@@ -2,7 +2,6 @@
 
 import functools
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from distill_core.engine.worker import PROGRESS_EVERY, Arrays, Call, Cancelled, execute, preload
+from distill_core.engine.worker import Arrays, Call, Reporter, execute, preload
 from distill_core.store import Artifact, Store
 
 Name = tuple[str, str]  # kind, digest
@@ -22,13 +21,8 @@ Carried = dict[Name, Artifact | None]  # None: the server has nothing of that na
 Answer = tuple[Name | None, Carried]  # what the job wants and lacks; else what it made
 
 
-class _Flag:
-    """Whether a task was cancelled while its thread goes on."""
-
-    stopped = False
-
-
-_executing: dict[Any, _Flag] = {}
+# For each task whose thread is at work: set when the task was cancelled.
+_executing: dict[Any, threading.Event] = {}
 
 
 class Warmth(WorkerPlugin):
@@ -47,39 +41,11 @@ class Warmth(WorkerPlugin):
     def transition(self, key: Any, start: str, finish: str, **_: Any) -> None:
         """Mark a task that Dask releases while it executes: its thread goes on."""
         if finish == "executing":
-            _executing[key] = _Flag()
+            _executing[key] = threading.Event()
         elif start == "executing" and finish == "released":
-            _executing[key].stopped = True
+            _executing[key].set()
         elif start in ("executing", "cancelled"):
             _executing.pop(key, None)
-
-
-class _Report:
-    """See `worker.Report`."""
-
-    def __init__(self, worker: distributed.Worker, flag: _Flag, topic: str, attempt: int) -> None:
-        self._worker = worker
-        self._flag = flag
-        self._topic = topic
-        self._attempt = attempt
-        self._due = 0.0
-
-    def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
-        if self._flag.stopped:
-            raise Cancelled("Nobody waits for this any more.")
-        now = time.monotonic()
-        if now < self._due and arrays is None:
-            return
-        self._due = now + PROGRESS_EVERY
-        data = None if arrays is None else save({k: _in_order(a) for k, a in arrays.items()})
-        self._log(done=done, total=total, arrays=data)
-
-    def started(self) -> None:
-        """Tell that the job has begun, for the first time or anew on another worker."""
-        self._log()
-
-    def _log(self, **message: Any) -> None:
-        self._worker.log_event(self._topic, {"attempt": self._attempt, **message})
 
 
 class _MissingError(Exception):
@@ -131,12 +97,19 @@ class _WorkerStore(Store):
 def run(topic: str, attempt: int, call: Call, carried: Carried) -> Answer:
     """Run a job; return what it wants and lacks, or else what it made."""
     worker = distributed.get_worker()
-    report = _Report(worker, _executing[worker.get_current_task()], topic, attempt)
-    report.started()
+    cancelled = _executing[worker.get_current_task()]
+
+    def send(done: int, total: int, arrays: Arrays | None) -> None:
+        data = None if arrays is None else save({k: _in_order(a) for k, a in arrays.items()})
+        message = {"attempt": attempt, "done": done, "total": total, "arrays": data}
+        worker.log_event(topic, message)
+
+    # The job has begun, for the first time or anew on another worker.
+    worker.log_event(topic, {"attempt": attempt})
     _limit(threading.get_ident())
     store = _WorkerStore(Path(worker.local_directory) / "store", carried)
     try:
-        execute(call, store, report)
+        execute(call, store, Reporter(cancelled.is_set, send))
     except _MissingError as error:
         return error.wanted, {}
     return None, {name: Store.get(store, *name) for name in store.made}

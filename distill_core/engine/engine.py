@@ -1,54 +1,26 @@
 """Where visitors ask: the scheduler, the store and the workers brought together."""
 
-import collections
 import functools
-import logging
-import math
 import os
 import threading
+import time
 import weakref
-from collections.abc import Iterable
-from concurrent.futures import BrokenExecutor, Future
-from threading import Timer
-from time import monotonic
+from concurrent.futures import Future
 from typing import Protocol, Self
 
 from distill_core.engine.job import Job
-from distill_core.engine.scheduler import (
-    OUTCOMES,
-    Cancel,
-    Key,
-    Scheduler,
-    Start,
-    Task,
-    explain_cancel,
-)
-from distill_core.engine.worker import Arrays, Cancelled, EngineError, JobFunction, Worker, is_ours
+from distill_core.engine.scheduler import Pool, Scheduler
+from distill_core.engine.worker import Arrays, Cancelled, EngineError, JobFunction
 from distill_core.specs import Spec
 from distill_core.store import Store
 
-# Seconds for which a failure answers the same request without another try, and how many.
-_REMEMBERED, _N_REMEMBERED = 5.0, 128
 
-# Seconds for which work ahead stays away after a visitor was there: cores are for visitors,
-# even when the workers have nothing to do.
-QUIET = 3.0
-# For so long after that it leaves one worker free: a visitor who looks at a picture will move a
-# slider, and finds a core at rest.
-AROUND = 300.0
-
-_log = logging.getLogger(__name__)
-
-
-class _Workers(Protocol):
+class _Workers(Pool, Protocol):
     """What the engine needs from local processes or a cluster."""
 
     def start(self) -> None: ...
-    def take(self) -> Worker | None: ...
     def pids(self) -> list[int]: ...
-    def size(self) -> int: ...
     def wait_ready(self, timeout: float | None = None) -> bool: ...
-    def failure(self) -> str | None: ...
     def revive(self) -> None: ...
     def close(self) -> None: ...
 
@@ -89,13 +61,11 @@ class Engine:
         self._store = store
         self._preload = preload
         self._lock = threading.Lock()
-        self._scheduler = Scheduler()
-        self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
         self._closed = False
-        self._quiet_until = -math.inf
-        self._timer: Timer | None = None
+        self._timer: threading.Timer | None = None
         address = scheduler or os.environ.get("DISTILL_SCHEDULER")
         self._workers = self._cluster(address) if address else self._local(n_workers)
+        self._scheduler = Scheduler(store, self._workers)
         self._workers.start()
         _close_at_exit(self)
 
@@ -144,35 +114,28 @@ class Engine:
         name, kind = (job.__module__, job.__qualname__), job.kind
         key = (".".join(name), spec.digest, kind)
         stored = self._store.has(kind, spec.digest)
+        requester = None if visitor is None else (visitor, slot)
         self._workers.revive()
-        cancels = []
         with self._lock:
             if self._closed:
                 raise EngineError("The engine is closed and takes no more requests.")
-            task = self._scheduler.unfinished.get(key)
-            handle = task.job if task else self._find_answer(key, stored)
-            if handle is None:
-                task = self._scheduler.enqueue(key, (*name, spec))
-                handle = task.job
-            if visitor is not None:
-                cancels = [*self._scheduler.claim((visitor, slot), task), *self._preempt()]
-            elif task is not None:
-                task.background = True
-        self._dispatch(cancels)
+            handle = self._scheduler.request(
+                requester, key, (*name, spec), stored, time.monotonic()
+            )
+        self._dispatch()
         return handle
 
     def visited(self) -> None:
-        """Take note that a visitor is there: work ahead is preempted and stays away a while."""
+        """Take note that a visitor is there: work ahead stops at once and stays away a while."""
         with self._lock:
-            cancels = self._preempt()
-        self._dispatch(cancels)
+            self._scheduler.preempt(time.monotonic())
+        self._dispatch()
 
     def release(self, visitor: str, slot: str | None = None) -> None:
         """Give up what a visitor asked for, in one slot or in all."""
         with self._lock:
-            claims = self._scheduler.claims(visitor, slot)
-            cancels = [cancel for claim in claims for cancel in self._scheduler.claim(claim, None)]
-        self._dispatch(cancels)
+            self._scheduler.release(visitor, slot)
+        self._dispatch()
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return for each kind how many jobs ended how.
@@ -181,8 +144,7 @@ class Engine:
         `retried` after their worker died, `preempted` by a visitor.
         """
         with self._lock:
-            counts = self._scheduler.counts
-            return {kind: {o: counter[o] for o in OUTCOMES} for kind, counter in counts.items()}
+            return self._scheduler.counts()
 
     def jobs(self) -> list[Job]:
         """Return the jobs that run, those asked to stop included, and those that wait."""
@@ -215,8 +177,7 @@ class Engine:
             self._closed = True
             if self._timer is not None:
                 self._timer.cancel()
-            for task in {*self._scheduler.unfinished.values(), *self._scheduler.running.values()}:
-                self._scheduler.finish(task, "cancelled", Cancelled("The engine was closed."))
+            self._scheduler.close()
         self._workers.close()
 
     def _local(self, n_workers: int | None) -> _Workers:
@@ -226,7 +187,7 @@ class Engine:
             cores = getattr(os, "sched_getaffinity", lambda _: ())(0)
             n_workers = len(cores) or os.cpu_count() or 1
         return LocalWorkers(
-            self._store.root, n_workers, self._preload, self._on_report, self._dispatch
+            self._store.root, n_workers, self._preload, self._report, self._dispatch
         )
 
     def _cluster(self, address: str) -> _Workers:
@@ -238,131 +199,44 @@ class Engine:
                 "install it with pip install distributed."
             ) from error
         return ClusterWorkers(
-            address, self._store, self._preload, self._on_report, self._on_retry, self._dispatch
+            address, self._store, self._preload, self._report, self._note_retry, self._dispatch
         )
 
-    # A worker is never touched under the lock: what it does may end a job, which takes the lock.
-
-    def _dispatch(self, cancels: Iterable[Cancel] = ()) -> None:
-        """Cancel what has to stop and start what can start."""
+    def _dispatch(self) -> None:
+        """Cancel what has to stop and start what can start; see to it again after a quiet time."""
         with self._lock:
-            starts = self._plan()
+            now = time.monotonic()
+            cancels, claims = self._scheduler.dispatch(now)
+            quiet = self._scheduler.quiet_until - now
+            if quiet > 0 and self._timer is None and not self._closed:
+                self._timer = threading.Timer(quiet, self._wake)
+                self._timer.daemon = True
+                self._timer.start()
+        # Not under the lock: what a worker does here may end a job, which takes the lock.
         for worker, attempt in cancels:
             worker.cancel(attempt)
-        for worker, attempt, call in starts:
+        for worker, attempt, call in claims:
             future = worker.submit(attempt, call)
-            future.add_done_callback(functools.partial(self._on_end, attempt))
-
-    def _plan(self) -> list[Start]:
-        """Give the free workers to what waits."""
-        starts: list[Start] = []
-        now = monotonic()
-        waiting = self._scheduler.waiting(visitors_only=now < self._quiet_until)
-        room = self._workers.size()
-        if now < self._quiet_until + AROUND:
-            room = max(1, room - 1)
-        failure = self._workers.failure() if waiting else None
-        for task in waiting:
-            if failure is not None:
-                self._fail(task, EngineError(failure))
-            elif self._store.has(task.job.kind, task.job.digest):
-                self._scheduler.finish(task, "done")
-            elif not task.claims and self._scheduler.n_ahead >= room:
-                break
-            elif worker := self._workers.take():
-                starts.append(self._scheduler.start(task, worker))
-            else:
-                break
-        return starts
-
-    def _preempt(self) -> list[Cancel]:
-        self._quiet_until = monotonic() + QUIET
-        if self._timer is None:
-            self._wake_in(QUIET)
-        return self._scheduler.preempt()
-
-    def _wake_in(self, seconds: float) -> None:
-        self._timer = Timer(seconds, self._wake)
-        self._timer.daemon = True
-        self._timer.start()
+            future.add_done_callback(functools.partial(self._end, attempt))
 
     def _wake(self) -> None:
         """Let work ahead begin, unless visitors came again in the meantime."""
-        with self._lock:
-            self._timer = None
-            left = self._quiet_until - monotonic()
-            if left > 0 and not self._closed:
-                return self._wake_in(left)
+        self._timer = None
         self._dispatch()
 
-    def _on_report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
-        task = self._scheduler.running.get(attempt)
-        if task is not None:
-            task.began = True
-            task.job.show(done, total, arrays)
+    def _report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
+        self._scheduler.report(attempt, done, total, arrays)
 
-    def _on_retry(self, attempt: int) -> None:
-        """Take note that a cluster runs a job again because its worker died."""
+    def _note_retry(self, attempt: int) -> None:
         with self._lock:
-            task = self._scheduler.running.get(attempt)
-            if task is not None:
-                self._scheduler.count(task, "retried")
+            self._scheduler.note_retry(attempt)
 
-    def _on_end(self, attempt: int, future: Future[None]) -> None:
-        """Decide what becomes of a job that has left its worker, and go on."""
+    def _end(self, attempt: int, future: Future[None]) -> None:
+        """Decide what becomes of a job that is off its worker, and go on."""
         error = Cancelled("The worker was closed.") if future.cancelled() else future.exception()
         with self._lock:
-            task, ordered = self._scheduler.vacate(attempt)
-            if not task.job.finished:
-                self._settle(task, ordered, error)
+            self._scheduler.end(attempt, error, time.monotonic())
         self._dispatch()
-
-    def _settle(self, task: Task, ordered: str, error: BaseException | None) -> None:
-        scheduler, job = self._scheduler, task.job
-        if error is None:
-            if self._store.has(job.kind, job.digest):
-                scheduler.finish(task, "done")
-            else:
-                self._fail(task, EngineError(f"{task.key[0]} ended without storing a {job.kind}."))
-        elif ordered == "cancel":
-            scheduler.finish(task, "cancelled", explain_cancel())
-        elif isinstance(error, Cancelled) and ordered == "preempt":
-            scheduler.count(task, "preempted")
-            scheduler.requeue(task)
-        elif isinstance(error, Cancelled):
-            scheduler.finish(task, "cancelled", error)
-        elif isinstance(error, BrokenExecutor) and scheduler.may_retry(task):
-            if task.began:
-                scheduler.count(task, "retried")
-            scheduler.requeue(task)
-        else:
-            self._fail(task, _to_error(error))
-
-    def _fail(self, task: Task, error: Exception) -> None:
-        # Divergence and bad settings are answers; only what should not happen is an error.
-        level = logging.ERROR if isinstance(error, EngineError) else logging.INFO
-        _log.log(level, "%s %s failed.", task.key[0], task.key[1], exc_info=error)
-        self._failed[task.key] = monotonic(), task.job
-        if len(self._failed) > _N_REMEMBERED:
-            self._failed.popitem(last=False)
-        self._scheduler.finish(task, "failed", error)
-
-    def _find_answer(self, key: Key, stored: bool) -> Job | None:
-        """Return a finished job that answers a request, if there is one."""
-        _, digest, kind = key
-        if stored:
-            return Job(kind, digest, "done")
-        when, job = self._failed.get(key, (0.0, None))
-        return job if monotonic() < when + _REMEMBERED else None
-
-
-def _to_error(error: BaseException) -> Exception:
-    """Return an error whose message is a sentence."""
-    if isinstance(error, BrokenExecutor):
-        return EngineError("The worker died twice while it ran this job; it was given up.")
-    if isinstance(error, Exception) and is_ours(error):
-        return error
-    return EngineError(f"The job stopped with {type(error).__name__}: {error}")
 
 
 def _close_at_exit(engine: Engine) -> None:

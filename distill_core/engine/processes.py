@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing.connection import Connection
@@ -19,17 +18,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from distill_core.engine.worker import (
-    PROGRESS_EVERY,
-    Arrays,
-    Call,
-    Cancelled,
-    OnReport,
-    execute,
-    preload,
-)
+from distill_core.engine.worker import Arrays, Call, OnReport, Reporter, execute, preload
 from distill_core.store import Store
 
+# How often a start is tried before it counts as failed.
 _STARTS = 3
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _hiding = threading.Lock()
@@ -73,18 +65,18 @@ class LocalWorkers:
         self._n_down = 0
         self._closed = False
         self._context = _context(preload)
-        self._keepers = [
-            threading.Thread(target=self._keep, name=f"worker-{i}", daemon=True)
+        self._supervisors = [
+            threading.Thread(target=self._supervise, name=f"worker-{i}", daemon=True)
             for i in range(n_workers)
         ]
 
     def start(self) -> None:
         """Start the processes; returns at once."""
-        for keeper in self._keepers:
-            keeper.start()
+        for supervisor in self._supervisors:
+            supervisor.start()
 
-    def take(self) -> "_Process | None":
-        """Return an idle process, no longer idle; None when there is none."""
+    def acquire(self) -> "_Process | None":
+        """Return an idle process, now busy; None when there is none."""
         with self._changed:
             for process in self._alive:
                 if process.idle:
@@ -99,7 +91,7 @@ class LocalWorkers:
 
     def size(self) -> int:
         """Return how many processes there are when all are alive."""
-        return len(self._keepers)
+        return len(self._supervisors)
 
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Wait until every process is warm; say whether they are."""
@@ -109,7 +101,7 @@ class LocalWorkers:
 
     def failure(self) -> str | None:
         """Return why no process can be started, or None when there is one or may be soon."""
-        return self._failure if self._n_down == len(self._keepers) else None
+        return self._failure if self._n_down == len(self._supervisors) else None
 
     def revive(self) -> None:
         """Try once more to start the processes that could not be started."""
@@ -125,19 +117,19 @@ class LocalWorkers:
             for process in self._alive:
                 process.kill()
             self._changed.notify_all()
-        for keeper in self._keepers:
-            if keeper is not threading.current_thread():
-                keeper.join(timeout=30)
+        for supervisor in self._supervisors:
+            if supervisor is not threading.current_thread():
+                supervisor.join(timeout=30)
 
     def _ready(self) -> bool:
-        return len(self._alive) == len(self._keepers)
+        return len(self._alive) == len(self._supervisors)
 
-    def _keep(self) -> None:
+    def _supervise(self) -> None:
         """Start a process, listen to it until it dies, start the next one."""
         while not self._closed:
             process = self._start()
             if process is None:
-                self._rest()
+                self._await_revival()
                 continue
             with self._changed:
                 self._alive.append(process)
@@ -164,7 +156,7 @@ class LocalWorkers:
                 )
         return None
 
-    def _rest(self) -> None:
+    def _await_revival(self) -> None:
         """Wait after failed starts until somebody asks again."""
         with self._changed:
             self._n_down += 1
@@ -289,7 +281,8 @@ class _Link:
     def __init__(self, pipe: Connection, store: Store) -> None:
         self.pipe = pipe
         self.store = store
-        self.cancelled = 0  # The latest attempt that shall stop.
+        # The latest attempt to cancel: attempts are numbered, so it never hits the next job.
+        self.cancelled = 0
         threading.Thread(target=self._listen, name="link", daemon=True).start()
 
     def _listen(self) -> NoReturn:
@@ -298,30 +291,6 @@ class _Link:
                 self.cancelled = self.pipe.recv()
         # The server is gone, however it ended: nobody will read the result.
         os._exit(1)
-
-
-class _Report:
-    """See `worker.Report`. Attempts are numbered, so a late stop never hits the next job."""
-
-    __slots__ = ("_attempt", "_due", "_link")
-
-    def __init__(self, link: _Link, attempt: int) -> None:
-        self._link = link
-        self._attempt = attempt
-        self._due = 0.0
-
-    def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
-        if self._link.cancelled == self._attempt:
-            raise Cancelled("Nobody waits for this any more.")
-        now = time.monotonic()
-        if now < self._due and arrays is None:
-            return
-        self._due = now + PROGRESS_EVERY
-        self._link.pipe.send((self._attempt, done, total, arrays))
-
-    def started(self) -> None:
-        """Tell that the job has come this far: should the process die now, it may be why."""
-        self._link.pipe.send((self._attempt, 0, 0, None))
 
 
 _link: _Link
@@ -337,6 +306,9 @@ def _initialise(pipe: Connection, root: Path, module: str | None) -> None:
 
 
 def _run(attempt: int, call: Call) -> None:
-    report = _Report(_link, attempt)
-    report.started()
-    execute(call, _link.store, report)
+    def send(done: int, total: int, arrays: Arrays | None) -> None:
+        _link.pipe.send((attempt, done, total, arrays))
+
+    # The job has come this far: should the process die now, it may be why.
+    send(0, 0, None)
+    execute(call, _link.store, Reporter(lambda: _link.cancelled == attempt, send))

@@ -1,27 +1,56 @@
-"""What runs when: who wants which job, which one is next, which one has to leave.
+"""What runs when: one job per digest, the oldest request first, visitors before work ahead.
 
-Decisions only. Nothing here waits, starts or cancels anything; the engine does, and it holds
-its lock around every call.
+Decisions only. Nothing here waits, reads a clock or touches a worker: the engine holds its lock
+around every call, says what time it is, and carries out what `dispatch` returns.
 """
 
 import collections
 import itertools
+import logging
+import math
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 from distill_core.engine.job import Job
-from distill_core.engine.worker import Call, Cancelled, Worker
+from distill_core.engine.worker import Arrays, Call, Cancelled, EngineError, Worker, explain
+from distill_core.store import Store
 
-Claim = tuple[str, str]  # visitor, slot
+Requester = tuple[str, str]  # visitor, slot
 Key = tuple[str, str, str]  # function, digest, kind
-Cancel = tuple[Worker, int]  # a worker and the attempt that shall leave it
-Start = tuple[Worker, int, Call]  # a worker, the number of the attempt, the job
+Cancel = tuple[Worker, int]  # a worker and the attempt that it shall stop
+Claim = tuple[Worker, int, Call]  # a worker, the number of the attempt, the job
+
+# Seconds for which work ahead stays away after a visitor was there: cores are for visitors,
+# even when the workers have nothing to do.
+QUIET = 3.0
+# Seconds after that in which work ahead leaves one worker free: a visitor who looks at a picture
+# will move a slider, and finds a core at rest.
+AROUND = 300.0
+
+# Seconds for which a failure answers the same request without another try, and how many.
+_REMEMBERED, _N_REMEMBERED = 5.0, 128
 
 # A job is given up when it loses its second worker, or when so many workers in a row were
 # dead before it reached them.
 _N_DEATHS, _N_TRIES = 2, 10
 
-OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "preempted")
+_OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "preempted")
+
+_log = logging.getLogger(__name__)
+
+
+class Pool(Protocol):
+    """What the scheduler needs to know of the workers."""
+
+    def acquire(self) -> Worker | None:
+        """Return an idle worker, now busy; None when there is none."""
+
+    def size(self) -> int:
+        """Return how many jobs can run at once."""
+
+    def failure(self) -> str | None:
+        """Return why no job can run, or None."""
 
 
 @dataclass(eq=False)
@@ -32,147 +61,261 @@ class Task:
     key: Key
     call: Call
     order: int
-    claims: set[Claim] = field(default_factory=set)
-    background: bool = False
+    requesters: set[Requester] = field(default_factory=set)
+    ahead: bool = False
     worker: Worker | None = None
     attempt: int = 0
-    ordered: Literal["", "cancel", "preempt"] = ""
-    began: bool = False
+    started: bool = False
+    preempted: bool = False
+    cancelled_by: Requester | None = None
     n_deaths: int = 0
     n_tries: int = 0
 
 
 class Scheduler:
-    """All unfinished jobs: one per key; oldest request first; visitors before work ahead."""
+    """The queue and all that runs; knows who asked for what.
 
-    def __init__(self) -> None:
-        self.unfinished: dict[Key, Task] = {}
-        self.running: dict[int, Task] = {}
-        self.counts: dict[str, collections.Counter[str]] = {}
+    Parameters
+    ----------
+    store : Store
+        Where finished work is looked up.
+    pool : Pool
+        The workers.
+    """
+
+    def __init__(self, store: Store, pool: Pool) -> None:
+        self.quiet_until = -math.inf
+        self._store = store
+        self._pool = pool
+        self._live: dict[Key, Task] = {}
         self._queue: list[Task] = []
-        self._claims: dict[Claim, Task] = {}
-        self._vacating: dict[Claim, Task] = {}
+        self._running: dict[int, Task] = {}
+        self._requested: dict[Requester, Task] = {}
+        self._cancels: list[Cancel] = []
+        self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
+        self._counts: dict[str, dict[str, int]] = {}
         self._numbers = itertools.count(1)
+
+    def request(
+        self, requester: Requester | None, key: Key, call: Call, stored: bool, now: float
+    ) -> Job:
+        """Return the job that answers a request: one that there is, or a new one in the queue.
+
+        A requester's newer request replaces the older one. Without a requester it is work ahead.
+        """
+        task = self._live.get(key)
+        job = task.job if task else self._answer(key, stored, now)
+        if job is None:
+            task = self._enqueue(key, call)
+            job = task.job
+        if requester is not None:
+            self._replace(requester, task)
+            self.preempt(now)
+        elif task is not None:
+            task.ahead = True
+        return job
+
+    def preempt(self, now: float) -> None:
+        """Take work ahead off its workers because a visitor is there."""
+        self.quiet_until = now + QUIET
+        for task in self._running.values():
+            if not task.requesters and task.cancelled_by is None and not task.preempted:
+                self._stop(task)
+                task.preempted = True
+
+    def release(self, visitor: str, slot: str | None = None) -> None:
+        """Withdraw a visitor's requests, in one slot or in all."""
+        for requester in list(self._requested):
+            if requester[0] == visitor and slot in (None, requester[1]):
+                self._replace(requester, None)
+
+    def dispatch(self, now: float) -> tuple[list[Cancel], list[Claim]]:
+        """Return the attempts to cancel, and the jobs that idle workers claim."""
+        claims: list[Claim] = []
+        failure = self._pool.failure()
+        for task in self._list_ready(now):
+            if failure is not None:
+                self._fail(task, EngineError(failure), now)
+            elif self._store.has(task.job.kind, task.job.digest):
+                self._finish(task, "done")
+            elif not task.requesters and not self._has_room_ahead(now):
+                break
+            elif worker := self._pool.acquire():
+                claims.append(self._claim(task, worker))
+            else:
+                break
+        cancels, self._cancels = self._cancels, []
+        return cancels, claims
+
+    def report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
+        """Pass on what a running job reports; safe without the lock."""
+        task = self._running.get(attempt)
+        if task is not None:
+            task.started = True
+            task.job.show(done, total, arrays)
+
+    def note_retry(self, attempt: int) -> None:
+        """Count a job that the cluster runs again because its worker died."""
+        if attempt in self._running:
+            self._count(self._running[attempt], "retried")
+
+    def end(self, attempt: int, error: BaseException | None, now: float) -> None:
+        """Take a job off its worker and decide what becomes of it."""
+        task = self._running.pop(attempt)
+        preempted, task.preempted, task.worker = task.preempted, False, None
+        job = task.job
+        if job.finished:
+            return
+        if error is None and self._store.has(job.kind, job.digest):
+            self._finish(task, "done")
+        elif error is None:
+            error = EngineError(f"{task.key[0]} ended without storing a {job.kind}.")
+            self._fail(task, error, now)
+        elif task.cancelled_by is not None:
+            self._finish(task, "cancelled", Cancelled())
+        elif isinstance(error, Cancelled) and preempted:
+            self._requeue(task, "preempted")
+        elif isinstance(error, Cancelled):
+            self._finish(task, "cancelled", error)
+        elif isinstance(error, BrokenExecutor) and self._may_retry(task):
+            self._requeue(task, "retried" if task.started else None)
+        else:
+            self._fail(task, explain(error), now)
+
+    def close(self) -> None:
+        """Cancel everything."""
+        for task in {*self._live.values(), *self._running.values()}:
+            self._finish(task, "cancelled", Cancelled("The engine was closed."))
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return for each kind how many jobs ended how; see `Engine.counts`."""
+        return {kind: dict(counts) for kind, counts in self._counts.items()}
 
     def jobs(self) -> list[Job]:
         """Return the jobs that run, those asked to stop included, and those that wait."""
-        return [task.job for task in (*self.running.values(), *self._queue)]
+        return [task.job for task in (*self._running.values(), *self._queue)]
 
-    @property
-    def n_ahead(self) -> int:
-        """How many of the jobs that run are work ahead."""
-        return sum(not task.claims for task in self.running.values())
-
-    def claims(self, visitor: str, slot: str | None) -> list[Claim]:
-        """Return the slots in which a visitor wants something."""
-        return [h for h in self._claims if h[0] == visitor and slot in (None, h[1])]
-
-    def enqueue(self, key: Key, call: Call) -> Task:
-        """Queue a new job."""
+    def _answer(self, key: Key, stored: bool, now: float) -> Job | None:
+        """Return a finished job that answers a request, if there is one."""
         _, digest, kind = key
-        task = Task(Job(kind, digest), key, call, next(self._numbers))
-        self.unfinished[key] = task
-        self._queue.append(task)
-        self.counts.setdefault(kind, collections.Counter())
-        return task
+        if stored:
+            return Job(kind, digest, "done")
+        when, job = self._failed.get(key, (-math.inf, None))
+        return job if now < when + _REMEMBERED else None
 
-    def claim(self, claim: Claim, task: Task | None) -> list[Cancel]:
-        """Let a visitor's slot want this and nothing else; return what has to be cancelled."""
-        old = self._claims.pop(claim, None)
-        if task is not None:
-            if not task.claims:
-                # Work ahead that a visitor now wants: it is as old as the visitor's request.
-                task.order = next(self._numbers)
-            self._claims[claim] = task
-            task.claims.add(claim)
-        if old is None or old is task:
-            return []
-        old.claims.discard(claim)
-        if old.claims or old.background:
-            return []
-        if old.worker is None:
-            self.finish(old, "cancelled", explain_cancel())
-            return []
-        # Whoever asks for the same before it is off the worker gets a new job.
-        del self.unfinished[old.key]
-        self._vacating[claim] = old
-        return self._cancel(old, "cancel")
+    def _list_ready(self, now: float) -> list[Task]:
+        """Return what may start now, the next one first.
 
-    def waiting(self, *, visitors_only: bool = False) -> list[Task]:
-        """Return what may start now, the next one first; without work ahead if so wished.
-
-        A job does not start while each of its claims has an older one coming off a worker.
+        A job does not start while each of its requesters has an older one still on a worker.
         """
-        ready = (
+        held_up = {task.cancelled_by for task in self._running.values()}
+        ready = [
             task
             for task in self._queue
-            if (not task.claims and not visitors_only)
-            or any(h not in self._vacating for h in task.claims)
-        )
-        return sorted(ready, key=lambda task: (not task.claims, task.order))
+            if (task.requesters - held_up if task.requesters else now >= self.quiet_until)
+        ]
+        return sorted(ready, key=lambda task: (not task.requesters, task.order))
 
-    def start(self, task: Task, worker: Worker) -> Start:
-        """Move a job from the queue to a worker."""
+    def _has_room_ahead(self, now: float) -> bool:
+        room = self._pool.size()
+        if now < self.quiet_until + AROUND:
+            room = max(1, room - 1)
+        return sum(not task.requesters for task in self._running.values()) < room
+
+    # From here on: one method for each transition of a job.
+
+    def _enqueue(self, key: Key, call: Call) -> Task:
+        _, digest, kind = key
+        task = Task(Job(kind, digest), key, call, next(self._numbers))
+        _log.debug("%s queued.", task.job)
+        self._live[key] = task
+        self._queue.append(task)
+        self._counts.setdefault(kind, dict.fromkeys(_OUTCOMES, 0))
+        return task
+
+    def _replace(self, requester: Requester, task: Task | None) -> None:
+        """Let a requester want this and nothing else; cancel what nobody wants any more."""
+        old = self._requested.pop(requester, None)
+        if task is not None:
+            if not task.requesters:
+                # Work ahead that a visitor now wants: it is as old as the visitor's request.
+                task.order = next(self._numbers)
+            self._requested[requester] = task
+            task.requesters.add(requester)
+        if old is None or old is task:
+            return
+        old.requesters.discard(requester)
+        if not old.requesters and not old.ahead:
+            self._cancel(old, requester)
+
+    def _cancel(self, task: Task, requester: Requester) -> None:
+        if task.worker is None:
+            self._finish(task, "cancelled", Cancelled())
+            return
+        # Whoever asks for the same before it is off the worker gets a new job.
+        del self._live[task.key]
+        self._stop(task)
+        task.cancelled_by = requester
+
+    def _stop(self, task: Task) -> None:
+        """Have a job asked to stop, unless it was asked before."""
+        if task.worker is not None and not task.preempted:
+            _log.debug("%s asked to stop.", task.job)
+            self._cancels.append((task.worker, task.attempt))
+
+    def _claim(self, task: Task, worker: Worker) -> Claim:
         self._queue.remove(task)
-        task.worker, task.attempt, task.began = worker, next(self._numbers), False
-        self.running[task.attempt] = task
+        task.worker, task.attempt, task.started = worker, next(self._numbers), False
+        self._running[task.attempt] = task
+        _log.debug("%s claimed as attempt %d.", task.job, task.attempt)
         task.job.become("running")
         return worker, task.attempt, task.call
 
-    def preempt(self) -> list[Cancel]:
-        """Return the work ahead that has to leave because a visitor is there."""
-        ahead = [t for t in self.running.values() if not t.claims and not t.ordered]
-        return [cancel for task in ahead for cancel in self._cancel(task, "preempt")]
-
-    def vacate(self, attempt: int) -> tuple[Task, Literal["", "cancel", "preempt"]]:
-        """Take note that a worker is empty; return its task and why that was asked to leave."""
-        task = self.running.pop(attempt)
-        for claim in [h for h, t in self._vacating.items() if t is task]:
-            del self._vacating[claim]
-        ordered, task.ordered, task.worker = task.ordered, "", None
-        return task, ordered
-
-    def may_retry(self, task: Task) -> bool:
+    def _may_retry(self, task: Task) -> bool:
         """Say whether a job whose worker died is run again.
 
         A worker may have been dead before the job reached it: not the job's fault.
         """
-        task.n_deaths += task.began
+        task.n_deaths += task.started
         task.n_tries += 1
         return task.n_deaths < _N_DEATHS and task.n_tries < _N_TRIES
 
-    def requeue(self, task: Task) -> None:
+    def _requeue(self, task: Task, outcome: str | None) -> None:
         """Queue a job once more, at its old place."""
+        _log.debug("%s requeued (%s).", task.job, outcome or "its worker was dead before")
+        if outcome is not None:
+            self._count(task, outcome)
         self._queue.append(task)
         task.job.become("queued")
 
-    def finish(
+    def _fail(self, task: Task, error: Exception, now: float) -> None:
+        # Divergence and bad settings are answers; only what should not happen is an error.
+        level = logging.ERROR if isinstance(error, EngineError) else logging.INFO
+        _log.log(level, "%s %s failed.", task.key[0], task.key[1], exc_info=error)
+        self._failed[task.key] = now, task.job
+        if len(self._failed) > _N_REMEMBERED:
+            self._failed.popitem(last=False)
+        self._finish(task, "failed", error)
+
+    def _finish(
         self,
         task: Task,
         state: Literal["done", "failed", "cancelled"],
         error: Exception | None = None,
     ) -> None:
         """End a job for good and forget it."""
-        if self.unfinished.get(task.key) is task:
-            del self.unfinished[task.key]
-        for claim in task.claims:
-            if self._claims.get(claim) is task:
-                del self._claims[claim]
-        dropped = state == "cancelled" and task in self._queue
+        _log.debug("%s %s.", task.job, state)
+        if self._live.get(task.key) is task:
+            del self._live[task.key]
+        for requester in task.requesters:
+            if self._requested.get(requester) is task:
+                del self._requested[requester]
         if task in self._queue:
             self._queue.remove(task)
-        self.count(task, "dropped" if dropped else state)
+            self._count(task, "dropped" if state == "cancelled" else state)
+        else:
+            self._count(task, state)
         task.job.become(state, error)
 
-    def count(self, task: Task, outcome: str) -> None:
-        """Count what happened to a job."""
-        self.counts[task.job.kind][outcome] += 1
-
-    def _cancel(self, task: Task, why: Literal["cancel", "preempt"]) -> list[Cancel]:
-        already, task.ordered = task.ordered, why
-        return [] if already or task.worker is None else [(task.worker, task.attempt)]
-
-
-def explain_cancel() -> Cancelled:
-    """Return the error of a job that was dropped or stopped for lack of interest."""
-    return Cancelled("Nobody waits for this any more.")
+    def _count(self, task: Task, outcome: str) -> None:
+        self._counts[task.job.kind][outcome] += 1

@@ -1,8 +1,9 @@
 """Beside a job in a worker's process: its report, and how it is run."""
 
 import importlib
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import BrokenExecutor, Future
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -13,11 +14,16 @@ from distill_core.store import Store
 # Seconds between two progress messages of one job; a snapshot is never held back.
 PROGRESS_EVERY = 0.05
 
+DIED_TWICE = "The worker died twice while it ran this job; it was given up."
+
 Arrays = Mapping[str, NDArray[Any]]
 
 
 class Cancelled(Exception):
     """The job was asked to stop, or was never started; the message says why."""
+
+    def __init__(self, message: str = "Nobody waits for this any more.") -> None:
+        super().__init__(message)
 
 
 class EngineError(RuntimeError):
@@ -79,9 +85,34 @@ class Worker(Protocol):
 OnReport = Callable[[int, int, int, Arrays | None], None]
 
 
-def is_ours(error: Exception) -> bool:
-    """Say whether an error is this project's: a sentence, and able to cross processes."""
-    return type(error).__module__.startswith("distill_core.")
+class Reporter:
+    """The `Report` of one job: raises when the job is cancelled, holds back what comes too fast.
+
+    Parameters
+    ----------
+    is_cancelled : callable
+        Says whether the job shall stop.
+    send : callable
+        Takes (steps done, steps in all, arrays) to the engine.
+    """
+
+    __slots__ = ("_due", "_is_cancelled", "_send")
+
+    def __init__(
+        self, is_cancelled: Callable[[], bool], send: Callable[[int, int, Arrays | None], None]
+    ) -> None:
+        self._is_cancelled = is_cancelled
+        self._send = send
+        self._due = 0.0
+
+    def __call__(self, done: int, total: int, arrays: Arrays | None = None) -> None:
+        """See `Report`."""
+        if self._is_cancelled():
+            raise Cancelled
+        now = time.monotonic()
+        if now >= self._due or arrays is not None:
+            self._due = now + PROGRESS_EVERY
+            self._send(done, total, arrays)
 
 
 def preload(module: str | None) -> None:
@@ -90,19 +121,26 @@ def preload(module: str | None) -> None:
         importlib.import_module(module)
 
 
-def execute(call: Call, store: Store, report: Report) -> None:
-    """Run a job; its function is looked up by name.
+def explain(error: BaseException) -> Exception:
+    """Return an error whose message is a sentence and which can cross processes.
 
-    Raises
-    ------
-    Exception
-        Errors of this project pass as they are. Any other becomes an `EngineError` with
-        the same words, because not every exception survives the way to another process.
+    Errors of this project do as they are. Any other becomes an `EngineError` with the same
+    words, because not every exception survives the way to another process.
     """
+    if isinstance(error, Exception) and type(error).__module__.startswith("distill_core."):
+        return error
+    if isinstance(error, BrokenExecutor):
+        return EngineError(DIED_TWICE)
+    return EngineError(f"The job stopped with {type(error).__name__}: {error}")
+
+
+def execute(call: Call, store: Store, report: Report) -> None:
+    """Run a job; its function is looked up by name, and its errors are explained."""
+    module, name, spec = call
     try:
-        module, name, spec = call
         getattr(importlib.import_module(module), name)(spec, store, report)
     except Exception as error:
-        if is_ours(error):
+        explained = explain(error)
+        if explained is error:
             raise
-        raise EngineError(f"The job stopped with {type(error).__name__}: {error}") from error
+        raise explained from error

@@ -1,431 +1,444 @@
-"""What runs when: the engine on workers that only take note, at a time that a test sets."""
+"""The scheduler's decisions, without a process, a thread or a clock."""
 
 import itertools
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import BrokenExecutor
 
 import numpy as np
 import pytest
 
-from distill_core.engine import Cancelled, Engine, EngineError
-from distill_core.engine import engine as engine_module
-from distill_core.engine.scheduler import Scheduler
+from distill_core.engine import Cancelled, EngineError
+from distill_core.engine import scheduler as module
+from distill_core.engine.scheduler import AROUND, QUIET, Scheduler
 from distill_core.specs import SpecError, StudentSpec
-from tests.engine import engine_jobs
 
 
-def spec(seed):
+def spec_of(seed):
     return StudentSpec(seed=seed)
 
 
-class Worker:
-    """Runs one job, until a test ends it."""
+class FakePool:
+    """Workers that never do anything."""
 
-    def __init__(self, pool):
-        self.pool, self.busy, self.ordered = pool, False, False
+    def __init__(self, n_workers):
+        self.workers = [object() for _ in range(n_workers)]
+        self.idle = list(self.workers)
+        self.broken = None
 
-    def submit(self, attempt, call):
-        self.attempt, self.spec, self.future = attempt, call[2], Future()
-        self.function = call[1]
-        self.pool.running.append(self)
-        return self.future
-
-    def cancel(self, attempt):
-        assert attempt == self.attempt
-        self.ordered = True
-
-    def end(self, error=None):
-        """End the job: done, or with an error."""
-        self.pool.running.remove(self)
-        self.busy = self.ordered = False
-        if error is None:
-            kind = getattr(engine_jobs, self.function).kind
-            self.pool.store.put(kind, self.spec.digest, {"x": np.zeros(1)})
-            self.future.set_result(None)
-        else:
-            self.future.set_exception(error)
-
-    def obey(self):
-        """End the job as one does that was asked to stop."""
-        assert self.ordered
-        self.end(Cancelled("asked to stop"))
-
-    def began(self):
-        self.pool.on_report(self.attempt, 0, 10, None)
-
-
-class Pool:
-    """Stands for worker processes; `running` are those at work, the longest first."""
-
-    def __init__(self, store, n_workers, on_report):
-        self.store, self.on_report, self.running = store, on_report, []
-        self.workers = [Worker(self) for _ in range(n_workers)]
-
-    def start(self): ...
-    def revive(self): ...
-    def close(self): ...
-
-    def failure(self):
-        return None
+    def acquire(self):
+        return self.idle.pop(0) if self.idle else None
 
     def size(self):
         return len(self.workers)
 
-    def take(self):
-        free = [worker for worker in self.workers if not worker.busy]
-        if free:
-            free[0].busy = True
-            return free[0]
-        return None
-
-    def seeds(self):
-        return [worker.spec.seed for worker in self.running]
+    def failure(self):
+        return self.broken
 
 
-class Clock:
-    """The time, and the one timer that an engine sets."""
+class Room:
+    """A scheduler, its workers and the time, moved on by hand."""
 
-    def __init__(self):
-        self.now, self.timers = 1000.0, []
+    def __init__(self, store, n_workers):
+        self.store = store
+        self.pool = FakePool(n_workers)
+        self.scheduler = Scheduler(store, self.pool)
+        self.now = 1000.0
+        self.attempts = {}
+        self.cancelled = []
+        self.claimed = []
 
-    def __call__(self):
-        return self.now
+    def dispatch(self):
+        cancels, claims = self.scheduler.dispatch(self.now)
+        self.cancelled += [attempt for _, attempt in cancels]
+        for worker, attempt, (_, _, spec) in claims:
+            self.attempts[attempt] = worker, spec
+            self.claimed.append(spec.seed)
 
-    def timer(self, seconds, function):
-        clock, due = self, self.now + seconds
+    def ask(self, visitor, seed, slot="main", function="train", kind="thing"):
+        spec = spec_of(seed)
+        job = self.scheduler.request(
+            visitor and (visitor, slot),
+            (function, spec.digest, kind),
+            ("module", function, spec),
+            self.store.has(kind, spec.digest),
+            self.now,
+        )
+        self.dispatch()
+        return job
 
-        class Timer:
-            def start(self):
-                clock.timers.append((due, function))
+    def attempt(self, seed):
+        """Return the latest attempt at a job."""
+        return max(number for number, (_, spec) in self.attempts.items() if spec.seed == seed)
 
-            def cancel(self): ...
+    def end(self, seed, error=None, *, attempt=None):
+        """Let a job leave its worker: with its result in the store, or with an error."""
+        attempt = attempt or self.attempt(seed)
+        worker, spec = self.attempts[attempt]
+        self.pool.idle.append(worker)
+        if error is None:
+            self.store.put("thing", spec.digest, {"x": np.zeros(1)})
+        self.scheduler.end(attempt, error, self.now)
+        self.dispatch()
 
-        return Timer()
+    def die(self, seed, *, started):
+        """Let the worker of a job die, before or after it reported."""
+        if started:
+            self.scheduler.report(self.attempt(seed), 0, 1, None)
+        self.end(seed, BrokenExecutor())
 
-    def go(self, seconds):
-        """Let time pass; timers ring when they are due."""
-        end = self.now + seconds
-        while self.timers and min(self.timers)[0] <= end:
-            due, function = self.timers.pop(0)
-            self.now = due
-            function()
-        self.now = end
+    def stop(self, seed):
+        """Let a job that was asked to stop do so."""
+        assert self.attempt(seed) in self.cancelled
+        self.end(seed, Cancelled())
+
+    def counts(self, kind="thing"):
+        return {name: n for name, n in self.scheduler.counts()[kind].items() if n}
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    clock = Clock()
-    monkeypatch.setattr(engine_module, "monotonic", clock)
-    monkeypatch.setattr(engine_module, "Timer", clock.timer)
-    return clock
+def one(store):
+    return Room(store, 1)
 
 
 @pytest.fixture
-def start(store, clock, monkeypatch):
-    """Return a function that starts an engine on so many workers that take note."""
-
-    def start(n_workers=1):
-        pools = []
-
-        def local(self, n):
-            pools.append(Pool(store, n_workers, self._on_report))
-            return pools[0]
-
-        monkeypatch.setattr(Engine, "_local", local)
-        return Engine(store), pools[0]
-
-    return start
-
-
-def states(jobs):
-    return [job.state for job in jobs]
+def two(store):
+    return Room(store, 2)
 
 
 # One job per spec.
 
 
-def test_thirty_visitors_share_one_training(start):
-    engine, pool = start(2)
-    jobs = [engine.request(f"visitor {i}", engine_jobs.train, spec(0)) for i in range(30)]
-    assert len(set(jobs)) == 1
-    assert pool.seeds() == [0]
-    pool.running[0].end()
+def test_all_who_ask_for_the_same_share_one_job(two):
+    jobs = [two.ask(f"visitor {i}", 0) for i in range(30)]
+    assert all(job is jobs[0] for job in jobs)
+    assert two.claimed == [0]
+    two.end(0)
     assert jobs[0].state == "done"
-    assert sum(engine.counts()["weights"].values()) == 1
-    assert engine.jobs() == []
+    assert two.counts() == {"done": 1}
+    assert two.scheduler.jobs() == []
 
 
-def test_what_the_store_has_is_not_run(start, store):
-    engine, pool = start()
-    engine.request("a", engine_jobs.note, spec(1))
-    pool.running[0].end()
-    again = engine.request("b", engine_jobs.note, spec(1))
+def test_what_the_store_has_is_not_run(one):
+    first = one.ask("a", 0)
+    one.end(0)
+    again = one.ask("b", 0)
     assert (again.state, again.wait(0), again.error) == ("done", True, None)
-    assert pool.running == []
-    store.delete("note", spec(1).digest)
-    assert engine.request("b", engine_jobs.note, spec(1)).state == "running"
+    assert first.digest == again.digest == spec_of(0).digest
+    assert one.claimed == [0]
+    one.store.delete("thing", spec_of(0).digest)
+    assert one.ask("b", 0).state == "running"
 
 
-def test_what_came_into_the_store_while_it_waited_is_not_run(start, store):
-    engine, pool = start()
-    engine.request("a", engine_jobs.note, spec(0))
-    waiting = engine.request("b", engine_jobs.note, spec(1))
-    store.put("note", spec(1).digest, {})
-    pool.running[0].end()
-    assert waiting.state == "done"
-    assert pool.running == []
+def test_what_the_store_got_while_a_job_waited_is_not_run(one):
+    one.ask("a", 0)
+    job = one.ask("b", 1)
+    one.store.put("thing", spec_of(1).digest, {"x": np.zeros(1)})
+    one.end(0)
+    assert job.state == "done"
+    assert one.claimed == [0]
 
 
-def test_kinds_and_functions_are_told_apart(start):
-    engine, pool = start(2)
-    jobs = [
-        engine.request("ab"[i], f, spec(2))
-        for i, f in enumerate((engine_jobs.loop, engine_jobs.note))
-    ]
-    assert [job.kind for job in jobs] == ["loop", "note"]
-    assert len(pool.running) == 2
+def test_kinds_and_functions_are_told_apart(two):
+    jobs = [two.ask("a", 0), two.ask("b", 0, kind="other"), two.ask("c", 0, function="other")]
+    assert len({id(job) for job in jobs}) == 3
+    assert [job.kind for job in jobs] == ["thing", "other", "thing"]
+
+
+def test_the_oldest_request_is_first(one):
+    one.ask("x", 99)
+    for visitor, seed in {"a": 1, "b": 2, "c": 3}.items():
+        one.ask(visitor, seed)
+    # A visitor who changes the wish queues up again.
+    one.ask("a", 4)
+    for seed in (99, 2, 3, 4):
+        one.end(seed)
+    assert one.claimed == [99, 2, 3, 4]
 
 
 # Latest wins.
 
 
-def test_twenty_moves_leave_one_running_one_waiting_and_the_last_wins(start):
-    engine, pool = start(2)
+def test_twenty_moves_leave_one_running_one_waiting_and_the_last_wins(two):
     jobs = []
     for seed in range(20):
-        jobs.append(engine.request("hand", engine_jobs.loop, spec(seed)))
-        assert states(engine.jobs()).count("queued") <= 1
-        # A worker is free, but the visitor's job before is not off its own yet.
-        assert len(pool.running) == 1
-    pool.running[0].obey()
-    assert pool.seeds() == [19]
-    pool.running[0].end()
-    assert states(jobs) == ["cancelled"] * 19 + ["done"]
-    counts = engine.counts()["loop"]
-    assert (counts["done"], counts["dropped"], counts["cancelled"]) == (1, 18, 1)
+        jobs.append(two.ask("hand", seed))
+        states = [job.state for job in two.scheduler.jobs()]
+        assert states == ["running", "queued"][: seed + 1]
+    assert two.claimed == [0]
+    assert two.cancelled == [two.attempt(0)], "asked to stop once"
+    two.stop(0)
+    two.end(19)
+    assert [job.state for job in jobs] == ["cancelled"] * 19 + ["done"]
+    assert isinstance(jobs[0].error, Cancelled)
+    assert two.counts() == {"done": 1, "cancelled": 1, "dropped": 18}
 
 
-def test_a_job_goes_on_while_somebody_else_wants_it(start):
-    engine, pool = start()
-    shared = engine.request("a", engine_jobs.loop, spec(0))
-    assert engine.request("b", engine_jobs.loop, spec(0)) is shared
-    other = engine.request("a", engine_jobs.note, spec(1))
-    assert not pool.running[0].ordered
-    pool.running[0].end()
-    pool.running[0].end()
-    assert states([shared, other]) == ["done", "done"]
+def test_the_next_job_waits_until_the_one_before_is_off_its_worker(two):
+    two.ask("a", 0)
+    after = two.ask("a", 1)
+    assert after.state == "queued"
+    # Unless somebody else waits for it too.
+    assert two.ask("b", 1) is after
+    assert after.state == "running"
 
 
-def test_slots_of_one_visitor_do_not_replace_each_other(start):
-    engine, pool = start(2)
-    engine.request("a", engine_jobs.loop, spec(0))
-    engine.request("a", engine_jobs.loop, spec(1), slot="second")
-    assert pool.seeds() == [0, 1]
-    assert not any(worker.ordered for worker in pool.running)
+def test_a_job_goes_on_while_somebody_else_wants_it(two):
+    shared = two.ask("a", 0)
+    assert two.ask("b", 0) is shared
+    two.ask("a", 1)
+    assert two.cancelled == []
+    assert two.claimed == [0, 1]
+    two.ask("b", 2)
+    two.stop(0)
+    assert shared.state == "cancelled"
 
 
-def test_asking_again_for_what_is_being_cancelled_runs_it_anew(start):
-    engine, pool = start()
-    first = engine.request("a", engine_jobs.loop, spec(0))
-    engine.request("a", engine_jobs.note, spec(1))
-    back = engine.request("a", engine_jobs.loop, spec(0))
+def test_slots_of_one_visitor_do_not_replace_each_other(two):
+    jobs = [two.ask("a", 0), two.ask("a", 1, slot="second")]
+    assert [job.state for job in jobs] == ["running"] * 2
+    assert two.cancelled == []
+
+
+def test_asking_again_for_what_is_being_stopped_runs_it_anew(one):
+    first = one.ask("a", 0)
+    stopping = one.attempt(0)
+    one.ask("a", 1)
+    back = one.ask("a", 0)
     assert back is not first
-    pool.running[0].obey()
-    assert first.state == "cancelled"
-    assert pool.seeds() == [0]
-    pool.running[0].end()
-    assert back.state == "done"
+    one.stop(0)
+    assert one.attempt(0) != stopping
+    one.end(0)
+    assert (first.state, back.state) == ("cancelled", "done")
 
 
-def test_a_job_that_ends_though_it_was_cancelled_counts_as_done(start):
-    engine, pool = start()
-    job = engine.request("a", engine_jobs.loop, spec(0))
-    engine.release("a")
-    pool.running[0].end()
+def test_a_job_that_ends_before_it_is_stopped_is_done(one):
+    job = one.ask("a", 0)
+    one.ask("a", 1)
+    one.end(0)
     assert job.state == "done"
 
 
-def test_release_drops_and_cancels(start):
-    engine, pool = start()
-    running = engine.request("a", engine_jobs.loop, spec(0))
-    waiting = engine.request("a", engine_jobs.loop, spec(1), slot="second")
-    engine.release("a")
-    assert waiting.state == "cancelled"
-    pool.running[0].obey()
-    assert running.state == "cancelled"
-    assert engine.counts()["loop"]["dropped"] == engine.counts()["loop"]["cancelled"] == 1
+def test_release_drops_and_stops(one):
+    running, waiting = one.ask("a", 0), one.ask("a", 1, slot="second")
+    other = one.ask("b", 2)
+    one.scheduler.release("a", "second")
+    assert (running.state, waiting.state) == ("running", "cancelled")
+    one.scheduler.release("a")
+    one.dispatch()
+    one.stop(0)
+    assert (running.state, other.state) == ("cancelled", "running")
+    assert one.counts() == {"dropped": 1, "cancelled": 1}
 
 
-def test_the_oldest_request_is_first(start):
-    engine, pool = start()
-    engine.request("x", engine_jobs.loop, spec(99))
-    for seed, visitor in enumerate("abc"):
-        engine.request(visitor, engine_jobs.note, spec(seed))
-    # A visitor who changes the wish queues up again.
-    engine.request("a", engine_jobs.note, spec(3))
-    ran = []
-    while pool.running:
-        ran += pool.seeds()
-        pool.running[0].end()
-    assert ran == [99, 1, 2, 3]
+def test_close_cancels_what_runs_waits_and_is_being_stopped(one):
+    jobs = [one.ask("a", 0), one.ask("b", 1), one.ask("a", 2)]
+    one.scheduler.close()
+    assert [job.state for job in jobs] == ["cancelled"] * 3
+    assert {str(job.error) for job in jobs} == {"The engine was closed."}
+    one.end(0, Cancelled())
+    assert one.claimed == [0]
 
 
 # Work ahead.
 
 
-def test_work_ahead_is_preempted_by_a_visitor_and_finished_later(start, clock):
-    engine, pool = start(2)
-    ahead = [engine.request(None, engine_jobs.loop, spec(seed)) for seed in range(3)]
-    assert pool.seeds() == [0, 1]
-    job = engine.request("a", engine_jobs.note, spec(50))
+def test_work_ahead_yields_to_a_visitor_and_is_finished_later(two):
+    ahead = [two.ask(None, seed) for seed in range(3)]
+    assert two.claimed == [0, 1]
+    job = two.ask("a", 50)
     # Both: the cores are for the visitor, even if one worker is enough.
-    assert [worker.ordered for worker in pool.running] == [True, True]
-    pool.running[0].obey()
-    pool.running[0].obey()
-    assert pool.seeds() == [50]
-    pool.running[0].end()
+    assert two.cancelled == [two.attempt(0), two.attempt(1)]
+    two.stop(0)
+    two.stop(1)
+    assert two.claimed == [0, 1, 50]
+    assert two.counts() == {"preempted": 2}
+    two.end(50)
     assert job.state == "done"
-    assert pool.running == []
-    assert engine.counts()["loop"]["preempted"] == 2
-    clock.go(engine_module.QUIET + engine_module.AROUND)
-    engine.request(None, engine_jobs.loop, spec(0))
-    while pool.running:
-        pool.running[0].end()
-    assert states(ahead) == ["done"] * 3
-
-
-def test_work_ahead_stays_away_while_a_visitor_is_there(start, clock):
-    engine, pool = start()
-    ahead = engine.request(None, engine_jobs.loop, spec(0))
-    engine.visited()
-    pool.running[0].obey()
-    for _ in range(4):
-        clock.go(engine_module.QUIET / 2)
-        assert ahead.state == "queued"
-        engine.visited()
-    clock.go(engine_module.QUIET)
-    assert ahead.state == "running"
-    assert engine.counts()["loop"]["preempted"] == 1
-
-
-def test_work_ahead_leaves_a_worker_to_a_visitor_around(start, clock):
-    engine, pool = start(2)
-    engine.visited()
+    assert [task.state for task in ahead] == ["queued"] * 3
+    two.now += QUIET
+    two.dispatch()
     for seed in range(3):
-        engine.request(None, engine_jobs.loop, spec(seed))
-    assert pool.running == []
-    clock.go(engine_module.QUIET)
-    assert pool.seeds() == [0]
+        two.end(seed)
+    assert two.claimed == [0, 1, 50, 0, 1, 2], "at their old place"
+    assert [task.state for task in ahead] == ["done"] * 3
+
+
+def test_work_ahead_stays_away_while_a_visitor_is_there(one):
+    ahead = one.ask(None, 0)
+    for _ in range(4):
+        one.scheduler.preempt(one.now)
+        one.dispatch()
+        if ahead.state == "running":
+            one.stop(0)
+        one.now += QUIET - 0.1
+        one.dispatch()
+        assert ahead.state == "queued"
+    assert one.counts() == {"preempted": 1}, "it must not have begun again in between"
+    one.now += 0.1
+    one.dispatch()
+    assert ahead.state == "running"
+
+
+def test_work_ahead_leaves_a_worker_to_a_visitor_around(two):
+    two.scheduler.preempt(two.now)
+    ahead = [two.ask(None, seed) for seed in range(3)]
+    assert two.claimed == []
+    two.now += QUIET
+    two.dispatch()
+    assert [job.state for job in ahead] == ["running", "queued", "queued"]
+    assert two.pool.idle
     # Nobody was there for long: all workers are for the work ahead.
-    clock.go(engine_module.AROUND + 1)
-    pool.running[0].end()
-    assert pool.seeds() == [1, 2]
+    two.now += AROUND
+    two.dispatch()
+    assert [job.state for job in ahead] == ["running", "running", "queued"]
 
 
-def test_work_ahead_that_a_visitor_wants_is_not_preempted(start):
-    engine, pool = start()
-    ahead = engine.request(None, engine_jobs.loop, spec(0))
-    assert engine.request("a", engine_jobs.loop, spec(0)) is ahead
-    other = engine.request("b", engine_jobs.note, spec(1))
-    assert not pool.running[0].ordered
-    pool.running[0].end()
-    pool.running[0].end()
-    assert states([ahead, other]) == ["done", "done"]
-    assert engine.counts()["loop"]["preempted"] == 0
+def test_work_ahead_has_the_only_worker_there_is(one):
+    one.scheduler.preempt(one.now)
+    one.now += QUIET
+    assert one.ask(None, 0).state == "running"
 
 
-def test_work_ahead_goes_on_when_the_visitor_who_wanted_it_leaves(start):
-    engine, pool = start()
-    engine.request("a", engine_jobs.loop, spec(0))
-    ahead = engine.request(None, engine_jobs.loop, spec(0))
-    engine.release("a")
-    assert not pool.running[0].ordered
-    pool.running[0].end()
-    assert ahead.state == "done"
+def test_work_ahead_that_a_visitor_wants_does_not_yield(one):
+    ahead = one.ask(None, 0)
+    assert one.ask("a", 0) is ahead
+    one.ask("b", 1)
+    assert one.cancelled == []
+    # It goes on as work ahead when the visitor wants something else, and is preempted then.
+    one.ask("a", 2)
+    assert one.cancelled == [one.attempt(0)]
+    one.stop(0)
+    assert ahead.state == "queued"
+    assert one.claimed == [0, 1]
 
 
-# Failures.
+def test_work_ahead_that_a_visitor_wants_is_as_old_as_the_visitors_request(one):
+    one.ask("x", 99)
+    one.ask(None, 0)
+    one.ask("a", 1)
+    one.ask("b", 0)
+    for seed in (99, 1):
+        one.end(seed)
+    assert one.claimed == [99, 1, 0]
 
 
-def test_a_failure_answers_the_same_request_for_a_moment(start, clock):
-    engine, pool = start()
-    job = engine.request("a", engine_jobs.misfit, spec(0))
-    pool.running[0].end(SpecError("width should be less."))
-    assert engine.request("b", engine_jobs.misfit, spec(0)) is job
-    clock.go(60)
-    assert engine.request("b", engine_jobs.misfit, spec(0)).state == "running"
+def test_visitors_are_before_work_ahead(one):
+    one.ask(None, 0)
+    one.ask(None, 1)
+    one.ask("a", 2)
+    one.now += QUIET
+    one.stop(0)
+    assert one.claimed == [0, 2]
 
 
-def test_a_job_that_loses_two_workers_is_given_up(start):
-    engine, pool = start()
-    job = engine.request("a", engine_jobs.loop, spec(0))
-    for retried in (1, 1):
-        pool.running[0].began()
-        pool.running[0].end(BrokenExecutor())
-        assert engine.counts()["loop"]["retried"] == retried
+def test_work_ahead_goes_on_when_the_visitor_who_wanted_it_leaves(one):
+    job = one.ask("a", 0)
+    assert one.ask(None, 0) is job
+    one.scheduler.release("a")
+    one.dispatch()
+    assert one.cancelled == []
+    one.end(0)
+    assert job.state == "done"
+
+
+# Failures and deaths.
+
+
+def test_a_failure_is_remembered_for_a_moment(one):
+    job = one.ask("a", 0)
+    one.end(0, SpecError("width should be less."))
+    assert (job.state, str(job.error)) == ("failed", "width should be less.")
+    one.now += module._REMEMBERED - 0.1
+    assert one.ask("b", 0) is job
+    assert one.claimed == [0]
+    assert one.counts() == {"failed": 1}
+    one.now += 0.2
+    assert one.ask("b", 0) is not job
+    assert one.claimed == [0, 0]
+
+
+def test_only_so_many_failures_are_remembered(one):
+    for seed in range(module._N_REMEMBERED + 1):
+        one.ask("a", seed)
+        one.end(seed, SpecError("No."))
+    assert one.ask("a", 1).state == "failed"
+    assert one.ask("a", 0).state == "running"
+
+
+def test_a_job_that_stores_nothing_fails(one):
+    job = one.ask("a", 0)
+    one.scheduler.end(one.attempt(0), None, one.now)
+    assert type(job.error) is EngineError
+    assert str(job.error) == "train ended without storing a thing."
+
+
+def test_foreign_errors_become_sentences(one):
+    job = one.ask("a", 0)
+    one.end(0, SystemExit(3))
+    assert type(job.error) is EngineError
+    assert str(job.error) == "The job stopped with SystemExit: 3"
+
+
+def test_a_job_is_run_again_after_one_death_and_fails_after_two(one):
+    job = one.ask("a", 0)
+    one.die(0, started=True)
+    assert (job.state, one.claimed) == ("running", [0, 0])
+    one.die(0, started=True)
     assert job.state == "failed"
     assert "died twice" in str(job.error)
+    assert one.counts() == {"retried": 1, "failed": 1}
 
 
-def test_a_worker_that_was_dead_before_does_not_count_against_a_job(start):
-    engine, pool = start()
-    job = engine.request("a", engine_jobs.loop, spec(0))
-    pool.running[0].began()
-    for _ in range(4):
-        pool.running[0].end(BrokenExecutor())
-    assert engine.counts()["loop"]["retried"] == 1
-    pool.running[0].began()
-    pool.running[0].end(BrokenExecutor())
+def test_a_worker_that_was_dead_before_does_not_count_against_a_job(one):
+    job = one.ask("a", 0)
+    one.die(0, started=True)
+    for _ in range(3):
+        one.die(0, started=False)
+    assert job.state == "running"
+    assert one.counts() == {"retried": 1}
+    one.die(0, started=True)
     assert job.state == "failed"
 
 
-def test_a_cancelled_job_is_not_retried_when_its_worker_dies(start):
-    engine, pool = start()
-    job = engine.request("a", engine_jobs.loop, spec(0))
-    pool.running[0].began()
-    engine.release("a")
-    pool.running[0].end(BrokenExecutor())
+def test_a_job_is_not_tried_for_ever_on_dead_workers(one):
+    job = one.ask("a", 0)
+    for _ in range(module._N_TRIES):
+        assert job.state == "running"
+        one.die(0, started=False)
+    assert job.state == "failed"
+
+
+def test_a_job_that_was_stopped_is_not_retried_when_its_worker_dies(one):
+    job = one.ask("a", 0)
+    one.scheduler.release("a")
+    one.die(0, started=True)
     assert job.state == "cancelled"
-    assert engine.counts()["loop"]["retried"] == 0
+    assert one.counts() == {"cancelled": 1}
 
 
-def test_a_job_that_stores_nothing_failed(start, store):
-    engine, pool = start()
-    job = engine.request("a", engine_jobs.loop, spec(0))
-    pool.running[0].future.set_result(None)
-    assert isinstance(job.error, EngineError)
-    assert "ended without storing a loop" in str(job.error)
+def test_without_workers_all_that_waits_fails_with_their_sentence(one):
+    one.pool.broken = "No worker process could be started."
+    job = one.ask("a", 0)
+    assert (job.state, str(job.error)) == ("failed", one.pool.broken)
 
 
-def test_a_closed_engine_cancels_what_waits_and_refuses(start):
-    engine, _ = start()
-    jobs = [engine.request(visitor, engine_jobs.loop, spec(i)) for i, visitor in enumerate("ab")]
-    engine.close()
-    assert states(jobs) == ["cancelled"] * 2
-    with pytest.raises(EngineError, match="closed"):
-        engine.request("a", engine_jobs.note, spec(0))
+def test_a_retry_by_the_cluster_is_counted(one):
+    one.ask("a", 0)
+    one.scheduler.note_retry(one.attempt(0))
+    one.scheduler.note_retry(999)
+    assert one.counts() == {"retried": 1}
 
 
-def test_the_queue_is_empty_at_the_end_whatever_visitors_do(start):
-    """Every order of a few moves by two visitors ends with all their last wishes done."""
+def test_whatever_visitors_do_all_get_their_last_wish(store):
+    """Every order of a few moves by two visitors."""
     for moves in itertools.product([("a", 0), ("a", 1), ("b", 0), ("b", 2)], repeat=4):
-        engine, pool = start()
+        room = Room(store, 1)
         last = {}
         for visitor, seed in moves:
-            last[visitor] = engine.request(visitor, engine_jobs.linger, spec(seed))
-            if pool.running and pool.running[0].ordered:
-                pool.running[0].obey()
-        while pool.running:
-            pool.running[0].end()
-        assert states(last.values()) == ["done"] * len(last)
-        assert engine.jobs() == []
+            last[visitor] = room.ask(visitor, seed)
+            for attempt in set(room.cancelled) & set(room.scheduler._running):
+                room.end(None, Cancelled(), attempt=attempt)
+        while room.scheduler.jobs():
+            room.end(room.claimed[-1])
+        assert [job.state for job in last.values()] == ["done"] * len(last)
         for seed in range(3):
-            pool.store.delete("thing", spec(seed).digest)
-
-
-def test_the_scheduler_alone_starts_visitors_first():
-    scheduler = Scheduler()
-    ahead = scheduler.enqueue(("f", "0" * 32, "thing"), ("module", "f", spec(0)))
-    wanted = scheduler.enqueue(("f", "1" * 32, "thing"), ("module", "f", spec(1)))
-    scheduler.claim(("a", "main"), wanted)
-    assert scheduler.waiting() == [wanted, ahead]
-    assert scheduler.waiting(visitors_only=True) == [wanted]
+            store.delete("thing", spec_of(seed).digest)

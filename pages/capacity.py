@@ -65,19 +65,19 @@ if found.summary["beats_twin"]:
     summary = sufficiency.decide(found.summary, tolerance)
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
-results.answer(found)
+results.write_answer(found)
 entries, sufficient = found.summary["widths"], found.summary["sufficient"]
 # The widest is no answer: it only says that no narrower one was shown to be enough.
 enough = sufficient if sufficient != spec.widths[-1] else None
 for entry in entries:
     if entry["width"] == sufficient:
-        results.metrics(
+        results.show_metrics(
             {
                 "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
                 "Its parameters": (f"{entry['parameters']:,}", ""),
                 "Compression": (f"{entry['compression']:,.0f} ×", ""),
-                "Its agreement": results.value(entry["student"]["agreement"]),
-                "Its accuracy": results.value(entry["student"]["accuracy"]),
+                "Its agreement": results.format_value(entry["student"]["agreement"]),
+                "Its accuracy": results.format_value(entry["student"]["accuracy"]),
             }
         )
 
@@ -86,7 +86,7 @@ for place, (name, title, form) in zip(
     (left, right, right, *st.columns(2, gap="medium")), MEASURES, strict=True
 ):
     with place:
-        results.chart(
+        results.draw_chart(
             figures.bands_figure(
                 spec.widths,
                 {m: {e["width"]: e[m][name] for e in entries} for m in ("student", "twin")},
@@ -108,8 +108,10 @@ if section is not None:
     st.subheader("The boundary at a few widths")
     who = ask("who")
     whole = jobs.read_section(section, load_window(plane, problem.dataset))
-    lines = capacity.load_boundaries(spec, service.store(), results.few(spec.widths, enough))
-    results.charts(
+    lines = capacity.load_boundaries(
+        spec, service.store(), results.pick_widths(spec.widths, enough)
+    )
+    results.draw_charts(
         4,
         [
             (
@@ -145,4 +147,4 @@ with st.expander("How the rule works", icon=":material/rule:"):
         ],
         hide_index=True,
     )
-results.exports(found)
+results.offer_files(found)

@@ -46,12 +46,12 @@ except SpecError as error:
     explain_error(error)
     st.stop()
 
-results.answer(found)
+results.write_answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
 for width in spec.widths:
     cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
-    results.charts(
+    results.draw_charts(
         2,
         [
             (
@@ -92,7 +92,9 @@ if teachers is not None:
         titles=[(f"test sample {i}:", names[int(y[i])]) for i in chosen],
         class_names=names,
     )
-    results.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
+    results.draw_chart(
+        figure, "softness-targets", "The ensemble's probabilities of samples against T."
+    )
     st.caption(
         "Six test samples with their labels, from the one that the ensemble is surest of to the "
         "one that it doubts most. As T grows, every answer tends to even odds."
@@ -102,7 +104,7 @@ width = spec.widths[-1]
 cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
 st.subheader("How much of the training comes from the ensemble")
 when = ask("when")
-results.charts(
+results.draw_charts(
     2,
     [
         (
@@ -120,4 +122,4 @@ st.caption(
     f"Width {width}, training data, mean over seeds. alpha is a weight, not a share: how much the "
     "ensemble drives the training also depends on T and on how far the student is."
 )
-results.exports(found)
+results.offer_files(found)

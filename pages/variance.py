@@ -45,10 +45,10 @@ except SpecError as error:
     explain_error(error)
     st.stop()
 
-results.answer(found)
+results.write_answer(found)
 # What comes from the store has its names in alphabetical order.
 summary = dict(sorted(found.summary.items(), reverse=True))
-results.charts(
+results.draw_charts(
     3,
     [
         (
@@ -72,14 +72,14 @@ st.caption(
     "least three."
 )
 with st.expander("All figures as a table", icon=":material/table:"):
-    st.dataframe(results.group_table(summary), hide_index=True)
+    st.dataframe(results.tabulate_groups(summary), hide_index=True)
 
 st.subheader("Where the cross-entropy goes")
 source = ask("over", list(summary))
 ledger = summary[source]["ledger"]
 if summary[source]["n"] > 1:
     st.markdown(plain(answers.ledger(ledger)))
-results.chart(
+results.draw_chart(
     figures.ledger_figure(ledger),
     "variance-ledger",
     "Cross-entropy: mean teacher, minus diversity, is the ensemble's; then student and twin.",
@@ -101,7 +101,7 @@ if artifact is not None:
     ]
     scale = ask("scale")
     top = max(float(values.max()) for values, _, _ in parts)
-    results.charts(
+    results.draw_charts(
         3,
         [
             (
@@ -121,7 +121,7 @@ if artifact is not None:
     cut = " The models see all features: this is a cut." * (problem.plane is None)
     st.caption(f"The first repeat, in nats (Depeweg et al. 2018; Malinin et al. 2020).{cut}")
     st.subheader("The boundary of every repeat")
-    results.charts(
+    results.draw_charts(
         4,
         [
             (
@@ -135,4 +135,4 @@ if artifact is not None:
         ],
     )
     st.caption("Repeats over seeds; of each ensemble the first teacher stands for single ones.")
-results.exports(found)
+results.offer_files(found)

@@ -9,11 +9,11 @@ from distill_core import boundaries, figures, jobs
 from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
-from distill_core.jobs import faithfulness as slices
+from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from pages.frame.browser.boundary_view import boundary_view
-from pages.frame.server.waiting_slices import made
+from pages.frame.server import waiting
 from pages.frame.slices import plane_names
 from pages.frame.studies import results
 
@@ -51,14 +51,14 @@ class Look:
         return float(np.bincount(answers).max() / len(answers))
 
 
-def read(picture: PictureSpec, seen: Artifact, near: float, called: str = "") -> Look:
+def read_look(picture: PictureSpec, seen: Artifact, near: float, called: str = "") -> Look:
     """Return a look at a plane, of ensemble and student only."""
-    meter = slices.read_meter(picture, seen, near)
+    meter = faithfulness.read_meter(picture, seen, near)
     of_two = replace(meter, own_colour=meter.own_colour[:2])
-    return Look(picture, seen, of_two, called or plane_names.shown(picture.plane))
+    return Look(picture, seen, of_two, called or plane_names.describe(picture.plane))
 
 
-def answer(look: Look) -> None:
+def write_answer(look: Look) -> None:
     """Answer the page's question in sentences made from the numbers."""
     meter, n = look.meter, len(look.meter.distance)
     with st.container(border=True):
@@ -82,11 +82,11 @@ def answer(look: Look) -> None:
         )
 
 
-def figures_of(look: Look, near: float) -> None:
+def show_figures(look: Look, near: float) -> None:
     """Show the meter's figures in a row."""
     meter, n = look.meter, len(look.meter.distance)
     near_shares = ["none" if np.isnan(s) else f"{s:.0%}" for s in meter.near_shares]
-    results.metrics(
+    results.show_metrics(
         {
             "Own colour, ensemble": (
                 f"{meter.shares[0]:.1%}",
@@ -113,17 +113,17 @@ def figures_of(look: Look, near: float) -> None:
     )
 
 
-def picture(look: Look) -> None:
+def draw_picture(look: Look) -> None:
     """Draw the plane with its points; a picture that cannot be trusted says so above it."""
     _warn(look)
     spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
-    section, made_picture = made(
-        [(jobs.evaluate_section, spec.section), (jobs.evaluate_picture, spec)],
-        "Looking at the plane",
-        "slice",
-    )
+    wanted = {
+        "slice section": (jobs.evaluate_section, spec.section),
+        "slice picture": (jobs.evaluate_picture, spec),
+    }
+    section, models = waiting.make(wanted, "Looking at the plane")
     window, data = load_window(spec.plane, dataset), datasets.load(dataset)
-    whole, ours = (jobs.read_section(part, window) for part in (section, made_picture))
+    whole, ours = (jobs.read_section(part, window) for part in (section, models))
     n, meter = len(look.meter.distance), look.meter
     points = figures.Points(
         load_plane(spec.plane, dataset).project(data.X_test[:n]),

@@ -5,10 +5,10 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
-from distill_core.measures import intervals, metrics
-from distill_core.measures.intervals import Interval
+from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
+from distill_core.studies import picture_answers
 from pages.frame.controls.settings import describe
 from pages.frame.playground import classes
 from pages.frame.playground.picture import Shown
@@ -30,23 +30,9 @@ def write_answer(shown: Shown) -> None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return
     arrays = shown.replicates.arrays
-    gain = intervals.interval(100 * (arrays["student_agreement"] - arrays["twin_agreement"]))
-    st.markdown(gain_sentence(gain, shown.picture.student.alpha))
-
-
-def gain_sentence(gain: Interval, alpha: float) -> str:
-    """Say what distillation adds over seeds; never more than the interval allows."""
-    if alpha == 0:
-        return "With alpha = 0 the student is its own twin: there is nothing to compare."
-    span = f"({gain.mean:+.2f} points, 95% interval {gain.low:+.2f} to {gain.high:+.2f})"
-    over = f"Over {gain.n} student seeds, one ensemble:"
-    if gain.low > 0:
-        return f"{over} learning from the ensemble **raises** agreement on test data {span}."
-    if gain.high < 0:
-        return f"{over} learning from the ensemble **lowers** agreement on test data {span}."
-    return (
-        f"{over} **no difference** in agreement between student and twin can be told from seed "
-        f"noise {span}."
+    alpha = shown.picture.student.alpha
+    st.markdown(
+        picture_answers.describe_gain(arrays["student_agreement"], arrays["twin_agreement"], alpha)
     )
 
 

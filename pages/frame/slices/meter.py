@@ -6,12 +6,13 @@ import numpy as np
 import streamlit as st
 
 from distill_core import boundaries, figures, jobs
-from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
+from distill_core.boundaries.faithfulness import Meter
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
+from distill_core.studies import picture_answers
 from pages.frame.browser.boundary_view import boundary_view
 from pages.frame.server import waiting
 from pages.frame.slices import plane_names
@@ -70,16 +71,7 @@ def write_answer(look: Look) -> None:
                 "shows: choose **all features** in the sidebar."
             )
             return
-        count, others = meter.own_colour.sum(1)
-        st.markdown(
-            f"**{_verdict(look)}** Of {n} test points shown, **{count} ({count / n:.0%})** lie on "
-            f"a colour that is the ensemble’s own prediction for them, {others} "
-            f"({others / n:.0%}) on the student’s. One colour everywhere would reach "
-            f"{look.one_colour:.0%}. Half of the points lie more than "
-            f"{np.median(meter.distance):.1f} standard deviations off the plane."
-            + f" **The plane leaves the data**: {meter.outside:.0%} of its directions lie where "
-            "no training point is." * (meter.outside > 0.01)
-        )
+        st.markdown(picture_answers.judge_slice(meter, look.one_colour))
 
 
 def show_figures(look: Look, near: float) -> None:
@@ -115,7 +107,9 @@ def show_figures(look: Look, near: float) -> None:
 
 def draw_picture(look: Look) -> None:
     """Draw the plane with its points; a picture that cannot be trusted says so above it."""
-    _warn(look)
+    warning = picture_answers.warn(look.meter) if look.is_free else None
+    if warning is not None:
+        st.warning(warning, icon=":material/warning:")
     spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
     wanted = {
         "slice section": (jobs.evaluate_section, spec.section),
@@ -155,31 +149,3 @@ def draw_picture(look: Look) -> None:
             "one does not. Points fade with their distance off the plane: half as strong at h. "
             "Hover a point for its own prediction and its distance."
         )
-
-
-def _verdict(look: Look) -> str:
-    share = float(look.meter.shares[0])
-    if look.meter.trusted:
-        return "Yes, for nearly all points."
-    if share <= look.one_colour:
-        return "No: not better than a single colour."
-    return "Only in part." if share >= 0.75 else "No, not point by point."
-
-
-def _warn(look: Look) -> None:
-    if look.meter.trusted or not look.is_free:
-        return
-    worst = float(look.meter.shares.min())
-    reasons = []
-    if worst < TRUSTED_SHARE:
-        reasons.append(
-            f"for {1 - worst:.0%} of the points the models answer something else than the colour "
-            f"says (a warning stands here above {1 - TRUSTED_SHARE:.0%})"
-        )
-    if look.meter.outside > 0.01:
-        reasons.append("part of it shows where there is no data")
-    st.warning(
-        f"Do not read single points off this picture: {' and '.join(reasons)}. It shows how the "
-        "models cut this plane, not how they treat the data around it.",
-        icon=":material/warning:",
-    )

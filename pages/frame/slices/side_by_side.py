@@ -10,9 +10,9 @@ from distill_core import figures, jobs
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.jobs import faithfulness
-from distill_core.measures import intervals
 from distill_core.specs import PictureSpec, PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact
+from distill_core.studies import picture_answers
 from distill_core.studies.study import Row, band, to_csv
 from pages.frame.server import service, waiting
 from pages.frame.slices import meter, plane_names
@@ -85,11 +85,14 @@ def _draw_small(look: Look, class_names: Sequence[str]) -> None:
 def draw_agreement(found: list[Look], random: Artifact | None) -> None:
     """Say and draw how much agreement depends on the plane that is looked at."""
     test, area = _test(found[0].picture.student), _area(found)
+    said = ""
+    if random is not None:
+        models = (random.arrays[name] for name in ("student", "twin", "pair"))
+        said = f" {picture_answers.describe_random_planes(*models)}"
     low, high = min(area["student"]), max(area["student"])
     st.markdown(
         f"Student and ensemble agree on **{test['student']:.1%}** of the test data, and on "
-        f"{low:.1%} to {high:.1%} of a plane’s shown area, depending on the plane."
-        + ("" if random is None else f" {_random_sentence(random)}")
+        f"{low:.1%} to {high:.1%} of a plane’s shown area, depending on the plane." + said
     )
     bands = None
     if random is not None:
@@ -181,22 +184,6 @@ def _test(student: StudentSpec) -> dict[str, float]:
 
 def _area(found: list[Look]) -> dict[str, list[float]]:
     return {who: [look.seen.meta["area"][who] for look in found] for who in ("student", "twin")}
-
-
-def _random_sentence(random: Artifact) -> str:
-    arrays = random.arrays
-    said = {}
-    for name in ("student", "twin", "pair"):
-        found = intervals.interval(arrays[name])
-        said[name] = f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]"
-    gain = intervals.interval(100 * (arrays["student"] - arrays["twin"]))
-    span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
-    beyond = "" if gain.excludes() else ": no difference can be told"
-    return (
-        f"On {gain.n} random planes the student reproduces {said['student']} of the ensemble’s "
-        f"answers, its twin {said['twin']} ({span}{beyond}); student and twin agree on "
-        f"{said['pair']}. These are planes of one pair of networks, not several pairs."
-    )
 
 
 def _exists(plane: PlaneSpec, dataset: Any) -> bool:

@@ -4,17 +4,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from distill_core import figures, jobs
-from distill_core.data import datasets
-from distill_core.geometry.problems import load_window
-from distill_core.specs import SectionSpec, SpecError
-from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
+from distill_core import figures
+from distill_core.specs import SpecError
+from distill_core.studies import CapacitySpec, answers, sufficiency
 from pages.frame.controls.problem import choose_problem, explain_error
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address
 from pages.frame.controls.widgets import ask, fill
-from pages.frame.server import service
-from pages.frame.studies import results, run
+from pages.frame.studies import pieces, results, run
 
 # Figure, what it is, how to write it.
 MEASURES = [
@@ -103,33 +100,7 @@ st.caption(
     f"of {ensemble.n_members}. A network without a boundary in the window has no distance."
 )
 
-section = service.store().get("section", SectionSpec(ensemble=ensemble, plane=plane).digest)
-if section is not None:
-    st.subheader("The boundary at a few widths")
-    who = ask("who")
-    whole = jobs.read_section(section, load_window(plane, problem.dataset))
-    lines = capacity.load_boundaries(
-        spec, service.store(), results.pick_widths(spec.widths, enough)
-    )
-    results.draw_charts(
-        4,
-        [
-            (
-                figures.small_plane_figure(
-                    whole.window,
-                    {"ensemble": [whole.lines], who: models[who]},
-                    title=f"width {width}" + " (sufficient)" * (width == enough),
-                    field_of=whole,
-                    class_names=datasets.load(problem.dataset).class_names,
-                ),
-                f"capacity-width-{width}",
-                f"Boundaries of {who}s of width {width} over the ensemble's.",
-            )
-            for width, models in lines.items()
-        ],
-    )
-    cut = " The models see all features: this is a cut." * (problem.plane is None)
-    st.caption(f"The thick line is the ensemble's boundary, each thin one a seed's.{cut}")
+pieces.draw_widths(spec, plane, enough)
 
 with st.expander("How the rule works", icon=":material/rule:"):
     st.markdown(RULE)

@@ -4,17 +4,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from distill_core import figures, jobs
-from distill_core.data import datasets
-from distill_core.geometry.problems import load_window
-from distill_core.specs import SectionSpec, SpecError
-from distill_core.studies import CapacitySpec, answers, capacity, sufficiency
+from distill_core import figures
+from distill_core.specs import SpecError
+from distill_core.studies import CapacitySpec, answers, sufficiency
 from pages.frame.controls.problem import choose_problem, explain_error
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address
 from pages.frame.controls.widgets import ask, fill
-from pages.frame.server import service
-from pages.frame.studies import results, run
+from pages.frame.studies import pieces, results, run
 
 # Figure, what it is, how to write it.
 MEASURES = [
@@ -65,19 +62,19 @@ if found.summary["beats_twin"]:
     summary = sufficiency.decide(found.summary, tolerance)
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
-results.answer(found)
+results.write_answer(found)
 entries, sufficient = found.summary["widths"], found.summary["sufficient"]
 # The widest is no answer: it only says that no narrower one was shown to be enough.
 enough = sufficient if sufficient != spec.widths[-1] else None
 for entry in entries:
     if entry["width"] == sufficient:
-        results.metrics(
+        results.show_metrics(
             {
                 "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
                 "Its parameters": (f"{entry['parameters']:,}", ""),
                 "Compression": (f"{entry['compression']:,.0f} ×", ""),
-                "Its agreement": results.value(entry["student"]["agreement"]),
-                "Its accuracy": results.value(entry["student"]["accuracy"]),
+                "Its agreement": results.format_value(entry["student"]["agreement"]),
+                "Its accuracy": results.format_value(entry["student"]["accuracy"]),
             }
         )
 
@@ -86,7 +83,7 @@ for place, (name, title, form) in zip(
     (left, right, right, *st.columns(2, gap="medium")), MEASURES, strict=True
 ):
     with place:
-        results.chart(
+        results.draw_chart(
             figures.bands_figure(
                 spec.widths,
                 {m: {e["width"]: e[m][name] for e in entries} for m in ("student", "twin")},
@@ -103,31 +100,7 @@ st.caption(
     f"of {ensemble.n_members}. A network without a boundary in the window has no distance."
 )
 
-section = service.store().get("section", SectionSpec(ensemble=ensemble, plane=plane).digest)
-if section is not None:
-    st.subheader("The boundary at a few widths")
-    who = ask("who")
-    whole = jobs.read_section(section, load_window(plane, problem.dataset))
-    lines = capacity.load_boundaries(spec, service.store(), results.few(spec.widths, enough))
-    results.charts(
-        4,
-        [
-            (
-                figures.small_plane_figure(
-                    whole.window,
-                    {"ensemble": [whole.lines], who: models[who]},
-                    title=f"width {width}" + " (sufficient)" * (width == enough),
-                    field_of=whole,
-                    class_names=datasets.load(problem.dataset).class_names,
-                ),
-                f"capacity-width-{width}",
-                f"Boundaries of {who}s of width {width} over the ensemble's.",
-            )
-            for width, models in lines.items()
-        ],
-    )
-    cut = " The models see all features: this is a cut." * (problem.plane is None)
-    st.caption(f"The thick line is the ensemble's boundary, each thin one a seed's.{cut}")
+pieces.draw_widths(spec, plane, enough)
 
 with st.expander("How the rule works", icon=":material/rule:"):
     st.markdown(RULE)
@@ -145,4 +118,4 @@ with st.expander("How the rule works", icon=":material/rule:"):
         ],
         hide_index=True,
     )
-results.exports(found)
+results.offer_files(found)

@@ -11,10 +11,10 @@ from pages.frame.controls.settings import describe
 from pages.frame.controls.student import choose_ensemble, choose_student
 from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.playground import classes, evidence, layers
-from pages.frame.playground import picture as live
-from pages.frame.server import waiting
+from pages.frame.playground.picture import complete, draw
+from pages.frame.server import visitors, waiting
 
-preview_route.goes_first(waiting.visitor())
+preview_route.wait_for_line(visitors.identify())
 st.title("Does the student follow the ensemble?")
 st.markdown(
     "Many large networks vote; one small network learns to answer like them. Move a slider and "
@@ -40,7 +40,7 @@ with left:
         chosen = layers.choose()
         one = classes.choose(names)
     try:
-        shown = live.show(picture, pinned, chosen, one)
+        shown = draw(picture, pinned, chosen, one)
         st.session_state["last good"] = picture
     except waiting.Unavailable as reason:
         st.error(str(reason), icon=":material/error:")
@@ -48,13 +48,13 @@ with left:
         if last is None or last == picture:
             st.stop()
         st.info(f"The last good picture is shown: {describe(last.student)}.")
-        shown = live.show(last, None, chosen)
+        shown = draw(last, None, chosen)
 with right:
-    evidence.answer(shown)
-    evidence.measures(shown)
+    evidence.write_answer(shown)
+    evidence.show_measures(shown)
     offer_pin(picture, pinned)
-    evidence.comparison(shown, pinned)
-    evidence.loss(shown.picture.student)
-    evidence.learning(shown)
-evidence.votes(shown)
-live.complete(shown)
+    evidence.compare_with_pinned(shown, pinned)
+    evidence.write_loss(shown.picture.student)
+    evidence.draw_learning_curves(shown)
+evidence.draw_votes(shown)
+complete(shown)

@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from distill_core.jobs import faithfulness as slices
+from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec, SpecError, StudentSpec
 from pages.frame.controls.problem import choose_problem, explain_error
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address, plain
 from pages.frame.controls.widgets import ask
 from pages.frame.server import waiting
-from pages.frame.server.waiting_slices import made, teachers
 from pages.frame.slices import meter, plane_names, side_by_side, tour
 
 st.title("Does this slice tell the truth?")
@@ -28,32 +27,32 @@ try:
     with right.popover("Student and loss", icon=":material/tune:"):
         student = fill_student(StudentSpec(ensemble=ensemble), "slices")
     is_free = problem.plane is None
-    plane = plane_names.kept_or(chosen, problem.dataset) if is_free else chosen
+    plane = plane_names.load_kept(chosen, problem.dataset) if is_free else chosen
     picture = PictureSpec(student=student, plane=plane)
 except SpecError as error:
     explain_error(error)
     st.stop()
 
 try:
-    teachers(ensemble)
-    (seen,) = made([(slices.measure_slice, picture)], "Training the student", "look")
-    look = meter.read(picture, seen, near)
-    meter.answer(look)
-    meter.figures_of(look, near)
+    waiting.train_teachers(ensemble)
+    (seen,) = waiting.make({"look": (faithfulness.measure_slice, picture)}, "Training the student")
+    look = meter.read_look(picture, seen, near)
+    meter.write_answer(look)
+    meter.show_figures(look, near)
     if plane != chosen:
         words, button = st.columns([3, 1], vertical_alignment="center")
-        words.info(f"The plane kept from a tour: {plain(plane_names.shown(plane))}.")
+        words.info(f"The plane kept from a tour: {plain(plane_names.describe(plane))}.")
         button.button("Let it go", on_click=plane_names.let_go, width="stretch")
-    meter.picture(look)
+    meter.draw_picture(look)
     if is_free:
         st.subheader("A tour through planes")
         tour.offer(student, plane)
         st.subheader("The same two models on other planes")
-        found = side_by_side.looks(student, plane, near)
-        side_by_side.pictures(found)
+        found = side_by_side.look_at_planes(student, plane, near)
+        side_by_side.draw_pictures(found)
         st.subheader("Does agreement depend on the plane?")
-        side_by_side.agreement(found, side_by_side.reproducibility(student))
-        side_by_side.table(found)
+        side_by_side.draw_agreement(found, side_by_side.measure_random_planes(student))
+        side_by_side.offer_table(found)
     else:
         st.caption(
             "Other planes are other models in the slice view, so there is nothing to set side by "

@@ -3,17 +3,14 @@
 import streamlit as st
 
 from distill_core import figures
-from distill_core.data import datasets
-from distill_core.geometry.problems import load_problem
-from distill_core.specs import TEMPERATURES, SpecError
-from distill_core.studies import SoftnessSpec, softness
+from distill_core.specs import SpecError
+from distill_core.studies import SoftnessSpec
 from pages.frame.controls.problem import choose_problem, explain_error
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address
 from pages.frame.controls.widgets import ask, fill
-from pages.frame.server import service
-from pages.frame.studies import results, run
+from pages.frame.studies import pieces, results, run
 
 # Figure, what it is, how to write it; its differences times what in which unit; less is better.
 MEASURES = [
@@ -46,12 +43,12 @@ except SpecError as error:
     explain_error(error)
     st.stop()
 
-results.answer(found)
+results.write_answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
 for width in spec.widths:
     cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
-    results.charts(
+    results.draw_charts(
         2,
         [
             (
@@ -78,31 +75,13 @@ st.caption(
     "sentence above allows for having looked at all of them."
 )
 
-teachers = service.store().get("ensemble", ensemble.digest)
-if teachers is not None:
-    st.subheader("What the students are shown: soft targets")
-    chosen = softness.pick_samples(teachers.arrays["test_logits"])
-    names, y = datasets.load(problem.dataset).class_names, load_problem(problem).y_test
-    targets = softness.soften(
-        teachers.arrays["test_logits"][:, chosen], TEMPERATURES, ensemble.combine
-    )
-    figure = figures.soft_targets_figure(
-        targets,
-        TEMPERATURES,
-        titles=[(f"test sample {i}:", names[int(y[i])]) for i in chosen],
-        class_names=names,
-    )
-    results.chart(figure, "softness-targets", "The ensemble's probabilities of samples against T.")
-    st.caption(
-        "Six test samples with their labels, from the one that the ensemble is surest of to the "
-        "one that it doubts most. As T grows, every answer tends to even odds."
-    )
+pieces.draw_soft_targets(ensemble)
 
 width = spec.widths[-1]
 cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
 st.subheader("How much of the training comes from the ensemble")
 when = ask("when")
-results.charts(
+results.draw_charts(
     2,
     [
         (
@@ -120,4 +99,4 @@ st.caption(
     f"Width {width}, training data, mean over seeds. alpha is a weight, not a share: how much the "
     "ensemble drives the training also depends on T and on how far the student is."
 )
-results.exports(found)
+results.offer_files(found)

@@ -10,7 +10,7 @@ from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address, plain
 from pages.frame.controls.widgets import ask, fill
 from pages.frame.server import service
-from pages.frame.studies import results, run
+from pages.frame.studies import pieces, results, run
 
 # Figure, what it is, how to write it.
 MEASURES = [
@@ -45,10 +45,10 @@ except SpecError as error:
     explain_error(error)
     st.stop()
 
-results.answer(found)
+results.write_answer(found)
 # What comes from the store has its names in alphabetical order.
 summary = dict(sorted(found.summary.items(), reverse=True))
-results.charts(
+results.draw_charts(
     3,
     [
         (
@@ -72,14 +72,14 @@ st.caption(
     "least three."
 )
 with st.expander("All figures as a table", icon=":material/table:"):
-    st.dataframe(results.group_table(summary), hide_index=True)
+    st.dataframe(results.tabulate_groups(summary), hide_index=True)
 
 st.subheader("Where the cross-entropy goes")
 source = ask("over", list(summary))
 ledger = summary[source]["ledger"]
 if summary[source]["n"] > 1:
     st.markdown(plain(answers.ledger(ledger)))
-results.chart(
+results.draw_chart(
     figures.ledger_figure(ledger),
     "variance-ledger",
     "Cross-entropy: mean teacher, minus diversity, is the ensemble's; then student and twin.",
@@ -94,45 +94,7 @@ if artifact is not None:
     view = maps.read(seen, artifact)
     st.subheader("What the student cannot express")
     st.markdown(plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
-    parts = [
-        (view.data, "ensemble", "data uncertainty: classes overlap"),
-        (view.knowledge, "ensemble", "knowledge uncertainty: teachers disagree"),
-        (view.entropy, "student", "the student's entropy, nothing more"),
-    ]
-    scale = ask("scale")
-    top = max(float(values.max()) for values, _, _ in parts)
-    results.charts(
-        3,
-        [
-            (
-                figures.map_figure(
-                    view.window,
-                    values,
-                    title=title,
-                    top=top if scale == "one for all maps" else float(values.max()),
-                    lines={model: view.lines[model][:1]},
-                ),
-                f"variance-map-{i}",
-                f"A map of the plane: {title}, in nats.",
-            )
-            for i, (values, model, title) in enumerate(parts)
-        ],
-    )
-    cut = " The models see all features: this is a cut." * (problem.plane is None)
-    st.caption(f"The first repeat, in nats (Depeweg et al. 2018; Malinin et al. 2020).{cut}")
+    pieces.draw_uncertainty(view, problem)
     st.subheader("The boundary of every repeat")
-    results.charts(
-        4,
-        [
-            (
-                figures.small_plane_figure(
-                    view.window, {model: lines}, title=figures.GROUPS[model]
-                ),
-                f"variance-lines-{model}",
-                f"The boundary of the {figures.GROUPS[model]} in each of {len(lines)} repeats.",
-            )
-            for model, lines in view.lines.items()
-        ],
-    )
-    st.caption("Repeats over seeds; of each ensemble the first teacher stands for single ones.")
-results.exports(found)
+    pieces.draw_repeats(view)
+results.offer_files(found)

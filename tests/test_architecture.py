@@ -81,13 +81,14 @@ KNOWN = {
     "frame/server": "specs store geometry engine uploads jobs",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
     "frame/browser": "specs engine jobs figures frame/server frame/controls",
-    "frame/studies": "specs engine studies figures frame/server frame/controls frame/browser",
+    "frame/studies": "specs data geometry engine jobs studies figures frame/server frame/controls "
+    "frame/browser",
     "frame/playground": "specs store data geometry boundaries measures engine jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/router": "frame/controls",
-    "pages": "specs data geometry jobs studies figures frame/server frame/controls frame/browser "
+    "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/studies frame/playground frame/slices",
     # What it names as strings is loaded before the first visitor comes.
     "app": "frame/server frame/browser frame/router frame/studies frame/playground frame/slices",

@@ -12,7 +12,7 @@ from distill_core.geometry import planes
 from distill_core.specs import DatasetSpec, PlaneSpec, ProblemSpec
 from pages.frame.controls import three_samples, url_state
 from pages.frame.controls.settings import SETTINGS, UPLOAD
-from pages.frame.server import service, upload_expiry
+from pages.frame.server import pace, service, upload_expiry
 from tests.frame.test_app import InlineEngine
 
 WINE = DatasetSpec(name="wine")
@@ -281,24 +281,24 @@ def test_what_was_uploaded_is_deleted_when_the_session_has_ended(start, store, m
     app = with_sample(start)
     button(app, "Use this data").click().run()
     dataset = asked(app)[0].dataset
-    (session,) = (name for name, table in upload_expiry._tables.items() if table == dataset)
-    monkeypatch.setattr(upload_expiry, "_GRACE", 0.0)
-    alive = types.SimpleNamespace(is_active_session=lambda name: name == session)
+    (visitor,) = (one for one in upload_expiry._watched if one.table == dataset)
+    monkeypatch.setattr(pace, "UPLOAD_GRACE", 0.0)
+    alive = types.SimpleNamespace(is_active_session=lambda name: name == visitor.session)
     monkeypatch.setattr(upload_expiry.Runtime, "exists", lambda: True)
     monkeypatch.setattr(upload_expiry.Runtime, "instance", lambda: alive)
     # Somebody had all caches emptied, or the connection came back: nothing is deleted.
-    ended(session)
+    ended(visitor)
     assert store.has("table", dataset.table)
     monkeypatch.setattr(upload_expiry.Runtime, "exists", lambda: False)
-    ended(session)
+    ended(visitor)
     assert not store.has("table", dataset.table)
-    assert session in start.engine.released
-    assert session not in upload_expiry._tables
+    assert {visitor.name, visitor.study} <= set(start.engine.released)
+    assert visitor not in upload_expiry._watched
 
 
-def ended(session):
+def ended(visitor):
     """Do what Streamlit does when a session ends, and wait for what follows."""
     before = set(threading.enumerate())
-    upload_expiry._gone(session)
+    upload_expiry._delete_later(visitor)
     for thread in set(threading.enumerate()) - before:
         thread.join(10)

@@ -19,13 +19,15 @@ from distill_core.specs import (
     StudentSpec,
 )
 from pages.frame.browser import preview_route
-from pages.frame.server import service
+from pages.frame.server import pace, service, visitors
+from pages.frame.server.visitors import Visitor
 from tests.frame.test_app import InlineEngine
 
 ENSEMBLE = EnsembleSpec(
     problem=ProblemSpec(dataset=DatasetSpec(name="moons")), n_members=2, hidden=(16,)
 )
 PICTURE = PictureSpec(student=StudentSpec(ensemble=ENSEMBLE, width=8), plane=PlaneSpec())
+SOMEBODY = Visitor("somebody")
 
 
 class ReleasingEngine(InlineEngine):
@@ -38,7 +40,7 @@ def engine(store, monkeypatch):
     engine = ReleasingEngine(store)
     monkeypatch.setattr(service, "store", lambda: store)
     monkeypatch.setattr(service, "engine", lambda: engine)
-    service.admit("somebody")
+    visitors.admit(SOMEBODY)
     return engine
 
 
@@ -85,12 +87,12 @@ def test_the_lines_are_those_of_the_picture(ask, store, engine):
     for name, kept in (("student", "lines"), ("twin", "twin_lines")):
         assert len(stored.arrays[kept]) > 10
         np.testing.assert_allclose(lines[name], stored.arrays[kept], atol=1e-3)
-    assert content["twin"] == preview_route.offer(PICTURE, "somebody")["twin"]
+    assert content["twin"] == preview_route.offer(PICTURE, SOMEBODY)["twin"]
     assert set(engine.released) == {("somebody", "history"), ("somebody", "replicates")}
 
 
 def test_what_the_view_sends_back_is_the_same_setting():
-    offered = json.loads(json.dumps(preview_route.offer(PICTURE, "somebody")))
+    offered = json.loads(json.dumps(preview_route.offer(PICTURE, SOMEBODY)))
     assert PictureSpec(**offered["picture"]).digest == PICTURE.digest
     for slider in offered["sliders"].values():
         part = offered["picture"]
@@ -131,11 +133,11 @@ def test_bad_settings_get_a_sentence(ask, text, status, words):
 
 
 def test_only_so_many_visitors_are_remembered(monkeypatch):
-    monkeypatch.setattr(service, "_visitors", {})
-    monkeypatch.setattr(service, "_MAX_VISITORS", 3)
+    monkeypatch.setattr(visitors, "_visitors", {})
+    monkeypatch.setattr(visitors, "_MAX_VISITORS", 3)
     for i in range(5):
-        service.admit(f"visitor {i}")
-    assert [service.knows(f"visitor {i}") for i in range(5)] == [False, False, True, True, True]
+        visitors.admit(Visitor(f"visitor {i}"))
+    assert [visitors.find(f"visitor {i}") is None for i in range(5)] == [True] * 2 + [False] * 3
 
 
 def test_reading_ahead_trains_nothing(ask, store):
@@ -179,7 +181,7 @@ def test_a_job_that_shows_something_else_is_no_answer_yet(ask, store, engine, mo
 
 def test_a_twin_has_one_name_at_every_temperature_and_alpha(ask, store):
     jobs.train_ensemble(ENSEMBLE, store)
-    offered = preview_route.offer(PICTURE, "somebody")["twin"]
+    offered = preview_route.offer(PICTURE, SOMEBODY)["twin"]
 
     def named(**change):
         setting = PICTURE.replace(student=PICTURE.student.replace(**change))
@@ -198,45 +200,45 @@ def slow_job(ask, store, engine, monkeypatch):
     monkeypatch.setattr(engine, "request", lambda *_, **__: job)
     asking = threading.Thread(target=ask, args=[PICTURE])
     asking.start()
-    while "somebody" not in preview_route._making:
+    while SOMEBODY.line is None:
         time.sleep(0.001)
     yield job
     job.become("done")
     asking.join()
-    assert not preview_route._making
+    assert SOMEBODY.line is None
 
 
 def seconds(visitor):
     began = time.monotonic()
-    preview_route.goes_first(visitor)
+    preview_route.wait_for_line(visitor)
     return time.monotonic() - began
 
 
 def test_a_page_lets_the_line_of_its_own_visitor_go_first(slow_job, monkeypatch):
-    monkeypatch.setattr(preview_route, "_LINE_FIRST", 60)
-    assert seconds("somebody else") < 10
+    monkeypatch.setattr(pace, "LINE_FIRST", 60)
+    assert seconds(Visitor("somebody else")) < 10
     threading.Timer(0.1, slow_job.become, ["done"]).start()
-    assert seconds("somebody") < 10
+    assert seconds(SOMEBODY) < 10
     assert slow_job.finished
 
 
 def test_a_page_waits_for_the_line_and_not_for_the_twin(slow_job, monkeypatch):
-    monkeypatch.setattr(preview_route, "_LINE_FIRST", 60)
+    monkeypatch.setattr(pace, "LINE_FIRST", 60)
     # Only a running job can show something.
     slow_job.become("running")
     arrays = {"lines": np.zeros((2, 2), np.float32), "agreement": np.array(1.0)}
     threading.Timer(0.1, slow_job.show, [1, 2, arrays]).start()
-    assert seconds("somebody") < 10
+    assert seconds(SOMEBODY) < 10
     assert not slow_job.finished
 
 
 def test_a_page_does_not_wait_long_for_a_line(slow_job, monkeypatch):
-    monkeypatch.setattr(preview_route, "_LINE_FIRST", 0.1)
-    assert seconds("somebody") > 0.05
+    monkeypatch.setattr(pace, "LINE_FIRST", 0.1)
+    assert seconds(SOMEBODY) > 0.05
     assert not slow_job.finished
 
 
 def test_a_page_whose_view_asks_for_nothing_does_not_wait(engine, monkeypatch):
-    monkeypatch.setattr(preview_route, "_LINE_FIRST", 60)
-    monkeypatch.setattr(preview_route, "_TO_THE_SCREEN", 60)
-    assert seconds("somebody") < 10
+    monkeypatch.setattr(pace, "LINE_FIRST", 60)
+    monkeypatch.setattr(pace, "LINE_TO_SCREEN", 60)
+    assert seconds(SOMEBODY) < 10

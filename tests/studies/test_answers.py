@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from distill_core.boundaries.faithfulness import Meter
 from distill_core.measures import spread
-from distill_core.studies import answers, softness, stability, sufficiency
+from distill_core.studies import answers, picture_answers, softness, stability, sufficiency
 from distill_core.studies.stability import GROUPS, PAIRS, Repeats
 from distill_core.studies.study import Study, band, difference, gain, to_csv
 
@@ -466,3 +467,90 @@ def test_ledger_of_one_repeat_claims_nothing():
     said = answers.ledger({**{name: one for name in names}, "residual": 1e-16})
     assert "cannot be told from the ensemble's" in said
     assert "cannot be told from the student's" in said
+
+
+# The answers about one picture
+
+SPREAD = np.linspace(-0.01, 0.01, 8)
+
+
+@pytest.mark.parametrize(
+    ("gains", "alpha", "expected", "not_said"),
+    [
+        (0.05 + SPREAD, 0.5, "**raises** agreement on test data (+5.00 points", "lowers"),
+        (-0.05 + SPREAD, 0.5, "**lowers** agreement on test data (-5.00 points", "raises"),
+        (0.001 + SPREAD, 0.5, "**no difference** in agreement", "raises"),
+        (np.array([0.05]), 0.5, "Over 1 student seeds, one ensemble: **no difference**", "raises"),
+        (0.05 + SPREAD, 0.0, "its own twin: there is nothing to compare", "points"),
+    ],
+)
+def test_the_gain_over_the_twin_follows_its_interval(gains, alpha, expected, not_said):
+    said = picture_answers.describe_gain(0.9 + gains, np.full(len(gains), 0.9), alpha)
+    assert expected in said
+    assert not_said not in said
+
+
+def meter(ensemble, student, outside=0.0):
+    """Return a meter of ten points of which so many lie on their own colour."""
+    own_colour = np.arange(10) < np.array([[ensemble], [student]])
+    return Meter(own_colour, np.arange(10.0), 1.0, outside)
+
+
+@pytest.mark.parametrize(
+    ("counts", "one_colour", "expected"),
+    [
+        ((10, 9), 0.5, "**Yes, for nearly all points.** Of 10 test points shown, **10 (100%)**"),
+        ((8, 7), 0.5, "**Only in part.** Of 10 test points shown, **8 (80%)**"),
+        ((7, 6), 0.5, "**No, not point by point.**"),
+        ((7, 6), 0.7, "**No: not better than a single colour.**"),
+        ((8, 7), 0.8, "**No: not better than a single colour.**"),
+        # The student alone can spoil the picture.
+        ((10, 8), 0.5, "**Only in part.**"),
+    ],
+)
+def test_the_truth_of_a_slice_follows_the_counts(counts, one_colour, expected):
+    said = picture_answers.judge_slice(meter(*counts), one_colour)
+    assert said.startswith(expected)
+    assert f"One colour everywhere would reach {one_colour:.0%}." in said
+    assert "leaves the data" not in said
+
+
+def test_a_plane_that_leaves_the_data_is_not_trusted():
+    said = picture_answers.judge_slice(meter(10, 10, outside=0.5), 0.5)
+    assert said.startswith("**Only in part.**")
+    assert "**The plane leaves the data**: 50% of its directions" in said
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((10, 9), None),
+        ((10, 8), ["for 20% of the points"]),
+        ((10, 10, 0.5), ["part of it shows where there is no data"]),
+        ((7, 10, 0.5), ["for 30% of the points", " and part of it shows where there is no data."]),
+    ],
+)
+def test_the_warning_names_its_reasons(numbers, expected):
+    said = picture_answers.warn(meter(*numbers))
+    assert (said is None) == (expected is None)
+    assert all(reason in said for reason in expected or ())
+    # A reason that does not hold is not named.
+    assert said is None or ("of the points" in said) == (min(numbers[:2]) < 9)
+
+
+@pytest.mark.parametrize(
+    ("gains", "expected", "can_be_told"),
+    [
+        (0.05 + SPREAD, "(+5.0 points, plane by plane [+4", True),
+        (-0.05 + SPREAD, "(-5.0 points, plane by plane [-5", True),
+        (0.001 + SPREAD, "(+0.1 points, plane by plane [-", False),
+        (np.array([0.05]), "(+5.0 points, plane by plane [", False),
+    ],
+)
+def test_the_sentence_about_random_planes_follows_the_gain(gains, expected, can_be_told):
+    twin = np.full(len(gains), 0.8)
+    said = picture_answers.describe_random_planes(twin + gains, twin, np.full(len(gains), 0.7))
+    assert said.startswith(f"On {len(gains)} random planes the student reproduces ")
+    assert expected in said
+    assert ("no difference can be told" not in said) == can_be_told
+    assert "student and twin agree on 70.0%" in said

@@ -15,21 +15,17 @@ from distill_core.engine import Job
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.browser.encoding import encode_lines
 from pages.frame.controls.settings import of_spec
-from pages.frame.server import service
+from pages.frame.server import pace, service, visitors
+from pages.frame.server.visitors import Visitor
 
 # A setting in JSON is far shorter; nobody else has anything to say here.
 _MAX_LENGTH = 4000
-# Seconds; a student that takes longer is left to the page, which shows how far it is.
-_PATIENCE = 5.0
-# So long at most does a page's run leave the processor to the student's line, and so long does
-# the line take from here onto the screen.
-_LINE_FIRST, _TO_THE_SCREEN = 0.25, 0.05
 
 
-def offer(picture: PictureSpec, visitor: str) -> dict[str, Any]:
+def offer(picture: PictureSpec, visitor: Visitor) -> dict[str, Any]:
     """Return what the live view must know to ask for the students of other settings."""
     return {
-        "visitor": visitor,
+        "visitor": visitor.name,
         "picture": picture.model_dump(mode="json"),
         "twin": _twin(picture),
         "sliders": _sliders(),
@@ -50,22 +46,23 @@ def preview_route() -> Route:
     return Route("/{base:path}boundary-view/student", _answer, methods=["GET"])
 
 
-def goes_first(visitor: str) -> None:
+def wait_for_line(visitor: Visitor) -> None:
     """Wait for the line that a visitor's view has asked for, but not for long.
 
     The line is what a moving hand looks at. A page that runs meanwhile would take the
     processor from the worker that trains the student, and from the browser that draws it.
     """
-    job = _making.get(visitor)
+    job = visitor.line
     if job is not None:
-        job.wait_snapshot(_LINE_FIRST)
-        time.sleep(_TO_THE_SCREEN)
+        job.wait_snapshot(pace.LINE_FIRST)
+        time.sleep(pace.LINE_TO_SCREEN)
 
 
 # Not a coroutine: it waits for a worker, in a thread of its own.
 def _answer(request: Request) -> Response:
-    visitor, text = (request.query_params.get(name, "") for name in ("visitor", "picture"))
-    if not service.knows(visitor):
+    name, text = (request.query_params.get(key, "") for key in ("visitor", "picture"))
+    visitor = visitors.find(name)
+    if visitor is None:
         return PlainTextResponse("The visitor is not known; open the page first.", 403)
     if len(text) > _MAX_LENGTH:
         return PlainTextResponse(
@@ -76,7 +73,7 @@ def _answer(request: Request) -> Response:
         # Read ahead: only what is there already, and nobody is working on a slider.
         ahead = "ahead" in request.query_params
         early = "whole" not in request.query_params
-        seen = _stored(picture) if ahead else _made(picture, visitor, early)
+        seen = _load(picture) if ahead else _make(picture, visitor, early)
     except (ValueError, TypeError, RecursionError) as error:
         return PlainTextResponse(f"This is not a setting. {error}", 422)
     if seen is None:
@@ -96,11 +93,8 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 # Lines by whose they are, and the student's agreement with the ensemble.
 Seen = tuple[dict[str, NDArray[np.float32]], float]
 
-# By visitor, the job that makes the line asked for last.
-_making: dict[str, Job] = {}
 
-
-def _stored(picture: PictureSpec) -> Seen | None:
+def _load(picture: PictureSpec) -> Seen | None:
     artifact = service.store().get("picture", picture.digest)
     if artifact is None:
         return None
@@ -108,30 +102,30 @@ def _stored(picture: PictureSpec) -> Seen | None:
     return lines, artifact.meta["student"]["agreement"]
 
 
-def _made(picture: PictureSpec, visitor: str, early: bool) -> Seen | None:
+def _make(picture: PictureSpec, visitor: Visitor, early: bool) -> Seen | None:
     """Return what the store has or a worker makes; None if the ensemble is still missing.
 
     Early, the student's line does not wait for the twin's.
     """
-    engine = service.engine()
-    engine.visited()
-    found = _stored(picture)
+    service.engine().visited()
+    found = _load(picture)
     if found is not None or not service.store().has("ensemble", picture.student.ensemble.digest):
         return found
-    for slot in ("history", "replicates"):
-        # What the setting before can do without must not keep the new one waiting.
-        engine.release(visitor, slot)
-    job = engine.request(visitor, jobs.evaluate_picture, picture, slot="student")
-    _making[visitor] = job
+    # What the setting before can do without must not keep the new one waiting.
+    visitor.release("history", "replicates")
+    job = visitor.request(jobs.evaluate_picture, picture, slot="student")
+    if not isinstance(job, Job):
+        return _load(picture)
+    visitor.line = job
     try:
-        (job.wait_snapshot if early else job.wait)(_PATIENCE)
+        (job.wait_snapshot if early else job.wait)(pace.PREVIEW_PATIENCE)
     finally:
-        if _making.get(visitor) is job:
-            del _making[visitor]
+        if visitor.line is job:
+            visitor.line = None
     so_far = job.snapshot
     if not job.finished and so_far is not None and "lines" in so_far:
         return {"student": so_far["lines"]}, float(so_far["agreement"])
-    return _stored(picture)
+    return _load(picture)
 
 
 def _twin(picture: PictureSpec) -> str:

@@ -15,7 +15,7 @@ from distill_core.store import Artifact
 from pages.frame.controls import three_samples
 from pages.frame.controls.settings import ALL_FEATURES, SETTINGS, SLICE, describe, of_spec
 from pages.frame.controls.url_state import read
-from pages.frame.server import service, waiting
+from pages.frame.server import service, visitors, waiting
 
 # For which dataset and which setting the present plane was found.
 _FOR = "found for"
@@ -68,17 +68,14 @@ def present_student(dataset: DatasetSpec) -> StudentSpec:
 
 def _search(student: StudentSpec) -> tuple[int, int, int]:
     words = "Searching the plane of most disagreement"
-    parts = [
-        waiting.request(jobs.train_ensemble_part, part, slot=f"teachers {part.part}")
-        for part in student.ensemble.parts
-        if not service.store().has("ensemble", student.ensemble.digest)
-    ]
+    has_teachers = service.store().has("ensemble", student.ensemble.digest)
+    parts = [] if has_teachers else waiting.request(waiting.list_teachers(student.ensemble))
     waiting.wait([part for part in parts if not isinstance(part, Artifact)], "First the teachers")
-    found = waiting.request(jobs.search_most_disagreement, student, slot="search")
+    found = visitors.identify().request(jobs.search_most_disagreement, student, slot="search")
     if not isinstance(found, Artifact):
         waiting.wait([found], words, place=st.empty())
         try:
-            found = waiting.result(found)
+            found = waiting.load_result(found)
         except waiting.Unavailable as reason:
             raise SpecError(f"The plane of most disagreement was not found. {reason}") from None
     samples = jobs.read_disagreement(found).samples

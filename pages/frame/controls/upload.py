@@ -13,7 +13,7 @@ from distill_core.data.csv_files import Column, Sheet, UploadError
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, SpecError
 from pages.frame.controls.url_state import plain
-from pages.frame.server import service, upload_expiry, waiting
+from pages.frame.server import service, upload_expiry, visitors
 
 # What is kept for a visitor: the secret that makes their entry theirs; the file that was read
 # last and Streamlit's name of the last one; why it could not be read; what becomes of its
@@ -258,8 +258,7 @@ def _delete(used: DatasetSpec) -> None:
 
 def _forget(dataset: DatasetSpec) -> None:
     """Stop what is computed from a table, and delete all of it."""
-    for visitor in (waiting.visitor(), f"{waiting.visitor()} study"):
-        service.engine().release(visitor)
+    visitors.identify().release()
     uploads.delete(service.store(), dataset)
     for key in _PICTURES:
         st.session_state.pop(key, None)

@@ -8,11 +8,11 @@ from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane
 from distill_core.measures import metrics
 from distill_core.specs import PictureSpec
-from pages.frame.controls.settings import describe
+from pages.frame.controls import settings
 from pages.frame.playground import classes, layers
 
 
-def in_words(whole: Section, ours: Section, picture: PictureSpec) -> str:
+def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
     """Return what is seen: how far ensemble and student agree, how many lines, whose area."""
     agree = float(metrics.agreement(ours.labels.ravel(), whole.labels.ravel()))
     names = datasets.load(picture.student.ensemble.problem.dataset).class_names
@@ -20,13 +20,13 @@ def in_words(whole: Section, ours: Section, picture: PictureSpec) -> str:
     pieces = "no boundary" if not count else "one boundary line" if count == 1 else f"{count} lines"
     return (
         f"Decision boundaries on the plane {picture.plane.kind}. Ensemble and student "
-        f"({describe(picture.student)}) give the same answer on {agree:.1%} of the shown area. "
-        f"The student has {pieces} in the window; of the area the ensemble gives "
-        f"{classes.shares(whole, names)}."
+        f"({settings.describe(picture.student)}) give the same answer on {agree:.1%} of the "
+        f"shown area. The student has {pieces} in the window; of the area the ensemble gives "
+        f"{classes.describe_shares(whole, names)}."
     )
 
 
-def say_what_is_hidden(picture: PictureSpec, note: str | None) -> None:
+def explain_limits(picture: PictureSpec, note: str | None) -> None:
     """Say below the picture what it leaves out and where it may mislead."""
     data = datasets.load(picture.student.ensemble.problem.dataset)
     plane = load_plane(picture.plane, picture.student.ensemble.problem.dataset)

@@ -23,24 +23,24 @@ def choose(class_names: Sequence[str]) -> int | None:
     return label - 1 if label else None
 
 
-def seen(section: Section, one: int | None) -> Section:
+def select(section: Section, one: int | None) -> Section:
     """Return what is drawn of a model: all classes, or one against the rest."""
     return section if one is None else boundaries.one_versus_rest(section, one)
 
 
-def sorted_out(points: Points | None, one: int | None) -> Points | None:
+def sort_points(points: Points | None, one: int | None) -> Points | None:
     """Return points (n,) labelled 1 for a class and 0 for the rest."""
     if points is None or one is None:
         return points
     return Points(points.uv, (points.y == one).astype(np.int64), points.opacity)
 
 
-def names(class_names: Sequence[str], one: int | None) -> Sequence[str]:
+def name_drawn(class_names: Sequence[str], one: int | None) -> Sequence[str]:
     """Return the names of the classes that are drawn."""
     return class_names if one is None else ("the rest", class_names[one])
 
 
-def note(class_names: Sequence[str], one: int | None) -> str | None:
+def explain_colours(class_names: Sequence[str], one: int | None) -> str | None:
     """Say what the colours mean when there are more than two classes."""
     if len(class_names) == 2:
         return None
@@ -55,7 +55,7 @@ def note(class_names: Sequence[str], one: int | None) -> str | None:
     )
 
 
-def shares(section: Section, class_names: Sequence[str]) -> str:
+def describe_shares(section: Section, class_names: Sequence[str]) -> str:
     """Say how much of the shown area each class gets, the largest first."""
     order = np.argsort(-section.share, kind="stable")
     said = [f"{section.share[c]:.0%} to {class_names[c]}" for c in order[:_MAX_SAID]]
@@ -63,7 +63,7 @@ def shares(section: Section, class_names: Sequence[str]) -> str:
     return ", ".join(said) + (f" and the rest to {rest} more classes" if rest else "")
 
 
-def votes(counts: Sequence[int], class_names: Sequence[str]) -> str:
+def describe_votes(counts: Sequence[int], class_names: Sequence[str]) -> str:
     """Say how many teachers vote for which class, the most votes first; no votes are left out."""
     order = sorted(range(len(counts)), key=lambda c: -counts[c])
     said = [f"{counts[c]} vote for {plain(class_names[c][:40])}" for c in order if counts[c]]

@@ -5,10 +5,10 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
-from distill_core.measures import intervals, metrics
-from distill_core.measures.intervals import Interval
+from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
+from distill_core.studies import picture_answers
 from pages.frame.controls.settings import describe
 from pages.frame.playground import classes
 from pages.frame.playground.picture import Shown
@@ -16,7 +16,7 @@ from pages.frame.server import service
 from pages.frame.studies import results
 
 
-def answer(shown: Shown) -> None:
+def write_answer(shown: Shown) -> None:
     """Answer the page's question in a sentence or two made from the numbers."""
     ours, twin = shown.student.meta["student"], shown.student.meta["twin"]
     st.markdown(
@@ -30,27 +30,13 @@ def answer(shown: Shown) -> None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return
     arrays = shown.replicates.arrays
-    gain = intervals.interval(100 * (arrays["student_agreement"] - arrays["twin_agreement"]))
-    st.markdown(gain_sentence(gain, shown.picture.student.alpha))
-
-
-def gain_sentence(gain: Interval, alpha: float) -> str:
-    """Say what distillation adds over seeds; never more than the interval allows."""
-    if alpha == 0:
-        return "With alpha = 0 the student is its own twin: there is nothing to compare."
-    span = f"({gain.mean:+.2f} points, 95% interval {gain.low:+.2f} to {gain.high:+.2f})"
-    over = f"Over {gain.n} student seeds, one ensemble:"
-    if gain.low > 0:
-        return f"{over} learning from the ensemble **raises** agreement on test data {span}."
-    if gain.high < 0:
-        return f"{over} learning from the ensemble **lowers** agreement on test data {span}."
-    return (
-        f"{over} **no difference** in agreement between student and twin can be told from seed "
-        f"noise {span}."
+    alpha = shown.picture.student.alpha
+    st.markdown(
+        picture_answers.describe_gain(arrays["student_agreement"], arrays["twin_agreement"], alpha)
     )
 
 
-def measures(shown: Shown) -> None:
+def show_measures(shown: Shown) -> None:
     """Show the figures of this setting, each with its change since the last one."""
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
     before = _before(shown.picture.digest, now)
@@ -67,7 +53,7 @@ def measures(shown: Shown) -> None:
     st.caption("Arrows: change since the setting before. Accuracy and KL: test data, one seed.")
 
 
-def comparison(shown: Shown, pinned: PictureSpec | None) -> None:
+def compare_with_pinned(shown: Shown, pinned: PictureSpec | None) -> None:
     """Show the figures of this setting beside those of the pinned one."""
     if pinned is None or pinned == shown.picture:
         return
@@ -89,7 +75,7 @@ def comparison(shown: Shown, pinned: PictureSpec | None) -> None:
     st.caption(f"Pinned: {describe(pinned.student)}. Now: {describe(shown.picture.student)}.")
 
 
-def loss(student: StudentSpec) -> None:
+def write_loss(student: StudentSpec) -> None:
     """Show the loss with the present numbers in it."""
     t, a = f"{student.temperature:g}", student.alpha
     soft = r"\mathrm{softmax}\left(z_\mathrm{ensemble} / T\right)"
@@ -110,13 +96,13 @@ def loss(student: StudentSpec) -> None:
         )
 
 
-def learning(shown: Shown) -> None:
+def draw_learning_curves(shown: Shown) -> None:
     """Show how student and twin came to agree with the ensemble."""
     if shown.history is None:
         return
     curves = shown.history.arrays["curves"]
     with st.expander("Learning curves", icon=":material/show_chart:", expanded=True):
-        results.chart(
+        results.draw_chart(
             figures.learning_curves_figure(
                 curves[:, 0, 1], curves[:, 1, 1], value_name="agreement, test data"
             ),
@@ -126,7 +112,7 @@ def learning(shown: Shown) -> None:
         )
 
 
-def votes(shown: Shown) -> None:
+def draw_votes(shown: Shown) -> None:
     """Show what every model answers at the place that was clicked."""
     if shown.clicked is None:
         return
@@ -136,8 +122,8 @@ def votes(shown: Shown) -> None:
     st.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
     names = datasets.load(student.ensemble.problem.dataset).class_names
     counts = [int((found.teachers.argmax(-1) == label).sum()) for label in range(len(names))]
-    st.markdown(classes.votes(counts, names))
-    results.chart(
+    st.markdown(classes.describe_votes(counts, names))
+    results.draw_chart(
         figures.votes_figure(
             found.teachers,
             {

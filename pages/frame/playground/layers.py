@@ -21,7 +21,7 @@ def choose() -> list[str]:
     return list(ask("show"))
 
 
-def points(picture: PictureSpec, layers: list[str]) -> figures.Points | None:
+def load_points(picture: PictureSpec, layers: list[str]) -> figures.Points | None:
     """Return the samples of the chosen layers; off the plane they fade in the all-features view."""
     data = datasets.load(picture.student.ensemble.problem.dataset)
     plane = load_plane(picture.plane, picture.student.ensemble.problem.dataset)
@@ -42,7 +42,7 @@ def points(picture: PictureSpec, layers: list[str]) -> figures.Points | None:
     return figures.Points(plane.project(X), y, faithfulness.opacity(plane.distance(X), h))
 
 
-def corner_places(picture: PictureSpec) -> NDArray[np.float64] | None:
+def find_corners(picture: PictureSpec) -> NDArray[np.float64] | None:
     """Return where the three samples of a plane lie on it, (3, 2), if it has any."""
     samples = three_samples.of(picture)
     if samples is None:
@@ -51,13 +51,13 @@ def corner_places(picture: PictureSpec) -> NDArray[np.float64] | None:
     return load_plane(picture.plane, dataset).project(datasets.load(dataset).X_train[list(samples)])
 
 
-def frames(history: Artifact) -> list[tuple[str, NDArray[np.float32]]]:
+def load_frames(history: Artifact) -> list[tuple[str, NDArray[np.float32]]]:
     """Return the student's boundary after each epoch, with its label."""
     lines = jobs.read_lines(history, "frame")
     return [(f"epoch {i} of {len(lines)}", part) for i, part in enumerate(lines, 1)]
 
 
-def axis_titles(picture: PictureSpec) -> tuple[str, str]:
+def name_axes(picture: PictureSpec) -> tuple[str, str]:
     """Return what the two axes of the picture are."""
     names = datasets.load(picture.student.ensemble.problem.dataset).feature_names
     if picture.plane.features is not None:

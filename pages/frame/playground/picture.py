@@ -21,17 +21,7 @@ from pages.frame.browser.boundary_view import boundary_view
 from pages.frame.controls import three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
-from pages.frame.server import service, waiting
-
-# How long one run shows the same picture of a growing ensemble.
-_GROWTH_STEP = 0.7
-# How long the sliders must rest before what a picture can do without is computed: the browser
-# needs the processor to paint first.
-_REST = 0.4
-_SHORT_REST = 0.15
-# So long everything else waits for a new picture: what the browser gets in one go it draws in
-# one go, and then the picture comes last; and while it draws, the processor may be the same.
-_PICTURE_FIRST = 0.15
+from pages.frame.server import pace, service, visitors, waiting
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +58,12 @@ class Shown:
         return float(metrics.agreement(self.ours.labels.ravel(), self.whole.labels.ravel()))
 
 
-def replicates_of(picture: PictureSpec) -> ReplicatesSpec:
+def repeat(picture: PictureSpec) -> ReplicatesSpec:
     """Return the same setting over seeds."""
     return ReplicatesSpec(student=picture.student.replace(seed=0))
 
 
-def show(
+def draw(
     picture: PictureSpec, pinned: PictureSpec | None, chosen: list[str], one: int | None = None
 ) -> Shown:
     """Draw a setting. While the ensemble grows, draw what there is and run the page again.
@@ -88,46 +78,46 @@ def show(
     store = service.store()
     service.engine().visited()
     window = load_window(picture.plane, picture.student.ensemble.problem.dataset)
-    ensemble = _grown(picture, window)
+    ensemble = _train_teachers(picture, window)
     rough = not store.has("section", picture.section.digest)
-    section, made = _looked(picture)
-    student = _made(jobs.train_student, picture.student, "Training the student")
+    section, models = _evaluate(picture, rough)
+    student = _make_one(jobs.train_student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
     ours, twins = (
-        jobs.read_section(made, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
+        jobs.read_section(models, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
     )
     history = store.get("history", picture.digest)
     place = st.session_state.get("place")
     names = datasets.load(picture.student.ensemble.problem.dataset).class_names
-    drawn, over, dashed = (classes.seen(section, one) for section in (whole, ours, twins))
+    drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
     figure = figures.boundary_layers(
         drawn,
         over,
         twin=dashed,
-        teachers=_teachers(picture) if "each teacher" in chosen and one is None else None,
+        teachers=_load_teachers(picture) if "each teacher" in chosen and one is None else None,
         # Shading a rough look takes time, and its edges would be wrong.
         disagreement=None if rough else boundaries.disagreement(drawn, over),
-        points=classes.sorted_out(layers.points(picture, chosen), one),
-        corners=layers.corner_places(picture),
-        pinned=None if pinned is None else _pinned_lines(pinned, window, one),
+        points=classes.sort_points(layers.load_points(picture, chosen), one),
+        corners=layers.find_corners(picture),
+        pinned=None if pinned is None else _load_pinned(pinned, window, one),
         pinned_name="" if pinned is None else f"pinned: {describe(pinned.student)}",
         marked=place,
         student_levels="student's levels" in chosen,
-        class_names=classes.names(names, one),
-        axis_titles=layers.axis_titles(picture),
+        class_names=classes.name_drawn(names, one),
+        axis_titles=layers.name_axes(picture),
     )
     result = boundary_view(
         figure,
         key="boundary",
         student_digest=picture.digest,
         state="ready",
-        label=captions.in_words(whole, ours, picture),
-        frames=None if history is None or one is not None else layers.frames(history),
-        preview=None if one is not None else preview_route.offer(picture, waiting.visitor()),
+        label=captions.describe(whole, ours, picture),
+        frames=None if history is None or one is not None else layers.load_frames(history),
+        preview=None if one is not None else preview_route.offer(picture, visitors.identify()),
     )
     if st.session_state.get("drawn") != picture.digest:
         st.session_state["drawn"] = picture.digest
-        time.sleep(_PICTURE_FIRST)
+        time.sleep(pace.PICTURE_FIRST)
     if result.clicked:
         place = (float(result.clicked["u"]), float(result.clicked["v"]))
         if place != st.session_state.get("place"):
@@ -141,62 +131,56 @@ def show(
         ours,
         twins,
         history,
-        store.get("replicates", replicates_of(picture).digest),
+        store.get("replicates", repeat(picture).digest),
         place,
     )
-    captions.say_what_is_hidden(picture, classes.note(names, one))
+    captions.explain_limits(picture, classes.explain_colours(names, one))
     three_samples.move(picture, place, layers.MAX_POINTS)
     return shown
 
 
 def complete(shown: Shown) -> None:
     """When the sliders rest: make what the picture can do without, then run the page again."""
-    finer = False
+    visitor, finer = visitors.identify(), False
     if not service.store().has("section", shown.picture.section.digest):
-        waiting.rest(_SHORT_REST)
-        found = waiting.request(jobs.evaluate_section, shown.picture.section, slot="section")
+        waiting.rest(pace.SHORT_REST)
+        found = visitor.request(jobs.evaluate_section, shown.picture.section, slot="section")
         if isinstance(found, Job):
             waiting.wait([found], "Looking closely")
         finer = not isinstance(found, Job) or found.state == "done"
         # Where many wait for their first picture, the better one comes with all the rest.
         if finer and not waiting.is_crowded():
             st.rerun()
-    wanted: list[tuple[jobs.Job, Spec, Artifact | None]] = [
-        (jobs.trace_history, shown.picture, shown.history),
-        (jobs.train_replicates, replicates_of(shown.picture), shown.replicates),
-    ]
-    if all(artifact is not None for _, _, artifact in wanted):
+    wanted: dict[str, tuple[jobs.Job, Spec]] = {}
+    if shown.history is None:
+        wanted["history"] = jobs.trace_history, shown.picture
+    if shown.replicates is None:
+        wanted["replicates"] = jobs.train_replicates, repeat(shown.picture)
+    if not wanted:
         if finer:
             st.rerun()
         return
-    waiting.rest(_REST)
-    more = [
-        waiting.request(job, spec, slot=job.kind)
-        for job, spec, artifact in wanted
-        if artifact is None
-    ]
+    waiting.rest(pace.LONG_REST)
+    more = waiting.request(wanted)
     waiting.wait([job for job in more if isinstance(job, Job)], "Repeating with other seeds")
     # Another visitor may have had it made in the meantime.
     if finer or any(isinstance(one, Artifact) or one.state == "done" for one in more):
         st.rerun()
 
 
-def _grown(picture: PictureSpec, window: Window) -> Artifact:
+def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
     """Return the trained ensemble; as long as there is none, draw how far it is and run again."""
     store, spec = service.store(), picture.student.ensemble
     whole = store.get("ensemble", spec.digest)
     if whole is not None:
         return whole
-    parts = [
-        waiting.request(jobs.train_ensemble_part, part, slot=f"teachers {part.part}")
-        for part in spec.parts
-    ]
-    running = [part for part in parts if not isinstance(part, Artifact)]
+    parts = waiting.list_teachers(spec)
+    running = [job for job in waiting.request(parts) if isinstance(job, Job)]
     if not running:
-        return _made(jobs.train_ensemble, spec, "Joining the teachers")
+        return _make_one(jobs.train_ensemble, spec, "Joining the teachers")
     words = f"Training {spec.n_members} teachers"
     place = st.empty()
-    waiting.bar(place, running, words)
+    waiting.draw_bar(place, running, words)
     snapshots = [job.snapshot for job in running if job.snapshot is not None]
     growing = bool(snapshots) and picture.plane == (spec.problem.plane or PlaneSpec())
     if growing:
@@ -204,52 +188,40 @@ def _grown(picture: PictureSpec, window: Window) -> Artifact:
             figures.boundary_layers(
                 jobs.read_growth(snapshots, window),
                 class_names=datasets.load(spec.problem.dataset).class_names,
-                axis_titles=layers.axis_titles(picture),
+                axis_titles=layers.name_axes(picture),
             ),
             key="boundary",
             student_digest="",
             state="training",
             label="The ensemble is still being trained; its boundary so far is shown.",
         )
-    if waiting.wait(running, words, at_most=_GROWTH_STEP, place=place):
+    if waiting.wait(running, words, at_most=pace.GROWTH_STEP, place=place):
         for job in running:
-            waiting.result(job)
+            waiting.load_result(job)
         # A view is drawn once in a run.
         if not growing:
-            return _made(jobs.train_ensemble, spec, "Joining the teachers")
+            return _make_one(jobs.train_ensemble, spec, "Joining the teachers")
     st.rerun()
 
 
-def _made(job: jobs.Job, spec: Spec, words: str) -> Artifact:
-    found = waiting.request(job, spec, slot="student")
-    if isinstance(found, Artifact):
-        return found
-    waiting.wait([found], words)
-    return waiting.result(found)
-
-
-def _pinned_lines(pinned: PictureSpec, window: Window, one: int | None) -> NDArray[np.float32]:
-    found = waiting.request(jobs.evaluate_picture, pinned, slot="pinned")
-    if not isinstance(found, Artifact):
-        waiting.wait([found], "Training the pinned student")
-        found = waiting.result(found)
-    return classes.seen(jobs.read_section(found, window), one).lines
-
-
-def _looked(picture: PictureSpec) -> tuple[Artifact, Artifact]:
+def _evaluate(picture: PictureSpec, rough: bool) -> list[Artifact]:
     """Return what ensemble and student say; of a plane not seen before, first the rough look."""
-    section = service.store().get("section", picture.section.digest) or waiting.request(
-        jobs.evaluate_rough_section, picture.section, slot="section"
-    )
-    made = waiting.request(jobs.evaluate_picture, picture, slot="student")
+    look = jobs.evaluate_rough_section if rough else jobs.evaluate_section
     # Both at once: there are two workers.
-    waiting.wait([job for job in (section, made) if isinstance(job, Job)], "Training the student")
-    return (
-        waiting.result(section) if isinstance(section, Job) else section,
-        waiting.result(made) if isinstance(made, Job) else made,
-    )
+    wanted = {"section": (look, picture.section), "student": (jobs.evaluate_picture, picture)}
+    return waiting.make(wanted, "Training the student")
 
 
-def _teachers(picture: PictureSpec) -> NDArray[np.float32]:
-    lines = _made(jobs.trace_teachers, picture.section, "Asking each teacher")
+def _make_one(job: jobs.Job, spec: Spec, words: str, slot: str = "student") -> Artifact:
+    (artifact,) = waiting.make({slot: (job, spec)}, words)
+    return artifact
+
+
+def _load_pinned(pinned: PictureSpec, window: Window, one: int | None) -> NDArray[np.float32]:
+    found = _make_one(jobs.evaluate_picture, pinned, "Training the pinned student", "pinned")
+    return classes.select(jobs.read_section(found, window), one).lines
+
+
+def _load_teachers(picture: PictureSpec) -> NDArray[np.float32]:
+    lines = _make_one(jobs.trace_teachers, picture.section, "Asking each teacher")
     return boundaries.join_lines([part for part in jobs.read_lines(lines, "member") if len(part)])

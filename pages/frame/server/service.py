@@ -15,10 +15,10 @@ from distill_core.geometry import problems
 from distill_core.jobs import lessons, start_engine
 from distill_core.specs import DatasetSpec, PlaneSpec
 from distill_core.store import Store
+from pages.frame.server import pace
 
-# Seconds between two looks for uploads that nobody uses any more.
-_TIDY_EVERY = 3600.0
-_tidied = -_TIDY_EVERY
+# When uploads were last tidied.
+_tidied = -pace.TIDY_EVERY
 
 
 @functools.cache
@@ -38,26 +38,9 @@ def engine() -> Engine:
 def tidy() -> None:
     """Delete uploads whose visitors left without a word; at most once in a while."""
     global _tidied
-    if time.monotonic() > _tidied + _TIDY_EVERY:
+    if time.monotonic() > _tidied + pace.TIDY_EVERY:
         _tidied = time.monotonic()
         uploads.expire(store())
-
-
-def admit(visitor: str) -> None:
-    """Take note of a visitor to whom a page has been shown."""
-    _visitors[visitor] = None
-    while len(_visitors) > _MAX_VISITORS:
-        _visitors.pop(next(iter(_visitors)), None)
-
-
-def knows(visitor: str) -> bool:
-    """Say whether a page has been shown to a visitor of this name."""
-    return visitor in _visitors
-
-
-# By name, the one that came first in front; those beyond the limit have only the slow way.
-_visitors: dict[str, None] = {}
-_MAX_VISITORS = 10_000
 
 
 def warm_up(modules: Sequence[str]) -> None:

@@ -9,60 +9,61 @@ from streamlit.runtime import Runtime
 
 from distill_core import uploads
 from distill_core.specs import DatasetSpec
-from pages.frame.server import service, waiting
+from pages.frame.server import pace, service, visitors
+from pages.frame.server.visitors import Visitor
 
 _log = logging.getLogger(__name__)
 
-# Streamlit keeps a session for two minutes after its connection broke: it may come back.
-_GRACE = 150.0
-
-_tables: dict[str, DatasetSpec] = {}
+_watched: set[Visitor] = set()
 
 
 def watch(dataset: DatasetSpec) -> None:
     """Take note that a visitor has this table in use."""
-    _tables[waiting.visitor()] = dataset
-    _session()
+    visitor = visitors.identify()
+    visitor.table = dataset
+    _watched.add(visitor)
+    _watch_session()
 
 
 def forget() -> None:
     """Take note that the visitor has no table any more."""
-    _tables.pop(waiting.visitor(), None)
+    visitors.identify().table = None
+    _watched.discard(visitors.identify())
 
 
-def _gone(session: str) -> None:
+def _delete_later(visitor: Visitor) -> None:
     """Look again after a while whether a session is over; called when its connection ends.
 
     Streamlit also calls this when somebody has all caches emptied: then the session is alive.
     """
-    timer = threading.Timer(_GRACE, _delete, [session])
+    timer = threading.Timer(pace.UPLOAD_GRACE, _delete, [visitor])
     timer.daemon = True
     timer.start()
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=_gone)
-def _session() -> str:
-    """Return the visitor's session; Streamlit releases what this returned when it ends."""
-    return waiting.visitor()
+@st.cache_resource(scope="session", show_spinner=False, on_release=_delete_later)
+def _watch_session() -> Visitor:
+    """Return the visitor; Streamlit releases what this returned when the session ends."""
+    return visitors.identify()
 
 
 @atexit.register
 def _delete_all() -> None:
     """Delete what is left when the server ends, and all sessions with it."""
-    for dataset in _tables.values():
-        uploads.delete(service.store(), dataset)
+    for visitor in _watched:
+        if visitor.table is not None:
+            uploads.delete(service.store(), visitor.table)
 
 
-def _delete(session: str) -> None:
-    if Runtime.exists() and Runtime.instance().is_active_session(session):
+def _delete(visitor: Visitor) -> None:
+    if Runtime.exists() and Runtime.instance().is_active_session(visitor.session):
         return
-    dataset = _tables.pop(session, None)
-    if dataset is None:
+    if visitor not in _watched or visitor.table is None:
         return
+    _watched.discard(visitor)
     try:
-        for visitor in (session, f"{session} study"):
-            service.engine().release(visitor)
-        uploads.delete(service.store(), dataset)
+        visitor.release()
+        uploads.delete(service.store(), visitor.table)
     except Exception:
         # Nobody waits for this thread; what is left is deleted after a day.
         _log.exception("A visitor's data could not be deleted when they left.")

@@ -1,44 +1,66 @@
 """Wait for a job where the visitor can see it, and never longer than they want."""
 
-import secrets
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from distill_core import jobs
 from distill_core.engine import Job
-from distill_core.specs import Spec
+from distill_core.specs import EnsembleSpec, Spec
 from distill_core.store import Artifact
-from pages.frame.server import service
+from pages.frame.server import pace, service, visitors
 
-# A bar that flashes for a moment is noise: it appears only after this many seconds.
-_SHOW_AFTER = 0.4
-# How often a run looks whether its visitor wants something else by now.
-_LISTEN_EVERY = 0.03
-# Most students are trained sooner; until then nothing is sent, as the browser would draw it
-# in place of the student's line.
-_GRACE = 0.12
-# So many runs may wait as described above; if more do, each looks and draws less often, so that
-# a hundred visitors who wait do not keep the workers from what they wait for.
-_CALM = 4
-_VISITOR = "visitor"
+# By the visitor's slot, the job that makes what is wanted and its spec.
+Wanted = Mapping[str, tuple[jobs.Job, Spec]]
 
 # The threads of all runs that wait for a job.
 _waiting: set[int] = set()
 
 
-def request(job: jobs.Job, spec: Spec, *, slot: str) -> Artifact | Job:
-    """Return a stored artifact or, if there is none yet, the job that makes it.
+def make(wanted: Wanted, words: str) -> list[Artifact]:
+    """Return artifacts in the order in which they are wanted; all workers share the work.
 
-    A newer request from the same visitor in the same slot replaces the older one.
+    Parameters
+    ----------
+    wanted : mapping of str to (job, Spec)
+        By the visitor's slot, the job that makes it and its spec.
+    words : str
+        What the visitor waits for.
+
+    Raises
+    ------
+    Unavailable
+        When one of them could not be computed.
     """
-    artifact = service.store().get(job.kind, spec.digest)
-    if artifact is not None:
-        return artifact
-    return service.engine().request(visitor(), job, spec, slot=slot)
+    found = request(wanted)
+    wait([job for job in found if isinstance(job, Job)], words)
+    return [load_result(one) if isinstance(one, Job) else one for one in found]
+
+
+def request(wanted: Wanted) -> list[Artifact | Job]:
+    """Return stored artifacts, and the jobs that make what is not stored; see `make`."""
+    visitor = visitors.identify()
+    return [visitor.request(job, spec, slot=slot) for slot, (job, spec) in wanted.items()]
+
+
+def train_teachers(spec: EnsembleSpec) -> None:
+    """Train the parts of an ensemble if the store does not have it.
+
+    Raises
+    ------
+    Unavailable
+        When it could not be trained.
+    """
+    if not service.store().has("ensemble", spec.digest):
+        make(list_teachers(spec), f"Training {spec.n_members} teachers")
+
+
+def list_teachers(spec: EnsembleSpec) -> Wanted:
+    """Return the parts of an ensemble as `make` takes them."""
+    return {f"teachers {part.part}": (jobs.train_ensemble_part, part) for part in spec.parts}
 
 
 def wait(
@@ -60,13 +82,13 @@ def wait(
     _waiting.add(threading.get_ident())
     try:
         for job in jobs:
-            job.wait(_GRACE)
-            while not job.wait(_LISTEN_EVERY * _crowd()):
+            job.wait(pace.SILENCE)
+            while not job.wait(pace.LISTEN_EVERY * _crowd()):
                 elapsed = time.monotonic() - began
                 if at_most is not None and elapsed > at_most * _crowd():
                     return False
-                if at_once or elapsed > _SHOW_AFTER:
-                    bar(place, jobs, words)
+                if at_once or elapsed > pace.SHOW_AFTER:
+                    draw_bar(place, jobs, words)
                 else:
                     place.empty()
     finally:
@@ -82,7 +104,7 @@ def is_crowded() -> bool:
 
 def _crowd() -> float:
     """Return how many times too many runs wait, at least 1."""
-    return max(1.0, len(_waiting) / _CALM)
+    return max(1.0, len(_waiting) / pace.CALM)
 
 
 def rest(seconds: float) -> None:
@@ -90,11 +112,11 @@ def rest(seconds: float) -> None:
     place = st.empty()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        time.sleep(_LISTEN_EVERY)
+        time.sleep(pace.LISTEN_EVERY)
         place.empty()
 
 
-def bar(place: DeltaGenerator, jobs: Sequence[Job], words: str) -> None:
+def draw_bar(place: DeltaGenerator, jobs: Sequence[Job], words: str) -> None:
     """Show how far jobs are together."""
     if all(job.state == "queued" for job in jobs):
         place.progress(0.0, f"{words}: waiting for a free worker")
@@ -112,8 +134,8 @@ class Unavailable(Exception):
     """There is nothing to draw for a setting; the message says why."""
 
 
-def result(job: Job) -> Artifact:
-    """Return what a finished job has made.
+def load_result(job: Job) -> Artifact:
+    """Return the artifact of a finished job.
 
     Raises
     ------
@@ -128,12 +150,3 @@ def result(job: Job) -> Artifact:
             else f"This could not be computed. {job.error or 'The store did not keep it.'}"
         )
     return artifact
-
-
-def visitor() -> str:
-    """Return what tells this visitor's tab from all others, and what nobody else can guess."""
-    name: str | None = st.session_state.get(_VISITOR)
-    if name is None:
-        name = st.session_state[_VISITOR] = secrets.token_urlsafe(12)
-        service.admit(name)
-    return name

@@ -6,14 +6,15 @@ import numpy as np
 import streamlit as st
 
 from distill_core import boundaries, figures, jobs
-from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
+from distill_core.boundaries.faithfulness import Meter
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
-from distill_core.jobs import faithfulness as slices
+from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
+from distill_core.studies import picture_answers
 from pages.frame.browser.boundary_view import boundary_view
-from pages.frame.server.waiting_slices import made
+from pages.frame.server import waiting
 from pages.frame.slices import plane_names
 from pages.frame.studies import results
 
@@ -51,14 +52,14 @@ class Look:
         return float(np.bincount(answers).max() / len(answers))
 
 
-def read(picture: PictureSpec, seen: Artifact, near: float, called: str = "") -> Look:
+def read_look(picture: PictureSpec, seen: Artifact, near: float, called: str = "") -> Look:
     """Return a look at a plane, of ensemble and student only."""
-    meter = slices.read_meter(picture, seen, near)
+    meter = faithfulness.read_meter(picture, seen, near)
     of_two = replace(meter, own_colour=meter.own_colour[:2])
-    return Look(picture, seen, of_two, called or plane_names.shown(picture.plane))
+    return Look(picture, seen, of_two, called or plane_names.describe(picture.plane))
 
 
-def answer(look: Look) -> None:
+def write_answer(look: Look) -> None:
     """Answer the page's question in sentences made from the numbers."""
     meter, n = look.meter, len(look.meter.distance)
     with st.container(border=True):
@@ -70,23 +71,14 @@ def answer(look: Look) -> None:
                 "shows: choose **all features** in the sidebar."
             )
             return
-        count, others = meter.own_colour.sum(1)
-        st.markdown(
-            f"**{_verdict(look)}** Of {n} test points shown, **{count} ({count / n:.0%})** lie on "
-            f"a colour that is the ensemble’s own prediction for them, {others} "
-            f"({others / n:.0%}) on the student’s. One colour everywhere would reach "
-            f"{look.one_colour:.0%}. Half of the points lie more than "
-            f"{np.median(meter.distance):.1f} standard deviations off the plane."
-            + f" **The plane leaves the data**: {meter.outside:.0%} of its directions lie where "
-            "no training point is." * (meter.outside > 0.01)
-        )
+        st.markdown(picture_answers.judge_slice(meter, look.one_colour))
 
 
-def figures_of(look: Look, near: float) -> None:
+def show_figures(look: Look, near: float) -> None:
     """Show the meter's figures in a row."""
     meter, n = look.meter, len(look.meter.distance)
     near_shares = ["none" if np.isnan(s) else f"{s:.0%}" for s in meter.near_shares]
-    results.metrics(
+    results.show_metrics(
         {
             "Own colour, ensemble": (
                 f"{meter.shares[0]:.1%}",
@@ -113,17 +105,19 @@ def figures_of(look: Look, near: float) -> None:
     )
 
 
-def picture(look: Look) -> None:
+def draw_picture(look: Look) -> None:
     """Draw the plane with its points; a picture that cannot be trusted says so above it."""
-    _warn(look)
+    warning = picture_answers.warn(look.meter) if look.is_free else None
+    if warning is not None:
+        st.warning(warning, icon=":material/warning:")
     spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
-    section, made_picture = made(
-        [(jobs.evaluate_section, spec.section), (jobs.evaluate_picture, spec)],
-        "Looking at the plane",
-        "slice",
-    )
+    wanted = {
+        "slice section": (jobs.evaluate_section, spec.section),
+        "slice picture": (jobs.evaluate_picture, spec),
+    }
+    section, models = waiting.make(wanted, "Looking at the plane")
     window, data = load_window(spec.plane, dataset), datasets.load(dataset)
-    whole, ours = (jobs.read_section(part, window) for part in (section, made_picture))
+    whole, ours = (jobs.read_section(part, window) for part in (section, models))
     n, meter = len(look.meter.distance), look.meter
     points = figures.Points(
         load_plane(spec.plane, dataset).project(data.X_test[:n]),
@@ -155,31 +149,3 @@ def picture(look: Look) -> None:
             "one does not. Points fade with their distance off the plane: half as strong at h. "
             "Hover a point for its own prediction and its distance."
         )
-
-
-def _verdict(look: Look) -> str:
-    share = float(look.meter.shares[0])
-    if look.meter.trusted:
-        return "Yes, for nearly all points."
-    if share <= look.one_colour:
-        return "No: not better than a single colour."
-    return "Only in part." if share >= 0.75 else "No, not point by point."
-
-
-def _warn(look: Look) -> None:
-    if look.meter.trusted or not look.is_free:
-        return
-    worst = float(look.meter.shares.min())
-    reasons = []
-    if worst < TRUSTED_SHARE:
-        reasons.append(
-            f"for {1 - worst:.0%} of the points the models answer something else than the colour "
-            f"says (a warning stands here above {1 - TRUSTED_SHARE:.0%})"
-        )
-    if look.meter.outside > 0.01:
-        reasons.append("part of it shows where there is no data")
-    st.warning(
-        f"Do not read single points off this picture: {' and '.join(reasons)}. It shows how the "
-        "models cut this plane, not how they treat the data around it.",
-        icon=":material/warning:",
-    )

@@ -17,17 +17,17 @@ _END = re.compile(r"([a-z ]+?)((?: \d{1,9}){0,3})(?: @(-?\d{1,2}(?:\.\d{1,4})?))
 _FOR = "kept for"
 
 
-def text(plane: PlaneSpec) -> str:
+def write(plane: PlaneSpec) -> str:
     """Return a plane as the address has it: `class centres > random 3 > 0.42`, `discriminant`."""
     if plane.ends is not None:
-        return _ARROW.join([*map(text, plane.ends), f"{plane.t:g}"])
+        return _ARROW.join([*map(write, plane.ends), f"{plane.t:g}"])
     numbers = plane.features or plane.samples or (() if plane.seed is None else (plane.seed,))
     moved = f" @{plane.offset:g}" if plane.offset else ""
     return " ".join([plane.kind, *map(str, numbers)]) + moved
 
 
 def read(words: str) -> PlaneSpec:
-    """Return the plane that a text of `text` names.
+    """Return the plane that a text of `write` names.
 
     Raises
     ------
@@ -52,21 +52,21 @@ def read(words: str) -> PlaneSpec:
     return PlaneSpec(kind=kind, offset=offset or 0, **own)
 
 
-def shown(plane: PlaneSpec) -> str:
+def describe(plane: PlaneSpec) -> str:
     """Return a plane in words."""
     if plane.ends is None:
-        return text(plane)
-    first, last = map(text, plane.ends)
+        return write(plane)
+    first, last = map(write, plane.ends)
     return f"{first} → {last}, {plane.t:.0%} of the way"
 
 
 def keep(plane: PlaneSpec) -> None:
     """Keep a plane: in the address, until the sidebar names another or it is let go."""
     if SETTINGS[_KEY].is_open:
-        st.query_params[_KEY] = text(plane)
+        st.query_params[_KEY] = write(plane)
 
 
-def kept_or(chosen: PlaneSpec, dataset: DatasetSpec) -> PlaneSpec:
+def load_kept(chosen: PlaneSpec, dataset: DatasetSpec) -> PlaneSpec:
     """Return the plane that was kept, if there is one, else the one of the sidebar."""
     words, before = st.query_params.get(_KEY), st.session_state.get(_FOR)
     st.session_state[_FOR] = chosen, dataset

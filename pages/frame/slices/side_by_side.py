@@ -9,13 +9,12 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
-from distill_core.jobs import faithfulness as slices
-from distill_core.measures import intervals
+from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec, PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact
+from distill_core.studies import picture_answers
 from distill_core.studies.study import Row, band, to_csv
-from pages.frame.server import service
-from pages.frame.server.waiting_slices import made
+from pages.frame.server import service, waiting
 from pages.frame.slices import meter, plane_names
 from pages.frame.slices.meter import Look
 from pages.frame.studies import results
@@ -31,27 +30,26 @@ _USUAL = (
 )
 
 
-def looks(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
+def look_at_planes(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
     """Return the present plane, the usual ones and the worst found, all looked at."""
-    (searched,) = made(
-        [(jobs.search_most_disagreement, student)],
+    (searched,) = waiting.make(
+        {"search": (jobs.search_most_disagreement, student)},
         "Searching the plane of most disagreement",
-        "search",
     )
-    called = {plane: plane_names.shown(plane) for plane in (present, *_USUAL)}
+    called = {plane: plane_names.describe(plane) for plane in (present, *_USUAL)}
     called[jobs.read_disagreement(searched)] = "most disagreement"
     dataset = student.ensemble.problem.dataset
     planes = [plane for plane in called if _exists(plane, dataset)]
     pictures = [PictureSpec(student=student, plane=plane) for plane in planes]
-    wanted = [(slices.measure_slice, picture) for picture in pictures]
-    found = made(wanted, f"Looking at {len(wanted)} planes", "planes")
+    wanted = {f"plane {i}": (faithfulness.measure_slice, p) for i, p in enumerate(pictures)}
+    found = waiting.make(wanted, f"Looking at {len(wanted)} planes")
     return [
-        meter.read(picture, seen, near, called[picture.plane])
+        meter.read_look(picture, seen, near, called[picture.plane])
         for picture, seen in zip(pictures, found, strict=True)
     ]
 
 
-def pictures(found: list[Look]) -> None:
+def draw_pictures(found: list[Look]) -> None:
     """Draw the planes small, side by side, each with its meter below."""
     dataset = found[0].picture.student.ensemble.problem.dataset
     class_names = datasets.load(dataset).class_names
@@ -60,10 +58,10 @@ def pictures(found: list[Look]) -> None:
             columns = st.columns(4, gap="medium")
             for column, look in zip(columns, found[start : start + 4], strict=False):
                 with column:
-                    _small(look, class_names)
+                    _draw_small(look, class_names)
 
 
-def _small(look: Look, class_names: Sequence[str]) -> None:
+def _draw_small(look: Look, class_names: Sequence[str]) -> None:
     plane, dataset = look.picture.plane, look.picture.student.ensemble.problem.dataset
     window = load_window(plane, dataset)
     whole, ours = (jobs.read_section(look.seen, window, who) for who in ("", "student_"))
@@ -76,7 +74,7 @@ def _small(look: Look, class_names: Sequence[str]) -> None:
         height=215,
     )
     words = f"Ensemble and student on the plane {look.called}."
-    results.chart(figure, f"plane-{plane_names.text(plane)}", words)
+    results.draw_chart(figure, f"plane-{plane_names.write(plane)}", words)
     mark = "" if look.meter.trusted else ":material/warning: "
     away = f", {look.meter.outside:.0%} outside the data" * (look.meter.outside > 0.01)
     st.caption(
@@ -84,19 +82,22 @@ def _small(look: Look, class_names: Sequence[str]) -> None:
     )
 
 
-def agreement(found: list[Look], random: Artifact | None) -> None:
+def draw_agreement(found: list[Look], random: Artifact | None) -> None:
     """Say and draw how much agreement depends on the plane that is looked at."""
     test, area = _test(found[0].picture.student), _area(found)
+    said = ""
+    if random is not None:
+        models = (random.arrays[name] for name in ("student", "twin", "pair"))
+        said = f" {picture_answers.describe_random_planes(*models)}"
     low, high = min(area["student"]), max(area["student"])
     st.markdown(
         f"Student and ensemble agree on **{test['student']:.1%}** of the test data, and on "
-        f"{low:.1%} to {high:.1%} of a plane’s shown area, depending on the plane."
-        + ("" if random is None else f" {_random_sentence(random)}")
+        f"{low:.1%} to {high:.1%} of a plane’s shown area, depending on the plane." + said
     )
     bands = None
     if random is not None:
         bands = {who: band(random.arrays[who].tolist()) for who in ("student", "twin")}
-    results.chart(
+    results.draw_chart(
         figures.planes_figure([look.called for look in found], area, test, random=bands),
         "planes-agreement",
         "Agreement with the ensemble on the area of each plane, beside that on test data.",
@@ -109,16 +110,17 @@ def agreement(found: list[Look], random: Artifact | None) -> None:
     )
 
 
-def reproducibility(student: StudentSpec) -> Artifact:
+def measure_random_planes(student: StudentSpec) -> Artifact:
     """Return the comparison on random planes."""
-    spec = slices.ReproducibilitySpec(student=student)
-    (found,) = made([(slices.measure_reproducibility, spec)], "Trying 40 random planes", "random")
+    spec = faithfulness.ReproducibilitySpec(student=student)
+    wanted = {"random": (faithfulness.measure_reproducibility, spec)}
+    (found,) = waiting.make(wanted, "Trying 40 random planes")
     return found
 
 
-def table(found: list[Look]) -> None:
+def offer_table(found: list[Look]) -> None:
     """Show the meters of all planes as a table, to take along as CSV."""
-    rows = _rows(found)
+    rows = _list_rows(found)
     shown: list[dict[str, Any]] = [
         {
             name: f"{value:.1%}" if name in _SHARES and isinstance(value, float) else value
@@ -151,7 +153,7 @@ _SHARES = (
 )
 
 
-def _rows(found: list[Look]) -> list[Row]:
+def _list_rows(found: list[Look]) -> list[Row]:
     test = _test(found[0].picture.student)
     return [
         {
@@ -182,22 +184,6 @@ def _test(student: StudentSpec) -> dict[str, float]:
 
 def _area(found: list[Look]) -> dict[str, list[float]]:
     return {who: [look.seen.meta["area"][who] for look in found] for who in ("student", "twin")}
-
-
-def _random_sentence(random: Artifact) -> str:
-    arrays = random.arrays
-    said = {}
-    for name in ("student", "twin", "pair"):
-        found = intervals.interval(arrays[name])
-        said[name] = f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]"
-    gain = intervals.interval(100 * (arrays["student"] - arrays["twin"]))
-    span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
-    beyond = "" if gain.excludes() else ": no difference can be told"
-    return (
-        f"On {gain.n} random planes the student reproduces {said['student']} of the ensemble’s "
-        f"answers, its twin {said['twin']} ({span}{beyond}); student and twin agree on "
-        f"{said['pair']}. These are planes of one pair of networks, not several pairs."
-    )
 
 
 def _exists(plane: PlaneSpec, dataset: Any) -> bool:

@@ -8,8 +8,7 @@ from distill_core import figures, jobs
 from distill_core.boundaries import faithfulness
 from distill_core.data import datasets
 from distill_core.geometry import tours
-from distill_core.jobs import faithfulness as slices
-from distill_core.jobs.faithfulness import TourSpec
+from distill_core.jobs.faithfulness import TourSpec, evaluate_tour_part
 from distill_core.specs import DatasetSpec, PlaneSpec, StudentSpec
 from distill_core.store import Artifact
 from pages.frame.browser.tour import tour_view
@@ -17,7 +16,6 @@ from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain
 from pages.frame.controls.widgets import ask
 from pages.frame.server import service, waiting
-from pages.frame.server.waiting_slices import made
 from pages.frame.slices import plane_names
 
 _MAX_AXES, _NAME = 8, 16
@@ -30,7 +28,7 @@ def offer(student: StudentSpec, present: PlaneSpec) -> None:
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     with left:
         n_steps = ask("steps")
-    spec = TourSpec(student=student, stops=_way(present, stops), n_steps=n_steps)
+    spec = TourSpec(student=student, stops=_list_stops(present, stops), n_steps=n_steps)
     n_missing = sum(not service.store().has("tour-part", part.digest) for part in spec.parts)
     if n_missing and not right.button(
         "Make the tour",
@@ -39,9 +37,9 @@ def offer(student: StudentSpec, present: PlaneSpec) -> None:
         help=f"Evaluates both models on {n_steps} planes, which takes seconds. It trains nothing.",
     ):
         return
-    wanted = [(slices.evaluate_tour_part, part) for part in spec.parts]
+    wanted = {f"tour {i}": (evaluate_tour_part, part) for i, part in enumerate(spec.parts)}
     try:
-        parts = made(wanted, f"Looking at {n_steps} planes", "tour")
+        parts = waiting.make(wanted, f"Looking at {n_steps} planes")
     except waiting.Unavailable as reason:
         st.error(plain(str(reason)), icon=":material/error:")
         return
@@ -51,7 +49,7 @@ def offer(student: StudentSpec, present: PlaneSpec) -> None:
     _play(spec, parts)
 
 
-def _way(present: PlaneSpec, stops: tuple[str, ...]) -> tuple[PlaneSpec, ...]:
+def _list_stops(present: PlaneSpec, stops: tuple[str, ...]) -> tuple[PlaneSpec, ...]:
     """Return the stops, no two alike one after the other."""
     start = present if present.ends is None else present.ends[0]
     way = [start]
@@ -99,7 +97,7 @@ def _play(spec: TourSpec, parts: list[Artifact]) -> None:
         key="tour",
         steps=[
             (
-                plane_names.shown(step.spec),
+                plane_names.describe(step.spec),
                 f"step {i} of {len(steps)}: {share:.0%} of {n} points on their own colour",
             )
             for i, (step, share) in enumerate(zip(steps, shares, strict=True), 1)

@@ -17,10 +17,10 @@ from pages.frame.controls.url_state import plain
 from pages.frame.studies import run
 
 
-def answer(found: Study) -> None:
+def write_answer(found: Study) -> None:
     """Show the answer, its first sentence in bold; what is partial says so."""
     if not found.rows:
-        running = run.running(found.spec)
+        running = run.is_running(found.spec)
         st.info(
             "The first numbers come when the ensemble is trained."
             if running
@@ -35,21 +35,21 @@ def answer(found: Study) -> None:
         st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
 
 
-def chart(figure: go.Figure, key: str, words: str) -> None:
+def draw_chart(figure: go.Figure, key: str, words: str) -> None:
     """Draw a figure; `words` say what is seen to those who do not see it."""
     chart_view(figure, key=key, label=words)
 
 
-def charts(columns: int | Sequence[int], drawn: Iterable[tuple[go.Figure, str, str]]) -> None:
-    """Draw figures side by side, row by row; each as `chart` takes it."""
+def draw_charts(columns: int | Sequence[int], drawn: Iterable[tuple[go.Figure, str, str]]) -> None:
+    """Draw figures side by side, row by row; each as `draw_chart` takes it."""
     places: list[Any] = []
     for figure, key, words in drawn:
         places = places or st.columns(columns, gap="medium")
         with places.pop(0):
-            chart(figure, key, words)
+            draw_chart(figure, key, words)
 
 
-def metrics(values: Mapping[str, tuple[str, str]]) -> None:
+def show_metrics(values: Mapping[str, tuple[str, str]]) -> None:
     """Show figures in a row: by name a value and what is to be said below it."""
     for column, (label, (value, below)) in zip(
         st.columns(len(values)), values.items(), strict=True
@@ -57,14 +57,14 @@ def metrics(values: Mapping[str, tuple[str, str]]) -> None:
         column.metric(label, value, below or None, delta_color="off", delta_arrow="off")
 
 
-def value(found: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the mean and the interval of a share's band as `metrics` shows them."""
+def format_value(found: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the mean and the interval of a share's band as `show_metrics` shows them."""
     known = found["low"] is not None
     between = f"{found['low']:.1%} to {found['high']:.1%}" if known else "no interval"
     return f"{found['mean']:.1%}", between
 
 
-def group_table(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+def tabulate_groups(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return all figures of a variance study, a row for each source and group."""
     return [
         {"repeats over": source, "model": figures.GROUPS[group]}
@@ -81,7 +81,7 @@ def group_table(summary: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def few(widths: Sequence[int], chosen: int | None) -> list[int]:
+def pick_widths(widths: Sequence[int], chosen: int | None) -> list[int]:
     """Return four widths from narrow to wide to show as examples, the chosen one among them."""
     at = {round(i) for i in np.linspace(1, len(widths) - 1, min(4, len(widths)))}
     picked = [widths[i] for i in sorted(at)]
@@ -91,7 +91,7 @@ def few(widths: Sequence[int], chosen: int | None) -> list[int]:
     return picked
 
 
-def exports(found: Study) -> None:
+def offer_files(found: Study) -> None:
     """Offer the table and the spec as files."""
     name = f"{found.name}-{found.spec.digest[:8]}"
     spec = {"study": found.name, "spec": found.spec.model_dump(mode="json")}

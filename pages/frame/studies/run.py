@@ -11,10 +11,8 @@ from distill_core.engine import Job
 from distill_core.specs import Spec
 from distill_core.studies import Study, StudySpec, Task
 from pages.frame.controls.url_state import plain
-from pages.frame.server import service, waiting
+from pages.frame.server import pace, service, visitors
 
-# Seconds between two looks at the workers, and between two drawings of a growing result.
-_POLL, _REDRAW = 0.4, 1.0
 # What is kept for a visitor: the run that they watch, the study that they were asked about,
 # the one that shall not begin by itself again, and why a run failed.
 _RUN, _ASKED, _HALTED, _ERROR = "study run", "study asked", "study halted", "study error"
@@ -74,7 +72,7 @@ def follow(spec: StudySpec, extra: Sequence[Task] = ()) -> Study:
     return found
 
 
-def running(spec: Spec) -> bool:
+def is_running(spec: Spec) -> bool:
     """Say whether this visitor watches this study being done."""
     run: _Run | None = st.session_state.get(_RUN)
     return run is not None and run.spec == spec
@@ -88,7 +86,7 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
     verb = "Continue" if more else "Run"
     button, words = st.columns([1, 3], vertical_alignment="center")
     done = f"{found.n_done} of {found.n_tasks} parts are done. " if more else ""
-    words.caption(f"{done}This takes {duration(left)} on this server.")
+    words.caption(f"{done}This takes {format_duration(left)} on this server.")
     clicked = button.button(
         f"{verb} the study", type="primary", icon=":material/play_arrow:", width="stretch"
     )
@@ -99,8 +97,8 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
         st.session_state[_ASKED] = spec.digest
     if st.session_state.get(_ASKED) == spec.digest:
         st.warning(
-            f"This takes {duration(left)}, and other visitors share the workers. A smaller study "
-            "(fewer seeds, fewer teachers) is sooner done.",
+            f"This takes {format_duration(left)}, and other visitors share the workers. A smaller "
+            "study (fewer seeds, fewer teachers) is sooner done.",
             icon=":material/hourglass_top:",
         )
         yes, no, _ = st.columns([1, 1, 2])
@@ -114,7 +112,7 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
         )
 
 
-@st.fragment(run_every=_POLL)
+@st.fragment(run_every=pace.STUDY_POLL)
 def _watch() -> None:
     """Keep the workers busy, show the progress, and draw the page again when there is more."""
     run: _Run | None = st.session_state.get(_RUN)
@@ -122,14 +120,14 @@ def _watch() -> None:
         return
     store = service.store()
     rest = [task for task in run.tasks if not task.done(store)]
-    jobs = _requested(rest)
+    jobs = _request(rest)
     failed = [job.error for _, job in jobs if job.state == "failed"]
     now = time.monotonic()
     # The clock stands still while nobody looks.
-    run.watched += min(now - run.looked, 5 * _POLL)
+    run.watched += min(now - run.looked, 5 * pace.STUDY_POLL)
     run.looked = now
     bar, cancel = st.columns([5, 1], vertical_alignment="center")
-    share, words = _progress(run, rest, jobs)
+    share, words = _measure_progress(run, rest, jobs)
     bar.progress(share, words)
     cancelled = cancel.button("Cancel", icon=":material/stop:", width="stretch")
     if failed or cancelled:
@@ -141,28 +139,28 @@ def _watch() -> None:
         st.rerun()
     n_done = len(run.tasks) - len(rest)
     # The first numbers at once, further ones now and then.
-    if n_done > run.n_drawn and (not run.shown or now - run.drawn > _REDRAW):
+    if n_done > run.n_drawn and (not run.shown or now - run.drawn > pace.STUDY_REDRAW):
         st.rerun()
 
 
-def _requested(rest: Sequence[Task]) -> list[tuple[Task, Job]]:
+def _request(rest: Sequence[Task]) -> list[tuple[Task, Job]]:
     """Request what the workers can do until the next look, and no more: others wait too."""
     store, engine = service.store(), service.engine()
     n_workers = _n_workers()
-    submit = studies.submit_to(engine, _visitor())
+    submit = studies.submit_to(engine, visitors.identify().study)
     jobs: list[tuple[Task, Job]] = []
     for task in rest:
         if all(other.done(store) for other in task.needs):
             job = submit(task)
             assert isinstance(job, Job)
             jobs.append((task, job))
-            enough = sum(task.seconds for task, _ in jobs) > 2 * _POLL * n_workers
+            enough = sum(task.seconds for task, _ in jobs) > 2 * pace.STUDY_POLL * n_workers
             if len(jobs) > n_workers and enough:
                 break
     return jobs
 
 
-def _progress(
+def _measure_progress(
     run: _Run, rest: Sequence[Task], jobs: Sequence[tuple[Task, Job]]
 ) -> tuple[float, str]:
     """Return how far a run is, from 0 to 1, and in words."""
@@ -174,7 +172,7 @@ def _progress(
     share = 1 - to_do / run.planned if run.planned else 1.0
     left = run.watched * (1 - share) / share if share > 0.03 else to_do / _n_workers()
     n = len(run.tasks)
-    return max(0.0, min(share, 1.0)), f"{n - len(rest)} of {n} parts, {duration(left)} left"
+    return max(0.0, min(share, 1.0)), f"{n - len(rest)} of {n} parts, {format_duration(left)} left"
 
 
 def _start(spec: Spec, wanted: Sequence[Task]) -> _Run:
@@ -189,18 +187,14 @@ def _start(spec: Spec, wanted: Sequence[Task]) -> _Run:
 def _stop() -> None:
     """End the run; what waits or runs is dropped, what is done is in the store."""
     if st.session_state.pop(_RUN, None) is not None:
-        service.engine().release(_visitor())
-
-
-def _visitor() -> str:
-    return f"{waiting.visitor()} study"
+        visitors.identify().release_study()
 
 
 def _n_workers() -> int:
     return max(1, len(service.engine().worker_pids()))
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a time in words, no more precise than it is known."""
     if seconds < 1.5:
         return "about a second"

@@ -1,0 +1,109 @@
+"""The answers about one picture in words: does the student follow, does the slice tell the truth.
+
+Numbers in, sentences out, nothing else; see `answers` for those of the studies.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
+from distill_core.measures import intervals
+
+
+def describe_gain(student: ArrayLike, twin: ArrayLike, alpha: float) -> str:
+    """Say what distillation adds over seeds; never more than the interval allows.
+
+    Parameters
+    ----------
+    student, twin : array_like of shape (n_seeds,)
+        Agreement with the ensemble on test data, from 0 to 1, paired by seed.
+    alpha : float
+        The student's; at 0 it is its own twin.
+    """
+    if alpha == 0:
+        return "With alpha = 0 the student is its own twin: there is nothing to compare."
+    gain = intervals.interval(100 * (np.asarray(student) - np.asarray(twin)))
+    span = f"({gain.mean:+.2f} points, 95% interval {gain.low:+.2f} to {gain.high:+.2f})"
+    over = f"Over {gain.n} student seeds, one ensemble:"
+    if gain.low > 0:
+        return f"{over} learning from the ensemble **raises** agreement on test data {span}."
+    if gain.high < 0:
+        return f"{over} learning from the ensemble **lowers** agreement on test data {span}."
+    return (
+        f"{over} **no difference** in agreement between student and twin can be told from seed "
+        f"noise {span}."
+    )
+
+
+def judge_slice(meter: Meter, one_colour: float) -> str:
+    """Say for how many points a plane's colour is the models' own answer.
+
+    Parameters
+    ----------
+    meter : Meter
+        Of ensemble and student, in this order.
+    one_colour : float
+        Share of points that the best single colour everywhere would be right for.
+    """
+    n = len(meter.distance)
+    count, others = meter.own_colour.sum(1)
+    return (
+        f"**{_judge(meter, one_colour)}** Of {n} test points shown, **{count} ({count / n:.0%})** "
+        f"lie on a colour that is the ensemble’s own prediction for them, {others} "
+        f"({others / n:.0%}) on the student’s. One colour everywhere would reach "
+        f"{one_colour:.0%}. Half of the points lie more than "
+        f"{np.median(meter.distance):.1f} standard deviations off the plane."
+        + f" **The plane leaves the data**: {meter.outside:.0%} of its directions lie where "
+        "no training point is." * (meter.outside > 0.01)
+    )
+
+
+def warn(meter: Meter) -> str | None:
+    """Say why single points must not be read off a picture; None if they may."""
+    if meter.trusted:
+        return None
+    worst = float(meter.shares.min())
+    reasons = []
+    if worst < TRUSTED_SHARE:
+        reasons.append(
+            f"for {1 - worst:.0%} of the points the models answer something else than the colour "
+            f"says (a warning stands here above {1 - TRUSTED_SHARE:.0%})"
+        )
+    if meter.outside > 0.01:
+        reasons.append("part of it shows where there is no data")
+    return (
+        f"Do not read single points off this picture: {' and '.join(reasons)}. It shows how the "
+        "models cut this plane, not how they treat the data around it."
+    )
+
+
+def describe_random_planes(student: ArrayLike, twin: ArrayLike, pair: ArrayLike) -> str:
+    """Say how far answers agree on random planes, and whether distillation shows in it.
+
+    Parameters
+    ----------
+    student, twin, pair : array_like of shape (n_planes,)
+        Agreement on each plane's area, from 0 to 1: of the student and of its twin with the
+        ensemble, and of student and twin with each other.
+    """
+    shares = []
+    for values in (student, twin, pair):
+        found = intervals.interval(values)
+        shares.append(f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]")
+    gain = intervals.interval(100 * (np.asarray(student) - np.asarray(twin)))
+    span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
+    beyond = "" if gain.excludes() else ": no difference can be told"
+    return (
+        f"On {gain.n} random planes the student reproduces {shares[0]} of the ensemble’s "
+        f"answers, its twin {shares[1]} ({span}{beyond}); student and twin agree on "
+        f"{shares[2]}. These are planes of one pair of networks, not several pairs."
+    )
+
+
+def _judge(meter: Meter, one_colour: float) -> str:
+    share = float(meter.shares[0])
+    if meter.trusted:
+        return "Yes, for nearly all points."
+    if share <= one_colour:
+        return "No: not better than a single colour."
+    return "Only in part." if share >= 0.75 else "No, not point by point."

@@ -1,0 +1,64 @@
+"""The schedule of a slider move: every time constant of the frame, in one place.
+
+The hand moves (0 ms)
+    The browser (`browser/preview.js`) sees where the slider stands and asks `preview_route` for
+    that setting. What is stored is answered at once. Else work ahead steps aside, repeats and
+    history of the setting before are given up, and the student is trained; the route waits for
+    its line at most `PREVIEW_PATIENCE`, and for the twin's in a second question. A setting
+    without an answer is asked for once more (`preview.js` AGAIN_MS = 250).
+The slider is let go: the page runs
+    It first waits for the line that the view has asked for, at most `LINE_FIRST`, and then
+    `LINE_TO_SCREEN`. It asks for the picture: the same job, or one that is done already. Until
+    `SILENCE` nothing is sent; then the run looks every `LISTEN_EVERY` whether a newer setting
+    interrupts it, and from `SHOW_AFTER` on it draws a progress bar. Workers report every
+    `PROGRESS_EVERY` (engine).
+The whole picture is there
+    It is sent, and all else waits for `PICTURE_FIRST`; then come the figures beside it.
+The slider rests
+    `SHORT_REST` after that, a plane seen for the first time is evaluated closely and the page
+    runs again; after `LONG_REST`, history and repeats are made, and the page runs again. The
+    browser meanwhile fetches stored neighbours (`preview.js` REST_MS = 300).
+The visitor is quiet
+    `QUIET` after the last request work ahead goes on, and for `AROUND` it leaves one worker free
+    (both engine).
+
+Also in the browser: charts out of sight are drawn at the latest after `chart.js`
+PATIENCE_MS = 150, and a click into a zoomed picture waits for a second one for `plane.js`
+DOUBLE_CLICK_MS = 300.
+"""
+
+# Seconds. A student that takes longer is left to the page, which shows how far it is.
+PREVIEW_PATIENCE = 5.0
+# Seconds for which a page's run leaves the processor to the student's line, at most.
+LINE_FIRST = 0.25
+# Seconds that the line takes from the server onto the screen.
+LINE_TO_SCREEN = 0.05
+
+# Seconds in which most students are trained; until then nothing is sent, as the browser would
+# draw it in place of the student's line.
+SILENCE = 0.12
+# Seconds between two looks of a run whether its visitor wants something else by now.
+LISTEN_EVERY = 0.03
+# Seconds; a progress bar that flashes for a moment is noise, so it appears only after these.
+SHOW_AFTER = 0.4
+# Runs that may wait as described above. If more do, each looks and draws less often, so that a
+# hundred visitors who wait do not keep the workers from what they wait for.
+CALM = 4
+
+# Seconds for which one run shows the same picture of a growing ensemble.
+GROWTH_STEP = 0.7
+# Seconds for which all else waits for a new picture: what the browser gets in one go it draws
+# in one go, and then the picture comes last; and while it draws, the processor may be the same.
+PICTURE_FIRST = 0.15
+# Seconds that the sliders must rest before the plane is evaluated closely, and before history
+# and repeats are made: the browser needs the processor to paint first.
+SHORT_REST, LONG_REST = 0.15, 0.4
+
+# Seconds between two looks of a study at the workers, and between two drawings of its result.
+STUDY_POLL, STUDY_REDRAW = 0.4, 1.0
+
+# Seconds. Streamlit keeps a session for two minutes after its connection broke, as it may come
+# back; what it uploaded is deleted after these.
+UPLOAD_GRACE = 150.0
+# Seconds between two looks for uploads that nobody uses any more.
+TIDY_EVERY = 3600.0

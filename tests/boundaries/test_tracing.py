@@ -219,7 +219,7 @@ def test_lines_of_two_classes_are_a_contour_moved_along_the_edges_of_its_grid(se
         assert lines.dtype == np.float32
         height = np.diff(known, axis=1).reshape(resolution, resolution)
         axis = np.arange(resolution)
-        (contour,), _ = contour_generator(
+        ((contour,),) = contour_generator(
             axis, axis, height, line_type=LineType.ChunkCombinedNan
         ).lines(0.0)
         if contour is None:

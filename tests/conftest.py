@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import subprocess
 import sys
@@ -35,6 +36,10 @@ FOUNDATIONS = (
 
 
 def pytest_terminal_summary(terminalreporter):
+    if importlib.util.find_spec("jax") is None:
+        terminalreporter.write_line(
+            "missing: JAX, a peer of the benchmarks, is not installed; its test was skipped"
+        )
     for outcome in ("passed", "failed", "error"):
         names = [report.nodeid for report in terminalreporter.getreports(outcome)]
         for test in FOUNDATIONS:
@@ -47,6 +52,21 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "store")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Return a Dask cluster of two worker processes."""
+    dask = pytest.importorskip("dask")
+    distributed = pytest.importorskip("distributed")
+    # Restarted workers come from a warm fork server here: seconds less per test.
+    with (
+        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+    ):
+        yield cluster
 
 
 @pytest.fixture

@@ -27,12 +27,13 @@ from benchmarks.browser import Move
 from distill_core import specs
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import Problem
-from distill_core.specs import EnsembleSpec, ProblemSpec, Schedule, StudentSpec
+from distill_core.specs import StudentSpec
+from tests import tiny
 
 WINDOW = Window(0.1, -0.2, 1.5)
 WIDTH = 2 * WINDOW.half
-SHORT = Schedule(epochs=1, batch_size=16, learning_rate=1e-2)
-TINY = EnsembleSpec(problem=ProblemSpec(plane=None), n_members=2, hidden=(8,), schedule=SHORT)
+SHORT = tiny.schedule(1, batch_size=16)
+TINY = tiny.teachers("tutorial", None, hidden=(8,), schedule=SHORT)
 
 
 def quiet(line):

@@ -2,7 +2,6 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +11,12 @@ from distill_core.__main__ import _table, main
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_problem
 from distill_core.learning import training
-from distill_core.specs import EnsembleSpec, ProblemSpec, ReproductionSpec, Schedule
+from distill_core.specs import ReproductionSpec, Schedule
 from distill_core.studies import CapacitySpec, command
 from distill_core.studies.reproduce import Reproduction, Trial
+from tests import tiny
+from tests.conftest import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 INTERVALS = [
     "ensemble_accuracy",
     "distilled_accuracy",
@@ -203,10 +203,9 @@ def small(monkeypatch, store):
 
     def spec_of(_, dataset):
         asked.append(dataset)
-        schedule = Schedule(epochs=1, batch_size=64, learning_rate=1e-3)
-        problem = ProblemSpec(dataset=dataset)
-        teachers = EnsembleSpec(problem=problem, n_members=1, hidden=(4,), schedule=schedule)
-        return CapacitySpec(ensemble=teachers, widths=(1, 2), n_seeds=2, schedule=schedule)
+        once = tiny.schedule(1)
+        teachers = tiny.teachers(dataset, n_members=1, hidden=(4,), schedule=once)
+        return CapacitySpec(ensemble=teachers, widths=(1, 2), n_seeds=2, schedule=once)
 
     monkeypatch.setattr(command, "read_spec", spec_of)
     return asked

@@ -16,16 +16,8 @@ from distill_core.boundaries.section import combined_model, member_model, sectio
 from distill_core.data import datasets
 from distill_core.data.datasets import Dataset
 from distill_core.geometry.planes import Plane, Window, choose
-from distill_core.geometry.problems import load_problem
-from distill_core.learning.training import fit_ensemble, fit_students
-from distill_core.specs import (
-    DatasetSpec,
-    EnsembleSpec,
-    PlaneSpec,
-    ProblemSpec,
-    Schedule,
-    StudentSpec,
-)
+from distill_core.specs import DatasetSpec, PlaneSpec
+from tests import tiny
 
 DATASETS = [DatasetSpec(), DatasetSpec(name="blobs", n_classes=4), DatasetSpec(name="wine")]
 PLANES = [
@@ -40,18 +32,9 @@ PLANES = [
 @pytest.fixture(scope="module", params=DATASETS, ids=str)
 def trained(request):
     """Data, three teachers and one student that see all features."""
-    free = ProblemSpec(dataset=request.param, plane=None)
-    schedule = Schedule(epochs=6, batch_size=64, learning_rate=8e-3, shape="constant")
-    spec = EnsembleSpec(problem=free, n_members=3, hidden=(24, 16), schedule=schedule)
-    problem = load_problem(free)
-    teachers = fit_ensemble(spec, problem.X_train, problem.y_train)
-    student = fit_students(
-        [StudentSpec(ensemble=spec, width=4, schedule=schedule)],
-        problem.X_train,
-        problem.y_train,
-        teachers.logits(problem.X_train),
-    )
-    return datasets.load(request.param), teachers, student
+    schedule = tiny.schedule(6, learning_rate=8e-3, shape="constant")
+    ensemble = tiny.teachers(request.param, None, n_members=3, hidden=(24, 16), schedule=schedule)
+    return datasets.load(request.param), *tiny.fit(tiny.student(ensemble))
 
 
 def slowly(networks, x):

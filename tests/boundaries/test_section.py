@@ -1,9 +1,6 @@
-import itertools
-
 import numpy as np
 import pytest
 import torch
-from scipy.spatial import KDTree
 from scipy.special import softmax
 from torch.nn import functional as F
 
@@ -14,188 +11,29 @@ from distill_core.boundaries.section import (
     boundary_lines,
     combined_model,
     disagreement,
+    one_versus_rest,
     section,
 )
 from distill_core.geometry.planes import Window
-from distill_core.geometry.problems import load_problem, load_window
+from distill_core.geometry.problems import load_window
 from distill_core.learning.losses import soft_targets
 from distill_core.learning.networks import Stack
-from distill_core.learning.training import fit_ensemble, fit_students
-from distill_core.specs import (
-    DatasetSpec,
-    EnsembleSpec,
-    PlaneSpec,
-    ProblemSpec,
-    Schedule,
-    StudentSpec,
+from distill_core.specs import PlaneSpec
+from tests import tiny
+from tests.boundaries.shapes import (
+    SIDE,
+    WINDOW,
+    areas,
+    circle,
+    compare,
+    label,
+    network,
+    pieces,
+    sectors,
+    two_class,
+    vertices,
+    waves,
 )
-
-WINDOW = Window(u=0.3, v=-0.2, half=2.0)
-SIDE = 2 * WINDOW.half
-
-
-def two_class(score):
-    """A model whose class 1 is where `score(u, v)` is positive."""
-    return lambda uv: np.stack([np.zeros(len(uv)), 0 * uv[:, 0] + score(*uv.T)], axis=1)
-
-
-def circle(radius, u=0.0, v=0.0):
-    return two_class(lambda x, y: (x - u) ** 2 + (y - v) ** 2 - radius**2)
-
-
-def pieces(lines):
-    """Split an array of polylines at its NaN rows."""
-    gaps = np.flatnonzero(np.isnan(lines[:, 0]))
-    parts = np.split(lines, gaps)
-    return [part[~np.isnan(part[:, 0])] for part in parts]
-
-
-def vertices(lines):
-    return lines[~np.isnan(lines[:, 0])].astype(float)
-
-
-# Lines of functions whose boundary is known
-
-
-@pytest.mark.parametrize("resolution", [20, 100])
-@pytest.mark.parametrize("radius", [0.5, 1.3])
-def test_vertices_lie_on_a_circle(radius, resolution):
-    lines = boundary_lines(circle(radius), WINDOW, resolution)
-    assert lines.dtype == np.float32
-    (ring,) = pieces(lines)
-    np.testing.assert_allclose(np.hypot(*ring.T.astype(float)), radius, rtol=0, atol=1e-5 * SIDE)
-    np.testing.assert_array_equal(ring[0], ring[-1])
-    # All the way round: no step between vertices is longer than a cell's diagonal.
-    steps = np.linalg.norm(np.diff(ring, axis=0), axis=1)
-    assert steps.max() < 1.5 * SIDE / (resolution - 1)
-    assert steps.sum() == pytest.approx(2 * np.pi * radius, rel=0.02)
-
-
-@pytest.mark.parametrize(
-    "bend",
-    [np.sinh, np.cbrt, np.tanh, lambda d: np.expm1(20 * d), lambda d: -np.expm1(-20 * d)],
-    ids=["sinh", "root", "saturated", "steep outside", "steep inside"],
-)
-def test_vertices_lie_on_the_boundary_however_the_margin_bends(bend):
-    model = two_class(lambda x, y: bend(5 * (np.hypot(x, y) - 1)))
-    found = vertices(boundary_lines(model, WINDOW, 40))
-    assert len(found) > 60
-    # A hundred times nearer than the picture promises.
-    np.testing.assert_allclose(np.hypot(*found.T), 1, rtol=0, atol=2e-5 * SIDE)
-
-
-def test_vertices_lie_on_a_jump():
-    model = two_class(lambda x, y: np.where(x + 2 * y > 0.4, 7.0, -1.0))
-    found = vertices(boundary_lines(model, WINDOW, 100))
-    away = np.abs(found @ [1, 2] - 0.4) / np.sqrt(5)
-    assert away.max() < 0.002 * SIDE
-
-
-def test_a_straight_boundary_is_found_exactly():
-    (line,) = pieces(boundary_lines(two_class(lambda x, y: x + 2 * y - 0.4), WINDOW, 30))
-    np.testing.assert_allclose(line @ [1, 2], 0.4, atol=1e-6)
-    # From edge to edge of the window.
-    ends = np.abs(line[[0, -1]] - [WINDOW.u, WINDOW.v]).max(1)
-    np.testing.assert_allclose(ends, WINDOW.half, atol=1e-5)
-
-
-def test_a_boundary_through_grid_points_is_found_too():
-    window = Window(0, 0, 2)
-    for score in (lambda x, y: x, lambda x, y: y, lambda x, y: x - y):
-        found = vertices(boundary_lines(two_class(score), window, 5))
-        assert len(found) >= 5
-        np.testing.assert_allclose(score(*found.T), 0, atol=1e-6)
-
-
-def test_two_rings_are_two_pieces_with_nan_between():
-    model = two_class(lambda x, y: (np.hypot(x, y) - 0.5) * (np.hypot(x, y) - 1.2))
-    lines = boundary_lines(model, WINDOW, 60)
-    assert np.isnan(lines).any(1).sum() == 1
-    assert not np.isnan(lines[[0, -1]]).any()
-    radii = sorted(float(np.hypot(*ring.T).mean()) for ring in pieces(lines))
-    np.testing.assert_allclose(radii, [0.5, 1.2], atol=1e-5 * SIDE)
-
-
-@pytest.mark.parametrize("sign", [1, -1])
-def test_without_a_boundary_in_the_window_there_are_no_lines(sign):
-    lines = boundary_lines(two_class(lambda x, y: sign * (x**2 + y**2 + 1)), WINDOW, 30)
-    assert lines.shape == (0, 2)
-    assert lines.dtype == np.float32
-    assert boundary_lines(circle(50), WINDOW, 30).shape == (0, 2)
-
-
-def test_a_ring_smaller_than_a_cell_is_missed_and_a_finer_grid_finds_it():
-    u, v = WINDOW.axes(40)
-    cell = u[1] - u[0]
-    centre = u[20] + cell / 2, v[11] + cell / 2
-    speck = circle(0.3 * cell, *centre)
-    assert boundary_lines(speck, WINDOW, 40).shape == (0, 2)
-    found = vertices(boundary_lines(speck, WINDOW, 400))
-    np.testing.assert_allclose(np.hypot(*(found - centre).T), 0.3 * cell, rtol=0, atol=1e-5 * SIDE)
-
-
-def test_known_answers_on_the_grid_are_not_asked_for_again():
-    asked = []
-    model = circle(1.0)
-
-    def watched(uv):
-        asked.append(len(uv))
-        return model(uv)
-
-    known = model(WINDOW.grid(50))
-    lines = boundary_lines(watched, WINDOW, 50, known)
-    assert max(asked) < 50 * 50
-    np.testing.assert_array_equal(lines, boundary_lines(model, WINDOW, 50))
-
-
-# More than two classes
-
-
-def sectors(uv):
-    """Three classes, each where the point lies most in its direction, bent a little."""
-    angles = 2 * np.pi * np.arange(3) / 3 + 0.3
-    return 4 * uv @ np.stack([np.cos(angles), np.sin(angles)]) + 0.3 * np.sin(3 * uv[:, :1])
-
-
-def corner(uv):
-    """Three classes that meet in a corner: one boundary is straight, two are bent a lot."""
-    x, y = uv.T
-    return np.stack([0 * x, 3 * (x - 0.1), np.sinh(40 * (y - 0.4))], axis=1)
-
-
-@pytest.mark.parametrize("model", [sectors, corner])
-def test_with_three_classes_lines_lie_where_the_answer_changes(model):
-    lines = boundary_lines(model, WINDOW, 80)
-    found = vertices(lines)
-    # Away from the point where all three meet, both answers are found a hair from the line.
-    angles = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    around = 1e-4 * SIDE * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    answers = model((found[:, None] + around).reshape(-1, 2)).argmax(1).reshape(len(found), 16)
-    assert (answers.min(1) != answers.max(1)).all()
-    # And wherever the answer changes on a fine grid, a line is near.
-    assert gap_to_changes(model, lines, 300).max() < SIDE / 79
-
-
-@pytest.mark.parametrize("model", [sectors, corner])
-def test_with_three_classes_all_three_pairs_have_a_boundary(model):
-    found = vertices(boundary_lines(model, WINDOW, 80))
-    order = np.argsort(model(found), axis=1)[:, 1:]
-    assert {tuple(sorted(pair)) for pair in order} == {(0, 1), (0, 2), (1, 2)}
-
-
-def gap_to_changes(model, lines, resolution, window=WINDOW):
-    """Return how far from the lines each change of answer between fine grid points lies."""
-    grid = window.grid(resolution)
-    labels = model(grid).argmax(1).reshape(resolution, resolution)
-    points = grid.reshape(resolution, resolution, 2)
-    across = labels[:, 1:] != labels[:, :-1]
-    along = labels[1:] != labels[:-1]
-    changes = np.concatenate([
-        (points[:, 1:] + points[:, :-1])[across] / 2, (points[1:] + points[:-1])[along] / 2
-    ])  # fmt: skip
-    dense = [np.linspace(a, b, 5) for part in pieces(lines) for a, b in itertools.pairwise(part)]
-    return KDTree(np.concatenate(dense)).query(changes)[0]
-
 
 # Sections
 
@@ -241,18 +79,11 @@ def test_a_grid_needs_two_points_per_side():
 @pytest.fixture(scope="module")
 def trained():
     """An ensemble and students that are trained on moons, with their window."""
-    schedule = Schedule(epochs=3, batch_size=64, learning_rate=1e-2)
-    problem = ProblemSpec(
-        dataset=DatasetSpec(name="moons"), plane=PlaneSpec(kind="principal components")
-    )
-    spec = EnsembleSpec(problem=problem, n_members=3, hidden=(32, 16), schedule=schedule)
-    data = load_problem(problem)
-    teachers = fit_ensemble(spec, data.X_train, data.y_train)
+    plane = PlaneSpec(kind="principal components")
+    ensemble = tiny.teachers("moons", plane, n_members=3, hidden=(32, 16))
     # The second student is too small to follow the ensemble everywhere.
-    students = [StudentSpec(ensemble=spec, width=width, schedule=schedule) for width in (16, 2)]
-    logits = teachers.logits(data.X_train)
-    fitted = [fit_students([student], data.X_train, data.y_train, logits) for student in students]
-    return teachers, *fitted, load_window(problem.plane, problem.dataset)
+    stacks = tiny.fit(*(tiny.student(ensemble, width=width) for width in (16, 2)))
+    return *stacks, load_window(plane, ensemble.problem.dataset)
 
 
 MODELS = {
@@ -307,9 +138,8 @@ def test_vertices_lie_within_a_five_hundredth_of_the_window_by_dense_evaluation(
     # In fact the root finding leaves far less; the scan itself is no finer than 4e-6.
     assert distance.max() < 2e-5 * 2 * window.half
     # Nothing is missing: wherever the answer changes on a fine grid, a line is near.
-    gaps = gap_to_changes(
-        lambda uv: np.stack([np.zeros(len(uv)), margin(uv)], 1), lines, 400, window
-    )
+    labels = label(lambda uv: np.stack([np.zeros(len(uv)), margin(uv)], 1), 400, window)
+    gaps, _ = compare(lines, labels, window)
     assert gaps.max() < 2 * window.half / 99
 
 
@@ -332,15 +162,6 @@ def test_many_points_are_evaluated_in_chunks_and_in_order(trained):
 
 
 # Disagreement
-
-
-def areas(rings):
-    """Return the signed areas of rings: positive where they run counter-clockwise."""
-    parts = [part.astype(float) for part in pieces(rings)]
-    return [
-        0.5 * float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))
-        for x, y in (p.T for p in parts)
-    ]
 
 
 def test_disagreement_of_two_circles_is_the_annulus_between_them():
@@ -411,3 +232,65 @@ def test_a_stack_seen_as_one_model_or_member_by_member():
     uv = WINDOW.grid(5)
     members = [boundaries.member_model(stack, m)(uv) for m in range(3)]
     np.testing.assert_allclose(combined_model(stack)(uv), np.mean(members, 0), atol=1e-6)
+
+
+def test_strips_thinner_than_a_cell_are_shaded():
+    first, shift = waves(5, 4), np.array([0.03, 0.01])
+    a, b = (section(model, WINDOW) for model in (first, lambda uv: first(uv + shift)))
+    grid = WINDOW.grid(1001)
+    differs = (first(grid).argmax(1) != first(grid + shift).argmax(1)).mean()
+    assert 0.005 < differs < 0.05
+    assert sum(areas(disagreement(a, b))) / SIDE**2 == pytest.approx(differs, rel=0.1)
+
+
+@pytest.mark.parametrize("n_classes", [3, 5, 10])
+def test_region_of_disagreement_has_the_area_where_dense_labels_differ(n_classes):
+    a, b = (waves(seed, n_classes) for seed in (21, 22))
+    rings = disagreement(section(a, WINDOW), section(b, WINDOW))
+    differs = (label(a, 701) != label(b, 701)).mean()
+    assert sum(areas(rings)) / SIDE**2 == pytest.approx(differs, rel=0.02)
+    # Smooth: edges run at any angle, not along the grid.
+    steps = np.concatenate([np.diff(ring, axis=0) for ring in pieces(rings)])
+    steps = steps[np.hypot(*steps.T) > 1e-9]
+    slanted = (np.abs(steps) > 0.05 * np.hypot(*steps.T)[:, None]).all(1)
+    assert slanted.mean() > 0.5
+
+
+def test_no_disagreement_of_a_model_with_itself():
+    seen = section(combined_model(network(3, 4)), WINDOW)
+    assert np.abs(sum(areas(disagreement(seen, seen)))) < 1e-9 * SIDE**2
+
+
+# One class against the rest
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5, 10])
+def test_one_versus_rest_keeps_the_region_and_its_lines(n_classes):
+    model = waves(4, n_classes)
+    seen = section(model, WINDOW)
+    labels = label(model, 401)
+    for one in range(n_classes):
+        rest = one_versus_rest(seen, one)
+        assert rest.proba.shape == (2, 100, 100)
+        assert rest.proba.dtype == np.float32
+        np.testing.assert_array_equal(rest.labels == 1, seen.labels == one)
+        np.testing.assert_allclose(rest.proba.sum(0), 1, atol=1e-6)
+        if (labels != one).all():
+            continue
+        to_line, to_change = compare(rest.lines, labels == one)
+        assert np.quantile(to_line, 0.98) < 0.004 * SIDE
+        assert np.quantile(to_change, 0.98) < 0.004 * SIDE
+
+
+def test_one_versus_rest_of_two_classes_changes_nothing():
+    seen = section(combined_model(network(1, 2)), WINDOW)
+    rest = one_versus_rest(seen, 1)
+    np.testing.assert_allclose(rest.proba, seen.proba, atol=1e-6)
+    assert rest.lines.tobytes() == seen.lines.tobytes()
+
+
+def test_one_versus_rest_survives_probabilities_of_zero():
+    proba = np.zeros((3, 2, 2), np.float32)
+    proba[0] = 1
+    rest = one_versus_rest(Section(WINDOW, proba, np.empty((0, 2), np.float32)), 2)
+    np.testing.assert_array_equal(rest.proba[1], 0)

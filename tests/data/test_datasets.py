@@ -3,7 +3,7 @@ import itertools
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, make_classification
+from sklearn.datasets import load_breast_cancer, load_digits, make_classification
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
@@ -145,3 +145,57 @@ for name in %r:
         expected.append(hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest())
     assert python(code % NAMES).split() == expected
     assert len(set(expected)) == len(NAMES)
+
+
+# More than two classes
+
+
+MANY = [
+    *(DatasetSpec(name="blobs", n_classes=n) for n in (2, 3, 4, 5)),
+    *(DatasetSpec(name="spirals", n_classes=n) for n in (2, 3, 4, 5)),
+    DatasetSpec(name="wine"),
+    DatasetSpec(name="digits"),
+]
+EXPECTED = [2, 3, 4, 5, 2, 3, 4, 5, 3, 10]
+
+
+@pytest.mark.parametrize(("spec", "n_classes"), list(zip(MANY, EXPECTED, strict=True)), ids=str)
+def test_every_class_is_in_both_parts_of_the_data(spec, n_classes):
+    data = datasets.load(spec)
+    assert data.n_classes == n_classes == len(set(data.class_names))
+    for y in (data.y_train, data.y_test):
+        assert set(y) == set(range(n_classes))
+        assert y.dtype == np.int64
+    assert np.isfinite(data.X_train).all()
+    assert np.isfinite(data.X_test).all()
+    np.testing.assert_allclose(data.X_train.mean(0), 0, atol=1e-9)
+    np.testing.assert_allclose(data.X_train.std(0), 1, atol=1e-9)
+    assert len(set(data.feature_names)) == data.n_features
+
+
+@pytest.mark.parametrize("name", ["blobs", "wine", "digits"])
+def test_more_than_two_classes_are_split_in_proportion(name):
+    data = datasets.load(DatasetSpec(name=name))
+    shares = [np.bincount(y) / len(y) for y in (data.y_train, data.y_test)]
+    np.testing.assert_allclose(shares[0], shares[1], atol=1.2 / len(data.y_test))
+
+
+def test_digits_without_the_pixels_that_never_change():
+    data, raw = datasets.load(DatasetSpec(name="digits")), load_digits()
+    varies = raw.data.std(0) > 0
+    assert data.n_features == varies.sum() == 61
+    kept = [f"pixel {i // 8}, {i % 8}" for i in np.flatnonzero(varies)]
+    assert list(data.feature_names) == kept
+    assert data.class_names == tuple("0123456789")
+
+
+def test_two_spirals_stay_the_data_that_they_are():
+    data = datasets.load(DatasetSpec(name="spirals"))
+    first, last = [-0.873363, 1.044803, 0.937529], [-0.605066, 1.508495, 0.877230]
+    np.testing.assert_allclose(data.X_train[0, :3], first, atol=1e-6)
+    np.testing.assert_allclose(data.X_test[-1, :3], last, atol=1e-6)
+    means = [np.abs(X).mean() for X in (data.X_train, data.X_test)]
+    np.testing.assert_allclose(means, [0.80297196, 0.80593116], atol=1e-8)
+    labels = "".join(map(str, [*data.y_train[:24], *data.y_test[-24:]]))
+    assert labels == "110001011110110001101010" + "000101001001100110010110"
+    assert data.y_train.sum() == 1983

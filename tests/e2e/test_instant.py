@@ -61,11 +61,9 @@ def test_twenty_moves_in_two_seconds(page, ready, look):
     done = look()["counts"]["picture"]["done"]
     before = digest(page)
     handle = page.get_by_role("slider", name=WIDTH)
-    began = time.monotonic()
     for i in range(20):
         handle.press("ArrowLeft" if i < 10 else "ArrowRight" if i < 13 else "ArrowLeft")
-        page.wait_for_timeout(max(0, 1000 * (began + 0.1 * (i + 1) - time.monotonic())))
-    took = time.monotonic() - began
+        page.wait_for_timeout(90)
     expect(page).to_have_url(re.compile("width=1(&|$)"))
     painted(page, before)
     expect(page.get_by_test_id("boundary-view")).to_have_attribute(
@@ -74,7 +72,7 @@ def test_twenty_moves_in_two_seconds(page, ready, look):
     seen = look()
     running, waiting = seen["most"]["picture"]
     print(
-        f"20 moves in {took:.1f} s: at most {running} running and {waiting} waiting, "
+        f"20 moves: at most {running} running and {waiting} waiting, "
         f"{seen['counts']['picture']['done'] - done} of 14 trained to the end"
     )
     assert running <= 1
@@ -106,20 +104,18 @@ def visitor(app, query):
 def test_thirty_visitors_want_the_same(page, app, look):
     query = "data=moons&teachers=3&seed=2&width=24"
     before = look()["made"]
-    began = time.monotonic()
     with contextlib.ExitStack() as others:
         waits = [others.enter_context(visitor(app, query)) for _ in range(29)]
         page.goto(f"{app}/?{query}")
         painted(page)
         for wait in waits:
             wait()
-    took = time.monotonic() - began
     rest(page)
     new = {
         kind: {name: n for name, n in them.items() if name not in before.get(kind, {})}
         for kind, them in look()["made"].items()
     }
-    print(f"30 visitors, one new setting: all served in {took:.1f} s by these jobs: {new}")
+    print(f"30 visitors, one new setting: all served by these jobs: {new}")
     assert new["picture"] == {digest(page): 1}
     assert len(new["ensemble-part"]) == 1
     assert {n for them in new.values() for n in them.values()} == {1}, "made twice"
@@ -145,16 +141,12 @@ def test_zoom_survives_fifty_moves(page, ready):
 
 
 @pytest.fixture
-def on_a_cluster(serve, tmp_path):
+def on_a_cluster(serve, cluster, tmp_path):
     """Return the address of a server whose jobs run on a Dask cluster."""
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-    ) as cluster:
-        scheduler = {"DISTILL_SCHEDULER": cluster.scheduler_address}
-        store = {"DISTILL_STORE": str(tmp_path / "store")}
-        script = PROJECT / "tests" / "e2e" / "watched_app.py"
-        yield serve(script, environment={**os.environ, **store, **scheduler})
+    scheduler = {"DISTILL_SCHEDULER": cluster.scheduler_address}
+    store = {"DISTILL_STORE": str(tmp_path / "store")}
+    script = PROJECT / "tests" / "e2e" / "watched_app.py"
+    return serve(script, environment={**os.environ, **store, **scheduler})
 
 
 def test_a_worker_killed_at_work_costs_only_time(page, app):

@@ -3,7 +3,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import ENDLESS, settled
+from tests.e2e.waiting import ENDLESS, LABELS, WIDTH, settled
 
 pytestmark = pytest.mark.e2e
 
@@ -68,14 +68,14 @@ def test_most_disagreement_is_found_and_stays(page, app):
     expect(page.get_by_text("Found for the student of width 4")).to_be_visible(timeout=ENDLESS)
     ready(page)
     found = re.search("found=[^&]*", page.url)[0]
-    page.get_by_role("slider", name="Student width").press("ArrowRight")
+    page.get_by_role("slider", name=WIDTH).press("ArrowRight")
     expect(page).to_have_url(re.compile("width=6"))
     ready(page)
     assert found in page.url
     page.get_by_role("button", name="Search again").click()
     expect(page.get_by_text("Found for the student of width 6")).to_be_visible(timeout=ENDLESS)
     # Samples of one dataset mean nothing in another: it is searched again.
-    choose(page, "Dataset", "digits")
+    choose(page, LABELS["data"], "digits")
     ready(page)
     assert found not in page.url
     page.get_by_role("button", name="Reset", exact=True).click()
@@ -86,7 +86,7 @@ def test_one_class_against_the_rest(page, app):
     page.goto(f"{app}/?data=digits&{SMALL}&show=each+teacher")
     ready(page)
     assert {"class-9", "teachers"} <= set(page.evaluate(LAYERS))
-    choose(page, "Show", "8 against the rest")
+    choose(page, LABELS["one"], "8 against the rest")
     expect(page).to_have_url(re.compile("one=9"))
     ready(page)
     page.wait_for_function(f"() => !({LAYERS})().includes('class-9')")

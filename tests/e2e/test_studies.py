@@ -2,12 +2,11 @@ import csv
 import io
 import json
 import re
-import time
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import settled, stored
+from tests.e2e.waiting import LABELS, fits, settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -80,12 +79,8 @@ def test_a_capacity_study_grows_and_answers_and_opens_again(page, app, store_fol
     # Once more: the same answer, and nothing is trained.
     sentence, kept = answer(page).last.inner_text(), stored(store_folder, *KEPT)
     seen = watch(page)
-    began = time.monotonic()
     page.reload()
     expect(answer(page).last).to_have_text(sentence)
-    took = time.monotonic() - began
-    print(f"second opening: {took:.2f} s")
-    assert took < 5
     expect(run_button(page)).to_have_count(0)
     assert stored(store_folder, *KEPT) == kept
     assert all(host.startswith("localhost") for host in seen.hosts)
@@ -122,8 +117,8 @@ def test_a_cancelled_study_keeps_what_is_done(page, app):
     expect(page.get_by_role("button", name="Continue the study")).to_be_visible()
     expect(page.get_by_text("Partial:")).to_be_visible()
     # A new setting is answered at once, and the old study does not come back.
-    page.get_by_role("spinbutton", name="Seeds").fill("17")
-    page.get_by_role("spinbutton", name="Seeds").press("Enter")
+    page.get_by_role("spinbutton", name=LABELS["seeds"]).fill("17")
+    page.get_by_role("spinbutton", name=LABELS["seeds"]).press("Enter")
     expect(page).to_have_url(re.compile("seeds=17"))
     expect(run_button(page)).to_be_visible()
     expect(page.get_by_test_id("stProgress")).to_have_count(0)
@@ -133,7 +128,7 @@ def test_a_control_moved_meanwhile_is_answered_at_once(page, app):
     page.goto(app + "/capacity?data=moons&teachers=2&seeds=20")
     run_button(page).click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
-    seeds = page.get_by_role("spinbutton", name="Seeds")
+    seeds = page.get_by_role("spinbutton", name=LABELS["seeds"])
     seeds.fill("2")
     seeds.press("Enter")
     expect(page).to_have_url(re.compile("seeds=2(&|$)"))
@@ -193,13 +188,13 @@ def test_settings_go_along_from_page_to_page(page, app):
     expect(page.get_by_role("heading", name="What do T and alpha do?")).to_be_visible()
     expect(page).to_have_url(re.compile("data=moons"))
     expect(page).to_have_url(re.compile("teachers=2"))
-    expect(page.get_by_role("combobox", name="Dataset")).to_have_value("moons")
-    seeds = page.get_by_role("spinbutton", name="Seeds")
+    expect(page.get_by_role("combobox", name=LABELS["data"])).to_have_value("moons")
+    seeds = page.get_by_role("spinbutton", name=LABELS["cellseeds"])
     seeds.fill("5")
     seeds.press("Enter")
     expect(page).to_have_url(re.compile("cellseeds=5"))
     page.get_by_role("link", name="How stable?").click()
-    expect(page.get_by_role("spinbutton", name="Repeats over seeds")).to_have_value("3")
+    expect(page.get_by_role("spinbutton", name=LABELS["repeats"])).to_have_value("3")
     expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
     page.get_by_role("link", name="How soft?").click()
     expect(seeds).to_have_value("5")
@@ -242,8 +237,7 @@ def test_phone(new_page, app, path, scheme):
     page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page.goto(app + path)
     expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
-    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert wide <= 0, "the page must not scroll sideways"
+    fits(page)
     page.locator(".js-plotly-plot .main-svg").first.wait_for()
     ground = page.evaluate(
         "getComputedStyle(document.querySelector('.js-plotly-plot .main-svg')).backgroundColor"

@@ -1,7 +1,6 @@
 """What tests wait for: the picture of a setting, its first line, the end of all work."""
 
 import re
-import time
 
 from playwright.sync_api import expect
 
@@ -9,7 +8,8 @@ from pages.frame.controls.settings import SETTINGS
 
 # Milliseconds that a machine with much else to do may need.
 ENDLESS = 90_000
-WIDTH, TEMPERATURE, ALPHA = (SETTINGS[key].label for key in ("width", "T", "alpha"))
+LABELS = {key: row.label for key, row in SETTINGS.items()}
+WIDTH, TEMPERATURE, ALPHA = (LABELS[key] for key in ("width", "T", "alpha"))
 # The picture's lines as the browser has them: {uid: [[x...], [y...]]}.
 LINES = """() => Object.fromEntries(
     document.querySelector('[data-testid=boundary-view] .js-plotly-plot').data
@@ -38,16 +38,13 @@ def digest(page):
 
 
 def press(page, slider, key, times=1, until=PAINTED):
-    """Move a slider by keys and wait for the new picture; return the seconds it took."""
+    """Move a slider by keys and wait for the new picture."""
     before = digest(page)
     handle = page.get_by_role("slider", name=slider)
     handle.focus()
-    for _ in range(times - 1):
+    for _ in range(times):
         handle.press(key)
-    began = time.monotonic()
-    handle.press(key)
     page.wait_for_function(until, arg=before, polling="raf", timeout=ENDLESS)
-    return time.monotonic() - began
 
 
 def settled(page):
@@ -70,3 +67,9 @@ def rest(page):
 def stored(folder, *kinds):
     """Return the digests of all artifacts of some kinds."""
     return {path.stem for kind in kinds for path in folder.glob(f"{kind}/*/*.json")}
+
+
+def fits(page):
+    """Hold that the page need not be scrolled sideways."""
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0, "the page must not scroll sideways"

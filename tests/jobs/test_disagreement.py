@@ -7,24 +7,13 @@ from distill_core.boundaries import faithfulness
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_window
 from distill_core.learning.networks import Stack
-from distill_core.specs import (
-    DatasetSpec,
-    EnsembleSpec,
-    PictureSpec,
-    PlaneSpec,
-    ProblemSpec,
-    Schedule,
-    SpecError,
-    StudentSpec,
-)
-
-SHORT = Schedule(epochs=16, batch_size=16, learning_rate=1e-2)
+from distill_core.specs import PictureSpec, PlaneSpec, SpecError
+from tests import tiny
 
 
 def student_of(plane):
-    problem = ProblemSpec(dataset=DatasetSpec(name="wine"), plane=plane)
-    teachers = EnsembleSpec(problem=problem, n_members=2, hidden=(16, 8), schedule=SHORT)
-    return StudentSpec(ensemble=teachers, width=4, schedule=SHORT)
+    slow = tiny.schedule(16, batch_size=16)
+    return tiny.student(tiny.teachers("wine", plane, schedule=slow))
 
 
 @pytest.fixture

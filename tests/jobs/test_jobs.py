@@ -8,13 +8,14 @@ from scipy.spatial import KDTree
 from torch.nn import functional as F
 
 from distill_core import boundaries, jobs
+from distill_core.boundaries.section import combined_model, disagreement, section
+from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_problem, load_window
 from distill_core.learning import training
 from distill_core.learning.networks import Stack
 from distill_core.specs import (
     MEMBERS_PER_PART,
     DatasetSpec,
-    EnsembleSpec,
     PictureSpec,
     PlaneSpec,
     ProblemSpec,
@@ -24,14 +25,13 @@ from distill_core.specs import (
     StudentSpec,
 )
 from distill_core.store import Store
+from tests import tiny
 
-SCHEDULE = Schedule(epochs=3, batch_size=64, learning_rate=5e-2)
+SCHEDULE = tiny.schedule(3, learning_rate=5e-2)
 REAL = DatasetSpec(name="breast cancer")
 # 455 samples in batches of 64.
 STEPS = 3 * 8
-ENSEMBLE = EnsembleSpec(
-    problem=ProblemSpec(dataset=REAL), n_members=2, hidden=(8,), schedule=SCHEDULE
-)
+ENSEMBLE = tiny.teachers(REAL, hidden=(8,), schedule=SCHEDULE)
 # With seed 0 all units die, and a student without a boundary would show little.
 STUDENT = StudentSpec(ensemble=ENSEMBLE, width=8, schedule=SCHEDULE, seed=1)
 SEEDS = ReplicatesSpec(student=STUDENT.replace(seed=0), n_seeds=3)
@@ -586,3 +586,45 @@ def test_same_spec_gives_same_bytes_in_two_processes(python, tmp_path):
     assert {path.parts[0] for path in one} == kinds | {"blobs"}
     assert sum(path.suffix == ".safetensors" for path in one) >= len(kinds)
     assert one == two
+
+
+# Many classes
+
+
+@pytest.mark.parametrize("view", ["slice", "all features"])
+@pytest.mark.parametrize(
+    "dataset",
+    [
+        DatasetSpec(name="blobs"),
+        DatasetSpec(name="blobs", n_classes=5),
+        DatasetSpec(name="wine"),
+        DatasetSpec(name="digits"),
+    ],
+    ids=str,
+)
+def test_jobs_work_for_any_number_of_classes(dataset, view, store):
+    plane = PlaneSpec(kind="discriminant")
+    schedule = tiny.schedule(8, learning_rate=4e-3)
+    teachers = tiny.teachers(dataset, plane if view == "slice" else None, schedule=schedule)
+    student = tiny.student(teachers, width=8)
+    picture = PictureSpec(student=student, plane=plane)
+    jobs.evaluate_section(picture.section, store)
+    jobs.evaluate_picture(picture, store)
+    jobs.trace_history(picture, store)
+    jobs.train_replicates(ReplicatesSpec(student=student, n_seeds=2), store)
+    window = load_window(plane, dataset)
+    whole = jobs.read_section(store.get("section", picture.section.digest), window)
+    ours = jobs.read_section(store.get("picture", picture.digest), window)
+    n = datasets.load(dataset).n_classes
+    assert whole.proba.shape == ours.proba.shape == (n, 100, 100)
+    np.testing.assert_allclose(whole.proba.sum(0), 1, atol=1e-5)
+    disagreement(whole, ours)
+    meta = store.get("ensemble", teachers.digest).meta
+    assert meta["accuracy"] > 1.2 / n
+    stack = Stack.from_arrays(store.get("ensemble", teachers.digest).arrays)
+    assert stack.sizes[-1] == n
+    if teachers.problem.plane is None:
+        on = load_plane(plane, dataset)
+        stack = stack.on_plane(on.origin, on.basis)
+    again = section(combined_model(stack), window)
+    np.testing.assert_array_equal(again.labels, whole.labels)

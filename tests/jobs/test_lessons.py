@@ -7,29 +7,12 @@ from distill_core import jobs
 from distill_core.__main__ import main
 from distill_core.jobs import lessons
 from distill_core.learning import training
-from distill_core.specs import (
-    ALPHAS,
-    TEMPERATURES,
-    WIDTHS,
-    DatasetSpec,
-    EnsembleSpec,
-    PictureSpec,
-    ProblemSpec,
-    Schedule,
-    SpecError,
-    StudentSpec,
-)
+from distill_core.specs import ALPHAS, TEMPERATURES, WIDTHS, PictureSpec, SpecError, StudentSpec
 from distill_core.store import Store
+from tests import tiny
 
-ENSEMBLE = EnsembleSpec(
-    problem=ProblemSpec(dataset=DatasetSpec(name="wine")),
-    n_members=2,
-    hidden=(8,),
-    schedule=Schedule.ENSEMBLE.replace(epochs=1),
-)
-PICTURE = PictureSpec(
-    student=StudentSpec(ensemble=ENSEMBLE, width=6, schedule=Schedule.STUDENT.replace(epochs=1))
-)
+ENSEMBLE = tiny.teachers("wine", hidden=(8,), schedule=tiny.schedule(1))
+PICTURE = PictureSpec(student=tiny.student(ENSEMBLE, width=6))
 
 
 @pytest.fixture(scope="module")

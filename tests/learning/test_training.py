@@ -7,13 +7,22 @@ import torch
 from threadpoolctl import threadpool_info
 from torch.nn import functional as F
 
+from distill_core.geometry.problems import load_problem
 from distill_core.learning import training
 from distill_core.learning.backprop import Backprop
 from distill_core.learning.batches import DROPOUT, INIT, ORDER, draw_kept_units, make_generator
 from distill_core.learning.losses import LogitGradient, constant_part, distillation_loss
 from distill_core.learning.networks import Stack, with_ones
 from distill_core.learning.training import TrainingDivergedError, fit_ensemble, fit_students
-from distill_core.specs import DEPTHS, WIDTHS, EnsembleSpec, Schedule, StudentSpec
+from distill_core.specs import (
+    DEPTHS,
+    WIDTHS,
+    DatasetSpec,
+    EnsembleSpec,
+    ProblemSpec,
+    Schedule,
+    StudentSpec,
+)
 
 # 100 samples in batches of 32 leave a last batch of 4.
 SCHEDULE = Schedule(epochs=3, batch_size=32, learning_rate=1e-2)
@@ -503,3 +512,14 @@ def test_students_that_do_not_fit_one_stack_are_refused(change):
     one = some_students(1)[0]
     with pytest.raises(ValueError, match="Students trained in one stack need equal"):
         fit_students([one, one.replace(**change)], X, y, some_teachers())
+
+
+def test_more_classes_are_learned_not_only_run():
+    dataset = DatasetSpec(name="digits")
+    spec = EnsembleSpec(
+        problem=ProblemSpec(dataset=dataset, plane=None), n_members=2, hidden=(64, 32)
+    )
+    problem = load_problem(spec.problem)
+    stack = training.fit_ensemble(spec, problem.X_train, problem.y_train)
+    proba = torch.softmax(stack.logits(problem.X_test), -1).mean(0)
+    assert (proba.argmax(1) == problem.y_test).float().mean() > 0.93

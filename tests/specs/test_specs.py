@@ -415,3 +415,87 @@ def test_studies_accept_exactly_the_values_that_a_student_accepts(name, value):
     by_student = accepts(StudentSpec, {name: value})
     for study, settings_of in STUDIES.items():
         assert accepts(study, settings_of[name](value)) == by_student, study.__name__
+
+
+# Planes and classes
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"kind": "three samples", "samples": (1, 1, 2)}, "three different training samples"),
+        ({"kind": "three samples", "samples": (-1, 1, 2)}, "counted from 0, got (-1, 1, 2)"),
+        ({"kind": "random", "samples": (0, 1, 2)}, "plane 'three samples', got plane 'random'"),
+        ({"kind": "three samples", "samples": (0, 1)}, "samples"),
+        ({"kind": "between"}, "got plane 'between' with None and t = None"),
+        ({"kind": "random", "t": 0.5}, "got plane 'random' with None and t = 0.5"),
+        (
+            {
+                "kind": "between",
+                "t": 0.5,
+                "ends": (
+                    PlaneSpec(),
+                    PlaneSpec(kind="between", t=0.5, ends=(PlaneSpec(), PlaneSpec())),
+                ),
+            },
+            "planes of other kinds",
+        ),
+        ({"kind": "between", "ends": (PlaneSpec(), PlaneSpec()), "t": 1.5}, "got 1.5"),
+        ({"offset": 11}, "offset should be less than or equal to 10, got 11"),
+        ({"offset": float("nan")}, "offset should be a finite number"),
+    ],
+)
+def test_contradictions_about_planes_are_refused(values, message):
+    with pytest.raises(SpecError) as caught:
+        PlaneSpec(**values)
+    assert message in str(caught.value)
+
+
+def test_slice_view_refuses_an_offset_that_would_change_nothing():
+    with pytest.raises(SpecError, match="an offset would change nothing"):
+        ProblemSpec(plane=PlaneSpec(offset=1))
+    with pytest.raises(SpecError, match="another of that kind"):
+        PictureSpec(plane=PlaneSpec(offset=1))
+    free = StudentSpec(ensemble=EnsembleSpec(problem=ProblemSpec(plane=None)))
+    assert PictureSpec(student=free, plane=PlaneSpec(offset=1)).plane.offset == 1
+
+
+def test_usual_number_of_classes_is_the_same_spec_as_that_number():
+    assert DatasetSpec(name="blobs") == DatasetSpec(name="blobs", n_classes=3)
+    assert DatasetSpec(name="spirals").digest == DatasetSpec(name="spirals", n_classes=2).digest
+    assert DatasetSpec(name="blobs").digest != DatasetSpec(name="blobs", n_classes=4).digest
+    assert DatasetSpec().n_classes is None
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "blobs", "n_classes": 6}, "less than or equal to 5, got 6"),
+        ({"name": "blobs", "n_classes": 1}, "greater than or equal to 2, got 1"),
+        ({"name": "wine", "n_classes": 3}, "'blobs' and 'spirals', got dataset 'wine'"),
+        ({"n_classes": 2}, "'blobs' and 'spirals', got dataset 'tutorial'"),
+        ({"name": "wine", "seed": 1}, "'wine' is real data: its split seed is 42, got 1"),
+        ({"name": "digits", "seed": 1}, "'digits' is real data: its split seed is 42, got 1"),
+    ],
+)
+def test_contradictions_about_classes_are_refused(values, message):
+    with pytest.raises(SpecError) as caught:
+        DatasetSpec(**values)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"name": "upload"}, "needs a table named by 32 hexadecimal digits, got None"),
+        ({"name": "upload", "table": "../x"}, "got '../x'"),
+        ({"name": "upload", "table": "A" * 32}, "needs a table"),
+        ({"name": "upload", "table": "a" * 32 + "\n"}, "needs a table"),
+        ({"name": "wine", "table": "a" * 32}, "A table goes with the dataset 'upload'"),
+        ({"name": "upload", "table": "a" * 32, "seed": 1}, "its split seed is 42"),
+    ],
+)
+def test_bad_table_names_are_refused(values, message):
+    with pytest.raises(SpecError) as caught:
+        DatasetSpec(**values)
+    assert message in str(caught.value)

@@ -26,7 +26,6 @@ from distill_core.specs import (
     EnsembleSpec,
     PlaneSpec,
     ProblemSpec,
-    Schedule,
     SectionSpec,
     SpecError,
     StudentSpec,
@@ -45,15 +44,11 @@ from distill_core.studies import (
     terminal,
     variance,
 )
+from tests import tiny
 from tests.conftest import PROJECT
 
-SHORT = Schedule(epochs=2, batch_size=256, learning_rate=2e-2)
-ENSEMBLE = EnsembleSpec(
-    problem=ProblemSpec(dataset=DatasetSpec(name="moons")),
-    n_members=3,
-    hidden=(16, 8),
-    schedule=Schedule(epochs=2, batch_size=256, learning_rate=1e-2, shape="constant"),
-)
+SHORT = tiny.schedule(2, batch_size=256, learning_rate=2e-2)
+ENSEMBLE = tiny.teachers(n_members=3, schedule=tiny.schedule(2, batch_size=256, shape="constant"))
 CAPACITY = CapacitySpec(ensemble=ENSEMBLE, widths=(8, 16), n_seeds=5, schedule=SHORT)
 SOFTNESS = SoftnessSpec(
     ensemble=ENSEMBLE,
@@ -470,16 +465,8 @@ def test_a_cancelled_study_keeps_what_is_done(store, engine, done):
     strict(study.to_json(1.0))
 
 
-def test_a_cluster_of_two_workers_gives_the_same_table(store, done):
-    dask = pytest.importorskip("dask")
-    distributed = pytest.importorskip("distributed")
-    with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        jobs.start_engine(store, scheduler=cluster.scheduler_address) as engine,
-    ):
+def test_a_cluster_of_two_workers_gives_the_same_table(cluster, store, done):
+    with jobs.start_engine(store, scheduler=cluster.scheduler_address) as engine:
         assert engine.wait_ready(120)
         for spec in (CAPACITY, VARIANCE):
             study = studies.run(spec, store, studies.submit_to(engine, "a study"))

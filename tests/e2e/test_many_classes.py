@@ -1,0 +1,44 @@
+"""Data of two to ten classes on every page."""
+
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.browser import PROJECT
+from tests.e2e.waiting import ENDLESS, LABELS, settled
+
+pytestmark = pytest.mark.e2e
+
+# Small enough to be done in seconds.
+SMALL = "teachers=1&width=4&epochs=1&seeds=2&cellseeds=1&widths=4&repeats=2&resamples=0"
+PAGES = sorted(path.stem for path in (PROJECT / "pages").glob("*.py"))
+
+
+def address(name, query):
+    return f"/{'' if name == 'playground' else name}?{query}"
+
+
+def unexpected(seen):
+    """Return the errors of a page but for those of Streamlit itself, when a page is opened by its
+    address: it then first looks for the server's answers below that address.
+    """
+    return [error for error in seen.errors if "404 (Not Found)" not in error]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    ("data", "n_classes"),
+    [("wine", 3), ("digits&view=all+features", 10), ("breast+cancer", 2), ("blobs&classes=5", 5)],
+    ids=["wine", "digits", "breast cancer", "blobs"],
+)
+def test_data_of_more_classes_opens_every_page(page, app, watch, name, data, n_classes):
+    seen = watch(page)
+    page.goto(app + address(name, f"data={data}&{SMALL}"))
+    expect(page.get_by_test_id("stHeading").first).to_be_visible(timeout=ENDLESS)
+    if name == "playground":
+        view = page.get_by_test_id("boundary-view")
+        expect(view).to_have_attribute("data-state", "ready", timeout=ENDLESS)
+        expect(page.get_by_role("combobox", name=LABELS["one"])).to_have_count(int(n_classes > 2))
+    settled(page)
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    assert not unexpected(seen)
+    assert all(host.startswith("localhost") for host in seen.hosts)

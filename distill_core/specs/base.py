@@ -13,7 +13,7 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Share = Annotated[float, Field(ge=0, le=1), AfterValidator(abs)]
 
 # Part of every digest: raise it when the same spec starts to mean other numbers.
-_FORMAT = 2
+_FORMAT = 3
 
 
 class SpecError(ValueError):

@@ -3,7 +3,7 @@
 The rule is in `sufficiency`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -32,11 +32,12 @@ from distill_core.studies.student_stacks import (
     check_has_twin,
     count_parameters,
     ensemble_tasks,
+    read_hits,
     split_seeds,
     students_task,
     trace_boundaries,
 )
-from distill_core.studies.study import Row, Task, bands, gains
+from distill_core.studies.study import Hits, Row, Task, bands, gains
 
 # Seeds trained in one stack: wide enough to be efficient, small enough to show soon.
 _BLOCK = 4
@@ -44,6 +45,7 @@ _BLOCK = 4
 _SHOWN = (*FIGURES, "distance", "hausdorff_95")
 # Seconds for one boundary and its distance.
 _PER_BOUNDARY = 7e-3
+_NO_HITS: Mapping[tuple[int, str], Hits] = {}
 
 
 class CapacitySpec(Spec):
@@ -122,7 +124,7 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     known yet or there is no boundary.
     """
     rows = _rows(spec, store)
-    return rows, summarise(spec, rows)
+    return rows, summarise(spec, rows, load_hits(spec, store))
 
 
 def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
@@ -145,8 +147,28 @@ def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
     return found
 
 
-def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return means, intervals and decisions from the rows.
+def load_hits(spec: CapacitySpec, store: Store) -> dict[tuple[int, str], Hits]:
+    """Return by width and model on which test rows each seed agrees and is right."""
+    found: dict[tuple[int, str], dict[str, dict[int, NDArray[np.bool_]]]] = {}
+    for width in spec.widths:
+        for seeds in split_seeds(spec.n_seeds, _BLOCK):
+            part = spec.students(width, seeds)
+            artifact = store.get("students", part.digest)
+            if artifact is None:
+                continue
+            for name, hits in read_hits(artifact, part).items():
+                for model, of_model in zip(("student", "twin"), hits, strict=True):
+                    by_seed = found.setdefault((width, model), {}).setdefault(name, {})
+                    by_seed.update(zip(seeds, of_model, strict=True))
+    return dict(found)
+
+
+def summarise(
+    spec: CapacitySpec, rows: Sequence[Row], hits: Mapping[tuple[int, str], Hits] = _NO_HITS
+) -> dict[str, Any]:
+    """Return means, intervals and decisions from the rows, and from the hits on test rows.
+
+    With hits, bands of agreement and accuracy allow for other seeds and other test rows.
 
     `tolerance` is in points; `widths` is a list in ascending order, each with `width`,
     `parameters`, `compression`, the bands of `student`, `twin` and `gain` (student minus twin)
@@ -160,8 +182,10 @@ def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
         models = grouped.setdefault(row["width"], {"student": [], "twin": []})  # type: ignore[arg-type]
         models[str(row["model"])].append(row)
     widest = grouped.get(spec.widths[-1], {}).get("student", [])
+    of_widest = hits.get((spec.widths[-1], "student"), {})
     entries = []
     for width, models in sorted(grouped.items()):
+        of = {model: hits.get((width, model), {}) for model in models}
         hidden = spec.students(width, (0,)).students[0].hidden
         n_parameters = count_parameters(spec.ensemble, hidden)
         entries.append(
@@ -169,9 +193,11 @@ def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:
                 "width": width,
                 "parameters": n_parameters,
                 "compression": whole / n_parameters,
-                **{model: bands(of_model, _SHOWN) for model, of_model in models.items()},
-                "gain": gains(models["student"], models["twin"], _SHOWN),
-                "loss": gains(widest, models["student"], ["agreement"])["agreement"],
+                **{model: bands(models[model], _SHOWN, of[model]) for model in models},
+                "gain": gains(models["student"], models["twin"], _SHOWN, of["student"], of["twin"]),
+                "loss": gains(widest, models["student"], ["agreement"], of_widest, of["student"])[
+                    "agreement"
+                ],
             }
         )
     summary = {"tolerance": spec.tolerance, "n_seeds": spec.n_seeds, "widths": entries}

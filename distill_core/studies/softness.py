@@ -7,6 +7,7 @@ nothing by its own interval: what is said about the best holds for all cells at 
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from scipy import stats
 
 from distill_core.jobs import Combine
 from distill_core.learning import losses
+from distill_core.measures.intervals import PSEUDO_DIFFERENCES
 from distill_core.specs import (
     ALPHAS,
     TEMPERATURES,
@@ -35,18 +37,20 @@ from distill_core.studies.student_stacks import (
     SHARES,
     StudentsSpec,
     ensemble_tasks,
+    read_hits,
     split_seeds,
     students_task,
 )
-from distill_core.studies.study import Band, Row, Task, bands, by_seed, gains, subtract_paired
+from distill_core.studies.study import Band, Hits, Row, Task, bands, by_seed, gains, subtract_paired
 
 # Seeds trained in one stack: two with ten alphas take about a second, enough to be efficient.
 _BLOCK = 2
-# Seeds that a claim needs; seeds up to which every choice of signs is tried.
-_FEWEST, _ALL_SIGNS = 4, 13
+# Seeds that a claim needs; draws of signs.
+_FEWEST, _N_DRAWS = 4, 1999
 
 # Width, temperature, alpha.
 _Cell = tuple[Any, Any, Any]
+_NO_HITS: Mapping[_Cell, Hits] = {}
 
 
 class SoftnessSpec(Spec):
@@ -115,7 +119,7 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     `student_stacks.train_students`.
     """
     rows = _rows(spec, store)
-    return rows, summarise(spec, rows)
+    return rows, summarise(spec, rows, load_hits(spec, store))
 
 
 def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
@@ -137,7 +141,26 @@ def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
     return found
 
 
-def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
+def load_hits(spec: SoftnessSpec, store: Store) -> dict[_Cell, Hits]:
+    """Return by cell on which test rows each seed agrees and is right."""
+    found: dict[_Cell, dict[str, dict[int, NDArray[np.bool_]]]] = {}
+    for width, seeds in itertools.product(spec.widths, split_seeds(spec.n_seeds, _BLOCK)):
+        twins = spec.twins(width, seeds)
+        for temperature in spec.temperatures:
+            for part in (twins, spec.students(width, temperature, seeds)):
+                artifact = store.get("students", part.digest)
+                if artifact is None:
+                    continue
+                for name, hits in read_hits(artifact, part).items():
+                    for alpha, of_alpha in zip(part.alphas, hits, strict=True):
+                        cell = found.setdefault((width, temperature, alpha), {})
+                        cell.setdefault(name, {}).update(zip(seeds, of_alpha, strict=True))
+    return dict(found)
+
+
+def summarise(
+    spec: SoftnessSpec, rows: Sequence[Row], hits: Mapping[_Cell, Hits] = _NO_HITS
+) -> dict[str, Any]:
     """Return means and intervals of every cell, and what choosing among them is worth.
 
     Returns
@@ -152,40 +175,81 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
     grouped: dict[_Cell, list[Row]] = {}
     for row in rows:
         grouped.setdefault((row["width"], row["temperature"], row["alpha"]), []).append(row)
-    agreement: dict[_Cell, dict[int, float]] = {}
+    agreement: dict[_Cell, dict[int, NDArray[Any]]] = {}
     cells = []
     for (width, temperature, alpha), of_cell in sorted(grouped.items()):
         twin = grouped.get((width, temperature, 0.0), [])
+        ours = hits.get((width, temperature, alpha), {})
+        theirs = hits.get((width, temperature, 0.0), {})
         cells.append(
             {
                 "width": width,
                 "temperature": temperature,
                 "alpha": alpha,
-                **bands(of_cell, (*FIGURES, *SHARES)),
-                "gain": gains(of_cell, twin, FIGURES),
+                **bands(of_cell, (*FIGURES, *SHARES), ours),
+                "gain": gains(of_cell, twin, FIGURES, ours, theirs),
             }
         )
         if alpha > 0:
-            ours, theirs = by_seed(of_cell, "agreement"), by_seed(twin, "agreement")
-            agreement[width, temperature, alpha] = subtract_paired(ours, theirs)
-    best = [
-        _find_best({k: v for k, v in agreement.items() if k[0] == width}) for width in spec.widths
-    ]
-    return {"n_seeds": spec.n_seeds, "cells": cells, "best": [one for one in best if one]}
+            agreement[width, temperature, alpha] = _subtract(of_cell, twin, ours, theirs)
+    return {"n_seeds": spec.n_seeds, "cells": cells, "best": _find_best(agreement)}
 
 
-def judge_best(gains: ArrayLike) -> tuple[int, Band]:
-    """Return the best cell and an interval of its gain that allows for having been chosen.
+def find_margin(gains: ArrayLike) -> float:
+    """Return the margin m by which, with 95% confidence, no cell's mean gain is off.
 
-    The margin m is such that with 95% confidence no cell's mean gain is off by more than
-    m: the 95% quantile of the largest |mean| over cells when whole seeds change sign at
-    random (a wild bootstrap, Liu 1988; cells keep what they share, the twin above all),
-    widened by Student's quantile over the normal one, because seeds are few.
+    m is the 95% quantile of the largest |mean| over cells when whole seeds and whole test rows
+    change sign at random (a wild bootstrap, Liu 1988, of both sources of chance; cells keep what
+    they share, the twin above all). What seeds and rows have both of the rest is taken out once,
+    and each cell is widened by Student's quantile over the normal one, see `crossed_interval`.
 
     Parameters
     ----------
-    gains : array_like of shape (n_cells, n_seeds)
-        Gain over the twin of every cell with every seed.
+    gains : array_like of shape (n_cells, n_seeds, n_rows)
+        Gain over the twin of every cell with every seed on every test row; a single row stands
+        for the mean over rows, and the margin then speaks of other seeds alone.
+
+    Returns
+    -------
+    float
+        In the units of the gains; infinite below four seeds.
+    """
+    values = np.asarray(gains, dtype=np.float32)
+    n_cells, n, n_rows = values.shape
+    if n < _FEWEST:
+        return math.inf
+    means = values.mean((1, 2), dtype=float)
+    of_seeds = values.mean(2, dtype=float) - means[:, None]
+    generator = np.random.default_rng(0)
+    moved = generator.choice((-1.0, 1.0), size=(_N_DRAWS, n)) @ of_seeds.T / math.sqrt(n * (n - 1))
+    seeds = (of_seeds**2).sum(1) / (n * (n - 1))
+    variance, freedom = seeds, np.full(n_cells, n - 1.0)
+    if n_rows > 1:
+        of_rows = values.mean(1, dtype=float) - means[:, None]
+        rest = (values**2).sum((1, 2), dtype=float) - n * n_rows * means**2
+        rest -= n_rows * (of_seeds**2).sum(1) + n * (of_rows**2).sum(1)
+        rest = np.maximum(rest, 0) / ((n - 1) * (n_rows - 1) * n * n_rows)
+        of_rows = np.concatenate([of_rows, np.tile(PSEUDO_DIFFERENCES, (n_cells, 1))], axis=1)
+        size = of_rows.shape[1]
+        rows = (of_rows**2).sum(1) / (size * (size - 1))
+        signs = generator.choice(np.array([-1, 1], np.float32), size=(len(moved), size))
+        moved = moved + signs @ of_rows.T.astype(np.float32) / math.sqrt(size * (size - 1))
+        variance = np.maximum(seeds + rows - rest, np.maximum(seeds, rows))
+        moved *= np.sqrt(variance / (seeds + rows))
+        freedom = np.maximum(variance**2 / (seeds**2 / (n - 1) + rows**2 / (n_rows - 1)), freedom)
+    wider = stats.t.isf(0.025, freedom) / stats.norm.isf(0.025)
+    return float(np.quantile(np.abs(moved * wider).max(1), 0.95))
+
+
+def judge_best(gains: ArrayLike, margin: float) -> tuple[int, Band]:
+    """Return the best cell and an interval of its gain that allows for having been chosen.
+
+    Parameters
+    ----------
+    gains : array_like of shape (n_cells, n_seeds, n_rows)
+        As `find_margin` takes them; some of its cells.
+    margin : float
+        From `find_margin`, for all cells that are looked at.
 
     Returns
     -------
@@ -193,28 +257,18 @@ def judge_best(gains: ArrayLike) -> tuple[int, Band]:
         The cell with the highest mean gain.
     choice : dict
         Its band with `beyond_noise`, and how many cells lie `above` and `below` the twin by
-        more than m. Fewer than four seeds have no interval.
+        more than the margin. An infinite margin gives no interval.
     """
-    values = np.asarray(gains, dtype=float)
-    n = values.shape[1]
-    means = values.mean(1)
+    values = np.asarray(gains)
+    means = values.mean((1, 2), dtype=float)
     best = int(means.argmax())
-    choice: Band = {"mean": float(means[best]), "low": None, "high": None, "n": n}
-    if n < _FEWEST:
-        return best, {**choice, "beyond_noise": False, "above": 0, "below": 0}
-    if n <= _ALL_SIGNS:
-        signs = np.array(list(itertools.product((1, -1), repeat=n - 1)))
-        signs = np.c_[np.ones(len(signs)), signs]
-    else:
-        signs = np.random.default_rng(0).choice((-1.0, 1.0), size=(4999, n))
-    rest = (values - means[:, None]) / np.sqrt(n * (n - 1))
-    largest = np.abs(signs @ rest.T).max(1)
-    wider = stats.t.isf(0.025, n - 1) / stats.norm.isf(0.025)
-    margin = float(wider * np.quantile(largest, 0.95))
+    mean, n_rows = float(means[best]), values.shape[2]
+    choice: Band = {"mean": mean, "low": None, "high": None, "n": values.shape[1]}
+    choice |= {"n_rows": n_rows} if n_rows > 1 else {}
     above, below = int((means > margin).sum()), int((means < -margin).sum())
-    low, high = choice["mean"] - margin, choice["mean"] + margin
-    found = {**choice, "low": low, "high": high, "above": above, "below": below}
-    return best, {**found, "beyond_noise": low > 0 or high < 0}
+    if math.isfinite(margin):
+        choice |= {"low": mean - margin, "high": mean + margin}
+    return best, {**choice, "beyond_noise": abs(mean) > margin, "above": above, "below": below}
 
 
 def soften(
@@ -239,14 +293,31 @@ def pick_samples(logits: NDArray[np.float32]) -> NDArray[np.int64]:
     return ranked[np.linspace(0, len(ranked) - 1, 6).round().astype(int)]
 
 
-def _find_best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | None:
-    """Return the best cell of one width, judged on the seeds that all its cells have."""
+def _subtract(
+    rows: Sequence[Row], twin: Sequence[Row], ours: Hits, theirs: Hits
+) -> dict[int, NDArray[Any]]:
+    """Return the gain in agreement by seed on every test row, or their mean as the only one."""
+    if "agreement" in ours and "agreement" in theirs:
+        a, b = ours["agreement"], theirs["agreement"]
+        return {seed: a[seed].astype(np.int8) - b[seed] for seed in a if seed in b}
+    paired = subtract_paired(by_seed(rows, "agreement"), by_seed(twin, "agreement"))
+    return {seed: np.array([value]) for seed, value in paired.items()}
+
+
+def _find_best(gains: Mapping[_Cell, Mapping[int, NDArray[Any]]]) -> list[dict[str, Any]]:
+    """Return the best cell of each width, judged on the seeds that all cells of all widths have."""
     if not gains:
-        return None
+        return []
     seeds = sorted(set.intersection(*(set(of_cell) for of_cell in gains.values())))
     if not seeds:
-        return None
-    cells = list(gains)
-    best, choice = judge_best([[gains[cell][seed] for seed in seeds] for cell in cells])
-    width, temperature, alpha = cells[best]
-    return {"width": width, "temperature": temperature, "alpha": alpha, "choice": choice}
+        return []
+    # Small numbers, and many of them: a grid has 88 cells a width.
+    values = {cell: np.stack([of[seed] for seed in seeds]) for cell, of in gains.items()}
+    margin = find_margin(np.stack(list(values.values())))
+    found = []
+    for width in sorted({cell[0] for cell in values}):
+        cells = [cell for cell in values if cell[0] == width]
+        best, choice = judge_best(np.stack([values[cell] for cell in cells]), margin)
+        _, temperature, alpha = cells[best]
+        found.append({"width": width, "temperature": temperature, "alpha": alpha, "choice": choice})
+    return found

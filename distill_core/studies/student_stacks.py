@@ -32,7 +32,7 @@ from distill_core.specs import (
     Temperature,
     Width,
 )
-from distill_core.store import Store
+from distill_core.store import Artifact, Store
 from distill_core.studies.study import Task
 
 FIGURES = ("agreement", "accuracy", "kl", "ece")
@@ -141,7 +141,23 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
         "ece": metrics.ece(proba, y),
     }
     figures = {name: values.reshape(shape) for name, values in figures.items()}
-    return {**figures, **shares, **stack.to_arrays()}
+    hits = {
+        "agreement_hits": np.packbits((labels == target.argmax(-1)).reshape(*shape, -1), axis=-1),
+        "accuracy_hits": np.packbits((labels == y).reshape(*shape, -1), axis=-1),
+    }
+    return {**figures, **hits, **shares, **stack.to_arrays()}
+
+
+def read_hits(artifact: Artifact, spec: StudentsSpec) -> dict[str, NDArray[np.bool_]]:
+    """Return on which test rows students agree with the ensemble, and are right.
+
+    By figure ("agreement", "accuracy") an array of shape (n_alphas, n_seeds, n_rows).
+    """
+    n_rows = len(load_problem(spec.ensemble.problem).y_test)
+    return {
+        name: np.unpackbits(artifact.arrays[f"{name}_hits"], axis=-1, count=n_rows).astype(bool)
+        for name in ("agreement", "accuracy")
+    }
 
 
 @artifact("boundaries")

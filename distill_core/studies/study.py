@@ -8,14 +8,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from distill_core.jobs.artifacts import Job
-from distill_core.measures.intervals import Interval, interval
+from distill_core.measures.intervals import (
+    PSEUDO_DIFFERENCES,
+    PSEUDO_SHARES,
+    Interval,
+    crossed_interval,
+    interval,
+)
 from distill_core.specs import Spec
 from distill_core.store import Store
 
 Row = dict[str, str | int | float | None]
 # A mean over seeds with its 95% interval: mean, low, high, n; None where it cannot be said.
 Band = dict[str, Any]
+# By figure and seed, on which test rows (n_rows,) a model hits: is right, or agrees.
+Hits = Mapping[str, Mapping[int, NDArray[np.bool_]]]
+_NO_HITS: Hits = {}
 
 _SHARES = {
     "agreement",
@@ -152,14 +164,54 @@ def band(values: Iterable[float | None], figure: str = "") -> Band:
     return {**found, "low": low, "high": high}
 
 
-def bands(rows: Sequence[Row], figures: Iterable[str]) -> dict[str, Band]:
-    """Return the band of each figure over the seeds of some rows."""
-    return {name: band(by_seed(rows, name).values(), name) for name in figures}
+def bands(rows: Sequence[Row], figures: Iterable[str], hits: Hits = _NO_HITS) -> dict[str, Band]:
+    """Return the band of each figure over the seeds of some rows; over test rows too, with hits."""
+    return {
+        name: crossed_band(hits[name].values()) if name in hits else band(one.values(), name)
+        for name in figures
+        for one in [by_seed(rows, name)]
+    }
 
 
-def gains(ours: Sequence[Row], theirs: Sequence[Row], figures: Iterable[str]) -> dict[str, Band]:
-    """Return the `gain` of each figure of some rows over others, paired by seed."""
-    return {name: gain(by_seed(ours, name), by_seed(theirs, name)) for name in figures}
+def crossed_band(values: Iterable[NDArray[np.bool_]]) -> Band:
+    """Return the band of a share for other seeds and other test rows.
+
+    Each of the values (n_rows,) says of one seed on which test rows it hits. Beside `low` and
+    `high` there are `n_rows`, and `seeds_low` and `seeds_high`: the interval of other seeds on
+    these very rows.
+    """
+    found = _cross(list(values), PSEUDO_SHARES)
+    for end in ("low", "high", "seeds_low", "seeds_high"):
+        if found.get(end) is not None:
+            found[end] = min(max(found[end], 0.0), 1.0)
+    return found
+
+
+def crossed_difference(
+    ours: Mapping[int, NDArray[Any]], theirs: Mapping[int, NDArray[Any]]
+) -> Band:
+    """Return the band of ours minus theirs for other seeds and other test rows.
+
+    Paired by seed and row; with `beyond_noise`, as `difference`, else as `crossed_band`.
+    """
+    both = [ours[seed] * 1.0 - theirs[seed] for seed in ours if seed in theirs]
+    return _judge(_cross(both, PSEUDO_DIFFERENCES))
+
+
+def gains(
+    ours: Sequence[Row],
+    theirs: Sequence[Row],
+    figures: Iterable[str],
+    our_hits: Hits = _NO_HITS,
+    their_hits: Hits = _NO_HITS,
+) -> dict[str, Band]:
+    """Return the `gain` of each figure of some rows over others, paired by seed (and test row)."""
+    return {
+        name: crossed_difference(our_hits[name], their_hits[name])
+        if name in our_hits and name in their_hits
+        else gain(by_seed(ours, name), by_seed(theirs, name))
+        for name in figures
+    }
 
 
 def gain(ours: Mapping[int, float | None], theirs: Mapping[int, float | None]) -> Band:
@@ -180,11 +232,7 @@ def subtract_paired(
 
 def difference(values: Iterable[float | None]) -> Band:
     """Return the band of paired differences, with `beyond_noise`: whether it excludes 0."""
-    found = _band(values)
-    return {
-        **found,
-        "beyond_noise": has_interval(found) and (found["low"] > 0 or found["high"] < 0),
-    }
+    return _judge(_band(values))
 
 
 def has_interval(found: Band) -> bool:
@@ -208,6 +256,28 @@ def format_interval(found: Band) -> str:
     """Return a band's interval in points, such as `[-0.42, +1.17]`."""
     low, high = (format_points(found[end], sign=True, digits=2) for end in ("low", "high"))
     return f"[{low}, {high}]"
+
+
+def _judge(found: Band) -> Band:
+    beyond = has_interval(found) and (found["low"] > 0 or found["high"] < 0)
+    return {**found, "beyond_noise": beyond}
+
+
+def _cross(values: list[NDArray[Any]], pseudo: tuple[float, ...]) -> Band:
+    if not values:
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    matrix = np.stack(values).astype(float)
+    found, seeds = crossed_interval(matrix, pseudo), interval(matrix.mean(1))
+    known = found.n > 1
+    return {
+        "mean": found.mean,
+        "low": found.low if known else None,
+        "high": found.high if known else None,
+        "n": found.n,
+        "n_rows": found.n_rows,
+        "seeds_low": seeds.low if known else None,
+        "seeds_high": seeds.high if known else None,
+    }
 
 
 def _band(values: Iterable[float | None]) -> Band:

@@ -41,7 +41,17 @@ from distill_core.studies.student_stacks import (
     split_seeds,
     students_task,
 )
-from distill_core.studies.study import Band, Hits, Row, Task, bands, by_seed, gains, subtract_paired
+from distill_core.studies.study import (
+    Band,
+    Hits,
+    Row,
+    Task,
+    bands,
+    by_seed,
+    gains,
+    subtract_hits,
+    subtract_paired,
+)
 
 # Seeds trained in one stack: two with ten alphas take about a second, enough to be efficient.
 _BLOCK = 2
@@ -299,7 +309,7 @@ def _subtract(
     """Return the gain in agreement by seed on every test row, or their mean as the only one."""
     if "agreement" in ours and "agreement" in theirs:
         a, b = ours["agreement"], theirs["agreement"]
-        return {seed: a[seed].astype(np.int8) - b[seed] for seed in a if seed in b}
+        return dict(zip([seed for seed in a if seed in b], subtract_hits(a, b), strict=True))
     paired = subtract_paired(by_seed(rows, "agreement"), by_seed(twin, "agreement"))
     return {seed: np.array([value]) for seed, value in paired.items()}
 

@@ -7,7 +7,8 @@ A figure of a whole group, such as churn, has no value per repeat. Its interval 
 the jackknife (Tukey 1958): repeat i gets the pseudo-value `R s - (R - 1) s(without i)`, and
 the pseudo-values are treated like figures of R repeats. Their mean corrects s for the
 smallness of the group. Paired differences between groups are taken of pseudo-values of the same
-repeat. At least three repeats are needed.
+repeat. At least three repeats are needed. Every figure is a mean over test rows, so that each
+repeat has a (pseudo-)value on each row, and intervals allow for other repeats and other rows.
 """
 
 import functools
@@ -20,9 +21,10 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, logsumexp
 
 from distill_core.jobs import Combine
-from distill_core.measures import metrics, spread
+from distill_core.measures import spread
+from distill_core.measures.intervals import PSEUDO_DIFFERENCES, PSEUDO_SHARES
 from distill_core.measures.metrics import Numbers
-from distill_core.studies.study import Band, Row, band, difference
+from distill_core.studies.study import Band, Row, cross_band, cross_difference
 
 GROUPS = ("teacher", "ensemble", "student", "twin")
 # What is subtracted from what, paired by repeat.
@@ -33,7 +35,6 @@ PAIRS = (
     ("student", "twin"),
 )
 _GROUP_FIGURES = ("churn", "seed_variance", "squared_bias", "squared_variance")
-_REPEAT_FIGURES = ("accuracy", "cross_entropy", "agreement", "zero_one_loss", "squared_loss")
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +90,14 @@ def rows(repeats: Repeats, numbers: Sequence[int]) -> list[Row]:
     """
     found: list[Row] = []
     for model in GROUPS:
-        figures, flips = _per_repeat(repeats, model), _flips(repeats, model)
+        figures, flips = _per_row(repeats, model), _flips(repeats, model)
         for r, number in enumerate(numbers):
             others = flips[r].sum() / (repeats.n - 1) if repeats.n > 1 else None
             found.append(
                 {
                     "repeat": number,
                     "model": model,
-                    **{name: float(values[r]) for name, values in figures.items()},
+                    **{name: float(values[r].mean()) for name, values in figures.items()},
                     "flips": None if others is None else float(others),
                 }
             )
@@ -113,15 +114,10 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
     list with `model`, `minus` and bands with `beyond_noise`; `ledger` and `uncertainty`, see the
     functions of these names.
     """
-    single = {model: _per_repeat(repeats, model) for model in GROUPS}
-    pseudo = {model: _pseudo_values(repeats, model) for model in GROUPS}
+    figures = {model: _per_row(repeats, model) | _pseudo_rows(repeats, model) for model in GROUPS}
     groups = {
         model: {
-            **{name: band(single[model][name].tolist(), name) for name in _REPEAT_FIGURES},
-            **{
-                name: _drop_unknown(band(pseudo[model][name].tolist(), name))
-                for name in _GROUP_FIGURES
-            },
+            **{name: _band(values, name) for name, values in figures[model].items()},
             **_zero_one(repeats, model),
         }
         for model in GROUPS
@@ -130,11 +126,7 @@ def summarise(repeats: Repeats) -> dict[str, Any]:
         {
             "model": a,
             "minus": b,
-            **{n: difference((single[a][n] - single[b][n]).tolist()) for n in _REPEAT_FIGURES},
-            **{
-                n: _drop_unknown(difference((pseudo[a][n] - pseudo[b][n]).tolist()))
-                for n in _GROUP_FIGURES
-            },
+            **{name: _difference(figures[a][name] - figures[b][name], name) for name in figures[a]},
         }
         for a, b in PAIRS
     ]
@@ -156,19 +148,19 @@ def ledger(repeats: Repeats) -> dict[str, Any]:
     twin); `residual`: the largest amount by which the identity fails in a repeat.
     """
     logits = np.asarray(repeats.teachers, dtype=float)
-    teacher = metrics.cross_entropy(logits, repeats.y).mean(0)
-    ensemble = metrics.cross_entropy(logits.mean(0), repeats.y)
-    diversity = np.array([spread.diversity(logits[:, r]).mean() for r in range(repeats.n)])
+    teacher = _cross_entropy(log_softmax(logits, axis=-1), repeats.y).mean(0)
+    ensemble = _cross_entropy(log_softmax(logits.mean(0), axis=-1), repeats.y)
+    diversity = np.stack([spread.diversity(logits[:, r]) for r in range(repeats.n)])
     student, twin = (
-        metrics.cross_entropy(part, repeats.y)[0] for part in (repeats.student, repeats.twin)
+        _cross_entropy(repeats.log_proba[model][0], repeats.y) for model in ("student", "twin")
     )
     names = ("teacher", "ensemble", "diversity", "student", "twin")
     parts = dict(zip(names, (teacher, ensemble, diversity, student, twin), strict=True))
     return {
-        **{name: band(values.tolist()) for name, values in parts.items()},
-        "student_gap": difference((student - ensemble).tolist()),
-        "gain": difference((student - twin).tolist()),
-        "residual": float(np.abs(teacher - ensemble - diversity).max()),
+        **{name: _band(values) for name, values in parts.items()},
+        "student_gap": _difference(student - ensemble),
+        "gain": _difference(student - twin),
+        "residual": float(np.abs((teacher - ensemble - diversity).mean(1)).max()),
     }
 
 
@@ -181,14 +173,14 @@ def uncertainty(repeats: Repeats) -> dict[str, Any]:
     proba = np.exp(repeats.log_proba["teacher"])
     parts = [spread.uncertainty(proba[:, r]) for r in range(repeats.n)]
     log_p = repeats.log_proba["student"][0]
-    student = -(np.exp(log_p) * log_p).sum(-1).mean(-1)
-    total = np.array([part.total.mean() for part in parts])
+    student = -(np.exp(log_p) * log_p).sum(-1)
+    total = np.stack([part.total for part in parts])
     return {
-        "total": band(total.tolist()),
-        "data": band(float(part.data.mean()) for part in parts),
-        "knowledge": band(float(part.knowledge.mean()) for part in parts),
-        "student": band(student.tolist()),
-        "excess": difference((student - total).tolist()),
+        "total": _band(total),
+        "data": _band(np.stack([part.data for part in parts])),
+        "knowledge": _band(np.stack([part.knowledge for part in parts])),
+        "student": _band(student),
+        "excess": _difference(student - total),
     }
 
 
@@ -196,19 +188,25 @@ def _log_proba(logits: NDArray[np.float32]) -> Numbers:
     return log_softmax(np.asarray(logits, dtype=float), axis=-1)
 
 
-def _per_repeat(repeats: Repeats, model: str) -> dict[str, Numbers]:
-    """Return figures that every repeat has for itself, each (R,), mean over teachers."""
-    log_p = repeats.log_proba[model]
+def _cross_entropy(log_p: Numbers, y: NDArray[np.int64]) -> Numbers:
+    """Return what each sample costs in nats, (..., n), from log-probabilities (..., n, classes)."""
+    return -log_p[..., np.arange(len(y)), y]
+
+
+def _per_row(repeats: Repeats, model: str) -> dict[str, Numbers]:
+    """Return what every repeat has for itself on each test row, (R, n), mean over teachers."""
+    log_p, y = repeats.log_proba[model], repeats.y
     labels, whole = log_p.argmax(-1), repeats.log_proba["ensemble"][0].argmax(-1)
-    accuracy = metrics.accuracy(labels, repeats.y)
-    figures = {
-        "accuracy": accuracy,
-        "cross_entropy": metrics.cross_entropy(log_p, repeats.y),
-        "agreement": metrics.agreement(labels, whole),
-        "zero_one_loss": 1 - accuracy,
-        "squared_loss": metrics.brier(np.exp(log_p), repeats.y),
+    right = (labels == y).mean(0)
+    distance = np.exp(log_p)
+    distance[..., np.arange(len(y)), y] -= 1
+    return {
+        "accuracy": right,
+        "cross_entropy": _cross_entropy(log_p, y).mean(0),
+        "agreement": (labels == whole).mean(0),
+        "zero_one_loss": 1 - right,
+        "squared_loss": (distance**2).sum(-1).mean(0),
     }
-    return {name: values.mean(0) for name, values in figures.items()}
 
 
 def _flips(repeats: Repeats, model: str) -> Numbers:
@@ -219,44 +217,67 @@ def _flips(repeats: Repeats, model: str) -> Numbers:
     )
 
 
-def _pseudo_values(repeats: Repeats, model: str) -> dict[str, Numbers]:
-    """Return the jackknife's pseudo-values of figures that only a group has, each (R,)."""
-    n_repeats, n = repeats.n, len(repeats.y)
+def _pseudo_rows(repeats: Repeats, model: str) -> dict[str, Numbers]:
+    """Return pseudo-values of figures that only a group has, on each test row, (R, n)."""
+    n_repeats = repeats.n
     if n_repeats < 2:
-        return dict.fromkeys(_GROUP_FIGURES, np.empty(0))
+        return dict.fromkeys(_GROUP_FIGURES, np.empty((0, 0)))
     log_p = repeats.log_proba[model]
+    proba = np.exp(log_p)
+    labels = log_p.argmax(-1)
+    votes = (labels[..., None] == np.arange(log_p.shape[-1])).astype(float)
     # KL to the geometric mean, averaged over the group, is minus the log of what normalises it.
     total = log_p.sum(1, keepdims=True)
-    whole = -logsumexp(total / n_repeats, axis=-1).mean()
-    without = -logsumexp((total - log_p) / (n_repeats - 1), axis=-1).mean((0, 2))
-    proba = np.exp(log_p).reshape(len(log_p), n_repeats, -1)
-    products = (proba @ proba.transpose(0, 2, 1)).mean(0) / n
-    squares = np.diag(products)
-    # Half the squared distance of two repeats has the variance as its mean.
-    squared_variance = _of_pairs((squares[:, None] + squares) / 2 - products)
+    norm = -logsumexp(total / n_repeats, axis=-1)
+    without = -logsumexp((total - log_p) / (n_repeats - 1), axis=-1)
+    variance = _of_pairs(proba)
     return {
-        "churn": _of_pairs(_flips(repeats, model)),
-        "seed_variance": n_repeats * whole - (n_repeats - 1) * without,
-        "squared_bias": _per_repeat(repeats, model)["squared_loss"] - squared_variance,
-        "squared_variance": squared_variance,
+        # Two answers differ by two votes.
+        "churn": _of_pairs(votes),
+        "seed_variance": (n_repeats * norm - (n_repeats - 1) * without).mean(0),
+        "squared_bias": _per_row(repeats, model)["squared_loss"] - variance,
+        "squared_variance": variance,
     }
 
 
-def _of_pairs(matrix: Numbers) -> Numbers:
-    """Return the pseudo-values of the mean over all pairs, from a symmetric (R, R) matrix."""
-    n, total, own = len(matrix), matrix.sum(), matrix.sum(1)
-    whole = total / (n * (n - 1))
+def _of_pairs(x: Numbers) -> Numbers:
+    """Return pseudo-values (R, n) of the mean of `‖x_r - x_s‖² / 2` over all pairs of repeats.
+
+    x has shape (m, R, n, n_classes); the mean over pairs is the variance of x, and without one
+    repeat that of the others.
+    """
+    n = x.shape[1]
+    square, total = (x**2).sum(-1), x.sum(1, keepdims=True)
+
+    def variance(squares: Numbers, totals: Numbers, count: int) -> Numbers:
+        return (squares - (totals**2).sum(-1) / count) / (count - 1)
+
+    whole = variance(square.sum(1, keepdims=True), total, n)
     if n == 2:
-        return np.full(2, whole)
-    return n * whole - (total - 2 * own) / (n - 2)
+        return np.repeat(whole, 2, axis=1).mean(0)
+    without = variance(square.sum(1, keepdims=True) - square, total - x, n - 1)
+    return (n * whole - (n - 1) * without).mean(0)
 
 
-def _drop_unknown(found: Band) -> Band:
+def _pseudo_of(name: str, shares: tuple[float, ...]) -> tuple[float, ...]:
+    return shares if name in ("accuracy", "agreement", "zero_one_loss", "churn") else ()
+
+
+def _band(values: Numbers, name: str = "") -> Band:
+    return _drop_unknown(cross_band(values, _pseudo_of(name, PSEUDO_SHARES), name), name)
+
+
+def _difference(values: Numbers, name: str = "") -> Band:
+    return _drop_unknown(cross_difference(values, _pseudo_of(name, PSEUDO_DIFFERENCES)), name)
+
+
+def _drop_unknown(found: Band, name: str) -> Band:
     """Return a band of pseudo-values without what two repeats cannot know: its interval."""
-    if found["n"] > 2:
+    if found["n"] > 2 or name not in _GROUP_FIGURES:
         return found
-    unknown = {"low": None, "high": None, "beyond_noise": False}
-    return {name: unknown.get(name, value) for name, value in found.items()}
+    ends = ("low", "high", "seeds_low", "seeds_high")
+    unknown = {**dict.fromkeys(ends), "beyond_noise": False}
+    return {key: unknown.get(key, value) for key, value in found.items()}
 
 
 def _zero_one(repeats: Repeats, model: str) -> dict[str, float | None]:

@@ -158,44 +158,48 @@ def band(values: Iterable[float | None], figure: str = "") -> Band:
     found = _band(values)
     if found["low"] is None:
         return found
-    # A mean corrected for the smallness of a group may itself lie just outside.
-    low = max(found["low"], min(0.0, found["mean"]))
-    high = min(found["high"], max(1.0, found["mean"])) if figure in _SHARES else found["high"]
-    return {**found, "low": low, "high": high}
+    return {**found, **{end: _clip(found[end], found["mean"], figure) for end in ("low", "high")}}
 
 
 def bands(rows: Sequence[Row], figures: Iterable[str], hits: Hits = _NO_HITS) -> dict[str, Band]:
     """Return the band of each figure over the seeds of some rows; over test rows too, with hits."""
     return {
-        name: crossed_band(hits[name].values()) if name in hits else band(one.values(), name)
+        name: cross_band(np.stack(list(hits[name].values())), PSEUDO_SHARES, name)
+        if name in hits
+        else band(one.values(), name)
         for name in figures
         for one in [by_seed(rows, name)]
     }
 
 
-def crossed_band(values: Iterable[NDArray[np.bool_]]) -> Band:
-    """Return the band of a share for other seeds and other test rows.
+def cross_band(values: NDArray[Any], pseudo: tuple[float, ...], figure: str) -> Band:
+    """Return the band of values (n_seeds, n_rows) for other seeds and other test rows.
 
-    Each of the values (n_rows,) says of one seed on which test rows it hits. Beside `low` and
-    `high` there are `n_rows`, and `seeds_low` and `seeds_high`: the interval of other seeds on
-    these very rows.
+    They are not negative. Beside what `band` gives there are `n_rows`, and `seeds_low` and
+    `seeds_high`: the interval of other seeds on these very rows. `pseudo` as `crossed_interval`
+    takes it.
     """
-    found = _cross(list(values), PSEUDO_SHARES)
+    found = _cross(values, pseudo)
     for end in ("low", "high", "seeds_low", "seeds_high"):
         if found.get(end) is not None:
-            found[end] = min(max(found[end], 0.0), 1.0)
+            found[end] = _clip(found[end], found["mean"], figure)
     return found
 
 
-def crossed_difference(
-    ours: Mapping[int, NDArray[Any]], theirs: Mapping[int, NDArray[Any]]
-) -> Band:
-    """Return the band of ours minus theirs for other seeds and other test rows.
+def cross_difference(values: NDArray[Any], pseudo: tuple[float, ...] = PSEUDO_DIFFERENCES) -> Band:
+    """Return the band of paired differences (n_seeds, n_rows) for other seeds and other test rows.
 
-    Paired by seed and row; with `beyond_noise`, as `difference`, else as `crossed_band`.
+    With `beyond_noise`, as `difference`, and the rest as `cross_band`.
     """
-    both = [ours[seed] * 1.0 - theirs[seed] for seed in ours if seed in theirs]
-    return _judge(_cross(both, PSEUDO_DIFFERENCES))
+    return _judge(_cross(values, pseudo))
+
+
+def subtract_hits(
+    ours: Mapping[int, NDArray[np.bool_]], theirs: Mapping[int, NDArray[np.bool_]]
+) -> NDArray[np.int8]:
+    """Return ours minus theirs, (n_seeds, n_rows), for the seeds that have both."""
+    both = [ours[seed].astype(np.int8) - theirs[seed] for seed in ours if seed in theirs]
+    return np.array(both, np.int8).reshape(len(both), -1)
 
 
 def gains(
@@ -207,7 +211,7 @@ def gains(
 ) -> dict[str, Band]:
     """Return the `gain` of each figure of some rows over others, paired by seed (and test row)."""
     return {
-        name: crossed_difference(our_hits[name], their_hits[name])
+        name: cross_difference(subtract_hits(our_hits[name], their_hits[name]))
         if name in our_hits and name in their_hits
         else gain(by_seed(ours, name), by_seed(theirs, name))
         for name in figures
@@ -263,11 +267,17 @@ def _judge(found: Band) -> Band:
     return {**found, "beyond_noise": beyond}
 
 
-def _cross(values: list[NDArray[Any]], pseudo: tuple[float, ...]) -> Band:
-    if not values:
+def _clip(end: float, mean: float, figure: str) -> float:
+    """Return an end of an interval within what the figure can be."""
+    # A mean corrected for the smallness of a group may itself lie just outside.
+    end = max(end, min(0.0, mean))
+    return min(end, max(1.0, mean)) if figure in _SHARES else end
+
+
+def _cross(values: NDArray[Any], pseudo: tuple[float, ...]) -> Band:
+    if not values.size:
         return {"mean": None, "low": None, "high": None, "n": 0}
-    matrix = np.stack(values).astype(float)
-    found, seeds = crossed_interval(matrix, pseudo), interval(matrix.mean(1))
+    found, seeds = crossed_interval(values, pseudo), interval(values.mean(1, dtype=float))
     known = found.n > 1
     return {
         "mean": found.mean,

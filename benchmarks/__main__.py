@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import boundaries, latency, scale, schedules, tables, training
+from benchmarks import boundaries, coverage, latency, scale, schedules, tables, training
 
 BENCHMARKS = {
     "boundary": boundaries.run,
+    "coverage": coverage.run,
     "ensemble": training.ensemble,
     "latency": latency.run,
     "scale": scale.run,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from distill_core.measures.intervals import Interval
     from distill_core.studies.reproduce import Reproduction, Trial
 
+# Seeds that a verdict needs.
+_FEWEST_SEEDS = 8
 # Seconds between two lines about progress.
 _SAY_EVERY = 2.0
 
@@ -163,13 +165,20 @@ def _table(spec: ReproductionSpec, result: "Reproduction", wall_seconds: float) 
     student = spec.student(0)
     gain = result.gain_points()
     over = [
-        f"Means over {n} seeds, each with its own ensemble; in brackets 95% intervals over seeds."
+        f"Means over {n} seeds, each with its own ensemble; in brackets 95% intervals over seeds,",
+        f"of the gain over seeds and test rows: for rows like these {gain.n_rows:,}.",
     ]
     verdict = [
-        "Its interval does not hold 0: distillation makes a difference here beyond seed noise."
+        "Its interval does not hold 0: distillation makes a difference here, beyond the chance of"
+        " seeds and rows."
         if gain.excludes(0)
-        else "Its interval holds 0: these seeds do not show that distillation helps or harms."
+        else "Its interval holds 0: these seeds and rows do not show that distillation helps or"
+        " harms."
     ]
+    if n < _FEWEST_SEEDS:
+        verdict = [
+            f"No verdict from fewer than {_FEWEST_SEEDS} seeds: more of them may say otherwise."
+        ]
     if n == 1:
         over = ["One seed: how much these numbers vary from seed to seed cannot be said."]
         verdict = []

@@ -28,7 +28,11 @@ INTERVALS = [
 
 
 def trial(seed, distilled, baseline):
-    return Trial(seed, 0.975, distilled, baseline, 0.99, 0.98, 3.0, 0.5)
+    """A seed whose student answers other than its twin on as many of 1,000 rows as it must."""
+    gained = round(1000 * (distilled - baseline))
+    gains = np.zeros(1000, np.int8)
+    gains[: abs(gained)] = np.sign(gained)
+    return Trial(seed, 0.975, distilled, baseline, 0.99, 0.98, 3.0, 0.5, gains)
 
 
 def reproduction(*trials):
@@ -107,8 +111,9 @@ def trained_here(student):
 def test_gain_is_paired_by_seed():
     result = reproduction(trial(0, 0.96, 0.95), trial(1, 0.98, 0.97), trial(2, 0.97, 0.96))
     gain = result.gain_points()
-    # Each seed gains one point, however different the seeds are.
-    assert (gain.low, gain.mean, gain.high) == pytest.approx((1, 1, 1))
+    # Each seed gains one point, however different the seeds are; other rows may give another.
+    assert gain.mean == pytest.approx(1)
+    assert 0.3 < gain.low < 1 < gain.high < 1.7
     assert result.over_seeds("distilled_accuracy").low < 0.96
 
 
@@ -132,8 +137,8 @@ def test_one_seed_has_no_interval():
 
 
 def test_table_says_what_is_compared_and_never_a_share_recovered():
-    result = reproduction(trial(0, 0.96, 0.97), trial(1, 0.97, 0.96), trial(2, 0.97, 0.965))
-    text = _table(ReproductionSpec(seeds=3), result, 4.0)
+    result = reproduction(*(trial(s, 0.97, 0.96 + 0.02 * (s % 2)) for s in range(8)))
+    text = _table(ReproductionSpec(seeds=8), result, 4.0)
     for words in (
         "95% intervals over seeds",
         "paired by seed",
@@ -141,17 +146,30 @@ def test_table_says_what_is_compared_and_never_a_share_recovered():
         "interval holds 0",
     ):
         assert words in text
-    for number in ("46,658", "559,896", "3,490", "160.4 times", "97.50 %"):
+    for number in ("46,658", "559,896", "3,490", "160.4 times", "97.00 %"):
         assert number in text
     assert "recover" not in text
     assert all(len(line) <= 100 for line in text.splitlines())
 
 
 def test_a_clear_gain_is_called_one():
-    result = reproduction(*(trial(seed, 0.97, 0.96 - seed / 1000) for seed in range(8)))
-    text = _table(ReproductionSpec(), result, 4.0)
-    assert "beyond seed noise" in text
+    trials = [trial(seed, 0.97, 0.96 - seed / 1000) for seed in range(8)]
+    text = _table(ReproductionSpec(seeds=8), reproduction(*trials), 4.0)
+    assert "beyond the chance of seeds and rows" in text
+    assert "for rows like these 1,000" in text
     assert "interval holds 0" not in text
+    # Three of them say the same, and are too few to be asked.
+    text = _table(ReproductionSpec(seeds=3), reproduction(*trials[:3]), 4.0)
+    assert "No verdict from fewer than 8 seeds" in text
+    assert "makes a difference" not in text
+
+
+def test_more_seeds_on_few_rows_are_no_clear_gain():
+    """Eight seeds that all gain on the same 2 of 1,000 rows: on other rows, who knows."""
+    text = _table(
+        ReproductionSpec(seeds=8), reproduction(*(trial(s, 0.962, 0.96) for s in range(8))), 4.0
+    )
+    assert "interval holds 0" in text
 
 
 def test_schedules_are_the_projects_or_the_tutorials():

@@ -11,7 +11,7 @@ from distill_core import uploads
 from distill_core.boundaries.section import Section
 from distill_core.engine.worker import Report
 from distill_core.geometry.planes import Window
-from distill_core.geometry.problems import load_plane
+from distill_core.geometry.problems import load_plane, load_problem
 from distill_core.learning.networks import Stack
 from distill_core.specs import PlaneSpec, ProblemSpec
 from distill_core.store import Artifact, Store
@@ -101,3 +101,14 @@ def pack_lines(name: str, lines: Sequence[NDArray[np.float32]]) -> dict[str, NDA
 def read_lines(artifact: Artifact, name: str) -> list[NDArray[np.float32]]:
     """Return the lines put under `member` (one per teacher) or `frame` (one per epoch)."""
     return np.split(artifact.arrays[name + "_lines"], artifact.arrays[name + "_cuts"])
+
+
+def pack_hits(hits: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return on which test rows models hit, (..., n_rows), as bits; `read_hits` reads them back."""
+    return np.packbits(hits, axis=-1)
+
+
+def read_hits(packed: NDArray[np.uint8], problem: ProblemSpec) -> NDArray[np.bool_]:
+    """Return what `pack_hits` packed, for the test rows of a problem."""
+    n_rows = len(load_problem(problem).y_test)
+    return np.unpackbits(packed, axis=-1, count=n_rows).astype(bool)

@@ -16,6 +16,7 @@ from distill_core.jobs.artifacts import (
     Arrays,
     artifact,
     load_or_make,
+    pack_hits,
     pack_lines,
     pack_section,
     view_on_plane,
@@ -171,7 +172,8 @@ def trace_history(spec: PictureSpec, store: Store, report: Report) -> Arrays:
 def train_replicates(spec: ReplicatesSpec, store: Store, report: Report) -> Arrays:
     """Train one setting and its twin over several seeds; put each seed's results.
 
-    Arrays `student_<metric>` and `twin_<metric>` have shape (n_seeds,).
+    Arrays `student_<metric>` and `twin_<metric>` have shape (n_seeds,); `student_hits` and
+    `twin_hits` say on which test rows they agree with the ensemble, see `read_hits`.
     """
     _, logits = load_ensemble(spec.student.ensemble, store, report)
     problem = load_problem(spec.student.ensemble.problem)
@@ -185,9 +187,11 @@ def train_replicates(spec: ReplicatesSpec, store: Store, report: Report) -> Arra
     proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
     combine = spec.student.ensemble.combine
     results = _against(proba, logits["test_logits"], problem.y_test, combine)
+    whole = losses.soft_targets(logits["test_logits"], 1.0, combine).numpy().argmax(-1)
+    both: dict[str, NDArray[Any]] = {**results, "hits": pack_hits(proba.argmax(-1) == whole)}
     return {
         f"{who}_{name}": part
-        for name, values in results.items()
+        for name, values in both.items()
         for who, part in zip(("student", "twin"), np.split(values, 2), strict=True)
     }
 

@@ -11,27 +11,28 @@ from distill_core.measures import intervals
 
 
 def describe_gain(student: ArrayLike, twin: ArrayLike, alpha: float) -> str:
-    """Say what distillation adds over seeds; never more than the interval allows.
+    """Say what distillation adds; never more than the interval over seeds and rows allows.
 
     Parameters
     ----------
-    student, twin : array_like of shape (n_seeds,)
-        Agreement with the ensemble on test data, from 0 to 1, paired by seed.
+    student, twin : array_like of shape (n_seeds, n_rows)
+        Whether they agree with the ensemble on each test row, paired by seed.
     alpha : float
         The student's; at 0 it is its own twin.
     """
     if alpha == 0:
         return "With alpha = 0 the student is its own twin: there is nothing to compare."
-    gain = intervals.interval(100 * (np.asarray(student) - np.asarray(twin)))
-    span = f"({gain.mean:+.2f} points, 95% interval {gain.low:+.2f} to {gain.high:+.2f})"
-    over = f"Over {gain.n} student seeds, one ensemble:"
+    gain = intervals.crossed_interval(np.asarray(student, float) - np.asarray(twin, float))
+    low, mean, high = (100 * end for end in (gain.low, gain.mean, gain.high))
+    span = f"({mean:+.2f} points, 95% interval {low:+.2f} to {high:+.2f})"
+    over = f"Over {gain.n} student seeds, for rows like these {gain.n_rows:,}, one ensemble:"
     if gain.low > 0:
         return f"{over} learning from the ensemble **raises** agreement on test data {span}."
     if gain.high < 0:
         return f"{over} learning from the ensemble **lowers** agreement on test data {span}."
     return (
-        f"{over} **no difference** in agreement between student and twin can be told from seed "
-        f"noise {span}."
+        f"{over} **no difference** in agreement between student and twin can be told from the "
+        f"chance of seeds and rows {span}."
     )
 
 

@@ -10,18 +10,19 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from distill_core import jobs
 from distill_core.engine import Engine
 from distill_core.geometry.problems import load_problem
 from distill_core.learning.losses import soft_targets
 from distill_core.measures import metrics
-from distill_core.measures.intervals import Interval, interval
+from distill_core.measures.intervals import Interval, crossed_interval, interval
 from distill_core.specs import ReproductionSpec, StudentSpec
 from distill_core.store import Store
 from distill_core.studies.student_stacks import count_parameters, ensemble_tasks
@@ -48,6 +49,8 @@ class Trial:
     baseline_agreement: float
     ensemble_seconds: float
     students_seconds: float
+    # On each test row, what distillation gains in accuracy: -1, 0 or 1.
+    gains: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8), repr=False)
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,11 @@ class Reproduction:
         """Return distilled minus baseline accuracy in percentage points, paired by seed.
 
         Paired, because both start from the same weights and see the same batches: what a
-        seed does to both cancels.
+        seed does to both cancels. For other seeds and other test rows.
         """
-        return interval([100 * (t.distilled_accuracy - t.baseline_accuracy) for t in self.trials])
+        found = crossed_interval([trial.gains for trial in self.trials])
+        ends = {end: 100 * getattr(found, end) for end in ("mean", "low", "high")}
+        return dataclasses.replace(found, **ends)
 
     def seconds(self, part: Literal["ensemble", "students"]) -> float:
         """Return the seconds that the training of one part took, summed over seeds."""
@@ -158,6 +163,7 @@ def run_seed(student: StudentSpec, store: Store, engine: Engine) -> Trial:
         baseline_agreement=float(metrics.agreement(baseline, ensemble)),
         ensemble_seconds=ensemble_seconds,
         students_seconds=students_seconds,
+        gains=(distilled == y).astype(np.int8) - (baseline == y),
     )
 
 

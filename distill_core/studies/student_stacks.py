@@ -104,7 +104,7 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
     Arrays have shape (n_alphas, n_seeds): `agreement` with the ensemble, `accuracy`, `kl`
     from the ensemble, `ece`; and which part of the training loss and of its gradient comes
     from the ensemble (see `ensemble_shares`), at the end of training, and with `first_`
-    after the first step.
+    after the first step. `agreement_hits` and `accuracy_hits` are read by `read_hits`.
     """
     _, logits = jobs.load_ensemble(spec.ensemble, store, report)
     problem = load_problem(spec.ensemble.problem)
@@ -142,8 +142,8 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
     }
     figures = {name: values.reshape(shape) for name, values in figures.items()}
     hits = {
-        "agreement_hits": np.packbits((labels == target.argmax(-1)).reshape(*shape, -1), axis=-1),
-        "accuracy_hits": np.packbits((labels == y).reshape(*shape, -1), axis=-1),
+        "agreement_hits": jobs.pack_hits((labels == target.argmax(-1)).reshape(*shape, -1)),
+        "accuracy_hits": jobs.pack_hits((labels == y).reshape(*shape, -1)),
     }
     return {**figures, **hits, **shares, **stack.to_arrays()}
 
@@ -153,9 +153,8 @@ def read_hits(artifact: Artifact, spec: StudentsSpec) -> dict[str, NDArray[np.bo
 
     By figure ("agreement", "accuracy") an array of shape (n_alphas, n_seeds, n_rows).
     """
-    n_rows = len(load_problem(spec.ensemble.problem).y_test)
     return {
-        name: np.unpackbits(artifact.arrays[f"{name}_hits"], axis=-1, count=n_rows).astype(bool)
+        name: jobs.read_hits(artifact.arrays[f"{name}_hits"], spec.ensemble.problem)
         for name in ("agreement", "accuracy")
     }
 

@@ -278,10 +278,13 @@ def test_history_curves_hold_the_loss_of_each_one_s_own_kind(filled):
 def test_replicates_artifact_holds_every_seed_of_student_and_twin(filled):
     artifact = filled.get("replicates", SEEDS.digest)
     names = [f"{w}_{n}" for w in ("student", "twin") for n in ("agreement", "accuracy", "kl")]
-    assert sorted(artifact.arrays) == sorted(names)
-    for values in artifact.arrays.values():
-        assert values.shape == (3,)
-        assert np.isfinite(values).all()
+    assert sorted(artifact.arrays) == sorted([*names, "student_hits", "twin_hits"])
+    for name in names:
+        assert artifact.arrays[name].shape == (3,)
+        assert np.isfinite(artifact.arrays[name]).all()
+    for who in ("student", "twin"):
+        hits = jobs.read_hits(artifact.arrays[f"{who}_hits"], STUDENT.ensemble.problem)
+        np.testing.assert_allclose(hits.mean(1), artifact.arrays[f"{who}_agreement"])
     # Seed 1 is the student that has been trained as a pair.
     meta = filled.get("student", STUDENT.digest).meta
     for name in names:

@@ -496,12 +496,15 @@ SPREAD = np.linspace(-0.01, 0.01, 8)
         (0.05 + SPREAD, 0.5, "**raises** agreement on test data (+5.00 points", "lowers"),
         (-0.05 + SPREAD, 0.5, "**lowers** agreement on test data (-5.00 points", "raises"),
         (0.001 + SPREAD, 0.5, "**no difference** in agreement", "raises"),
-        (np.array([0.05]), 0.5, "Over 1 student seeds, one ensemble: **no difference**", "raises"),
+        (0.002 + 0 * SPREAD, 0.5, "**no difference** in agreement", "raises"),
+        (np.array([0.05]), 0.5, "1,000, one ensemble: **no difference**", "raises"),
         (0.05 + SPREAD, 0.0, "its own twin: there is nothing to compare", "points"),
     ],
 )
 def test_the_gain_over_the_twin_follows_its_interval(gains, alpha, expected, not_said):
-    said = picture_answers.describe_gain(0.9 + gains, np.full(len(gains), 0.9), alpha)
+    twin = np.tile(np.arange(1000) < 900, (len(gains), 1))
+    student = np.arange(1000) < np.rint(1000 * (0.9 + gains))[:, None]
+    said = picture_answers.describe_gain(student, twin, alpha)
     assert expected in said
     assert not_said not in said
 

@@ -29,11 +29,12 @@ def write_answer(shown: Shown) -> None:
     if shown.replicates is None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return
-    arrays = shown.replicates.arrays
-    alpha = shown.picture.student.alpha
-    st.markdown(
-        picture_answers.describe_gain(arrays["student_agreement"], arrays["twin_agreement"], alpha)
+    student = shown.picture.student
+    ours, twins = (
+        jobs.read_hits(shown.replicates.arrays[f"{who}_hits"], student.ensemble.problem)
+        for who in ("student", "twin")
     )
+    st.markdown(picture_answers.describe_gain(ours, twins, student.alpha))
 
 
 def show_measures(shown: Shown) -> None:

@@ -1,0 +1,116 @@
+"""Do the intervals cover what they say? On pools of really trained students.
+
+A pool has many students and twins of each width, trained by different seeds on one part of the
+data, and what they answer on all the rest. The pool is the population: a study draws some of its
+seeds and some of its rows, with replacement, and its 95% interval should hold the pool's mean in
+95 of 100 studies.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import Claim, Outcome
+from distill_core.data import datasets
+from distill_core.geometry import planes
+from distill_core.learning import losses, training
+from distill_core.measures.intervals import PSEUDO_DIFFERENCES, PSEUDO_SHARES, crossed_interval
+from distill_core.specs import EnsembleSpec, PlaneSpec, ProblemSpec, StudentSpec
+
+N_SEEDS, N_TRAIN, N_DRAWS = 256, 1500, 500
+WIDTHS = (2, 4, 8, 16, 32, 64, 128)
+STUDIES = [(n_seeds, n_rows) for n_seeds in (8, 16) for n_rows in (60, 300, 1000, 4000)]
+# Students trained in one stack.
+_TOGETHER = 64
+
+# Values by seed and row, (n_seeds, n_rows).
+Pool = NDArray[np.int8]
+
+
+def run(say: Callable[[str], None]) -> Outcome:
+    """Measure coverage by figure, seeds, rows and width, in both views."""
+    rows: list[dict[str, str | float]] = []
+    for view, problem in (("slice", ProblemSpec()), ("all features", ProblemSpec(plane=None))):
+        say(f"{view}: training {2 * N_SEEDS} students at each of {len(WIDTHS)} widths")
+        pools = _train_pools(EnsembleSpec(problem=problem))
+        for figure, of_width in pools.items():
+            for n_seeds, n_rows in STUDIES:
+                say(f"{view}, {figure}, {n_seeds} seeds, {n_rows} rows")
+                rows.append(
+                    {"": f"{view}, {figure}", "seeds": str(n_seeds), "rows": str(n_rows)}
+                    | {
+                        str(width): round(100 * _measure(pool, n_seeds, n_rows, figure), 1)
+                        for width, pool in of_width.items()
+                    }
+                )
+    covered = np.array([value for row in rows for value in list(row.values())[3:]], float)
+    wide = np.array([value for row in rows for value in list(row.values())[5:]], float)
+    return Outcome(
+        f"Percent of {N_DRAWS} studies whose 95% interval holds the mean of the population, by\n"
+        f"width. Population: {N_SEEDS} seeds, {datasets.N_SAMPLES - N_TRAIN:,} rows.",
+        rows,
+        [
+            Claim(
+                f"Half of the figures are 93 to 97.5 or more ({np.median(covered):.1f}).",
+                bool(np.median(covered) >= 93),
+            ),
+            Claim(
+                f"From width 8 on at least 90 in 95 of 100 cases ({np.quantile(wide, 0.05):.1f}).",
+                bool(np.quantile(wide, 0.05) >= 90),
+            ),
+        ],
+    )
+
+
+def _train_pools(spec: EnsembleSpec) -> dict[str, dict[int, Pool]]:
+    """Return by figure and width what each seed gives on each row of the population."""
+    data = datasets.load(spec.problem.dataset)
+    X, y = np.vstack([data.X_train, data.X_test]), np.r_[data.y_train, data.y_test]
+    if spec.problem.plane is not None:
+        X = planes.choose(PlaneSpec(), data).project(X)
+    order = np.random.default_rng(1).permutation(len(X))
+    X, y = X[order], y[order]
+    seen, labels = torch.tensor(X[:N_TRAIN], dtype=torch.float32), torch.tensor(y[:N_TRAIN])
+    fresh, truth = torch.tensor(X[N_TRAIN:], dtype=torch.float32), y[N_TRAIN:]
+    ensemble = training.fit_ensemble(spec, seen, labels)
+    logits = ensemble.logits(seen)
+    whole = losses.soft_targets(ensemble.logits(fresh), 1.0).argmax(-1).numpy()
+
+    def answer(width: int, alpha: float) -> Iterator[NDArray[np.int64]]:
+        for first in range(0, N_SEEDS, _TOGETHER):
+            students = [
+                StudentSpec(ensemble=spec, width=width, alpha=alpha, seed=seed)
+                for seed in range(first, first + _TOGETHER)
+            ]
+            stack = training.fit_students(students, seen, labels, logits)
+            yield stack.logits(fresh).argmax(-1).numpy()
+
+    pools: dict[str, dict[int, Pool]] = {
+        name: {} for name in ("agreement", "gain", "loss", "accuracy difference")
+    }
+    for width in WIDTHS:
+        student = np.concatenate(list(answer(width, 0.7)))
+        twin = np.concatenate(list(answer(width, 0.0)))
+        agrees = (student == whole).astype(np.int8)
+        pools["agreement"][width] = agrees
+        pools["gain"][width] = agrees - (twin == whole)
+        pools["accuracy difference"][width] = (student == truth).astype(np.int8) - (whole == truth)
+    for width in WIDTHS[:-1]:
+        widest = pools["agreement"][WIDTHS[-1]]
+        pools["loss"][width] = widest - pools["agreement"][width]
+    return pools
+
+
+def _measure(pool: Pool, n_seeds: int, n_rows: int, figure: str) -> float:
+    """Return the share of studies whose interval holds the mean of the pool."""
+    generator = np.random.default_rng([n_seeds, n_rows])
+    pseudo = PSEUDO_SHARES if figure == "agreement" else PSEUDO_DIFFERENCES
+    mean, held = float(pool.mean()), 0
+    for _ in range(N_DRAWS):
+        seeds = generator.integers(len(pool), size=n_seeds)
+        rows = generator.integers(pool.shape[1], size=n_rows)
+        found = crossed_interval(pool[np.ix_(seeds, rows)], pseudo)
+        held += found.low <= mean <= found.high
+    return held / N_DRAWS

@@ -28,7 +28,7 @@ def cells_figure(
 ) -> go.Figure:
     """Draw what every cell of a grid T x alpha gains over the twin.
 
-    Cells whose difference is within seed noise are hatched, whatever their colour. The traces
+    Cells whose difference is within chance are hatched, whatever their colour. The traces
     are "cells", "noise" and "best".
 
     Parameters
@@ -65,7 +65,7 @@ def cells_figure(
             "the twin itself"
             if is_twin
             else f"against the twin: {_describe_gain(gain, factor)} {unit}<br>"
-            f"<b>{'beyond' if beyond else 'within'} seed noise</b>"
+            f"<b>{'beyond' if beyond else 'within'} chance</b>"
         )
         if not is_twin and not beyond:
             noise.append((i, j))

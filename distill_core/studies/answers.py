@@ -9,6 +9,7 @@ from typing import Any
 
 from distill_core.studies.study import Band, format_interval, format_points, has_interval
 
+_CHANCE = "the chance of seeds and rows"
 # Share of the total below which knowledge uncertainty is called little.
 _LITTLE = 0.05
 
@@ -142,51 +143,53 @@ def _about_width(summary: Mapping[str, Any]) -> str:
         )
     narrowest = ", the narrowest tried," if entry is entries[0] else ""
     return (
-        f"Width {entry['width']}{narrowest} is sufficient: with 95% confidence its agreement with "
+        f"Width {entry['width']}{narrowest} is sufficient: with 95% confidence{_for_rows(entry)} "
+        "its agreement with "
         f"the ensemble is less than {tolerance:g} {unit} below that of width {widest}, the widest "
         f"tried, and so is that of every width between. It has {size}."
     )
 
 
 def _about_twin(summary: Mapping[str, Any]) -> str:
+    """Say at which widths distillation helps in agreement, at which it harms, and in accuracy."""
     entries = summary["widths"]
-    agreement, accuracy = (summary["beats_twin"][name] for name in ("agreement", "accuracy"))
-    narrowest, widest = entries[0]["width"], entries[-1]["width"]
-    if agreement is None:
-        gained = entries[-1]["gain"]["agreement"]
-        alone = [
-            e["width"]
-            for e in entries
-            if e["gain"]["agreement"]["beyond_noise"] and e["gain"]["agreement"]["mean"] > 0
-        ]
-        if not has_interval(gained):
-            return "The seeds are too few to compare distillation with the hard-label twin."
-        said = (
-            "Distillation never beats the hard-label twin in agreement beyond seed noise"
-            if not alone
-            else "There is no width from which on distillation beats the hard-label twin in "
-            f"agreement beyond seed noise; taken alone, it does so at {_list_widths(alone)}"
-        )
-        mean = format_points(gained["mean"], sign=True)
-        said += f" (width {widest}: {mean} points {format_interval(gained)})."
-    elif agreement == narrowest:
-        said = (
-            "At every width tried distillation beats the hard-label twin in agreement beyond seed "
-            "noise."
-        )
-    elif agreement == widest:
-        said = (
-            f"Distillation beats the hard-label twin in agreement beyond seed noise at width "
-            f"{widest}, the widest, only."
-        )
+    widths = [entry["width"] for entry in entries]
+    first, accuracy = (summary["beats_twin"][name] for name in ("agreement", "accuracy"))
+    gained = entries[-1]["gain"]["agreement"]
+    if not has_interval(gained):
+        return "The seeds are too few to compare distillation with the hard-label twin."
+    signs = {entry["width"]: _sign(entry["gain"]["agreement"]) for entry in entries}
+    ahead = [width for width in widths if first is not None and width >= first]
+    alone = [width for width in widths if signs[width] > 0 and width not in ahead]
+    behind = [width for width in widths if signs[width] < 0]
+    beats = f"distillation beats the hard-label twin in agreement, beyond {_CHANCE}"
+    if ahead == widths:
+        said = f"At every width tried {beats}"
+    elif len(ahead) == 1:
+        said = f"At width {first}, the widest, {beats}"
+    elif ahead:
+        said = f"From width {first} on {beats}"
+    elif alone or behind:
+        said = f"There is no width from which on {beats}"
     else:
+        mean = format_points(gained["mean"], sign=True)
         said = (
-            f"From width {agreement} on distillation beats the hard-label twin in agreement beyond "
-            "seed noise."
+            f"At no width can distillation be told from the hard-label twin in agreement (width "
+            f"{widths[-1]}: {mean} points {format_interval(gained)})"
         )
+    if alone:
+        said += f"; taken alone, it {'also ' * bool(ahead)}does so at {_list_widths(alone)}"
+    if behind:
+        said += f"; it is worse than the twin at {_list_widths(behind)}"
     if accuracy is None:
-        return f"{said} In accuracy no such width is shown."
-    return f"{said} In accuracy it does so from width {accuracy} on."
+        return f"{said}. In accuracy no such width is shown."
+    return f"{said}. In accuracy it does so from width {accuracy} on."
+
+
+def _for_rows(entry: Mapping[str, Any]) -> str:
+    """Say of which rows a claim about a loss speaks."""
+    n_rows = entry["loss"].get("n_rows")
+    return "" if n_rows is None else f" and for rows like these {n_rows:,}"
 
 
 def _list_widths(widths: Sequence[int]) -> str:
@@ -211,11 +214,11 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
         f" Allowing for the choice among {len(cells)} settings, that is {format_interval(choice)}: "
     )
     if not choice["beyond_noise"]:
-        said += "within seed noise, so no setting tried is shown to be better than the twin"
+        said += f"within {_CHANCE}, so no setting tried is shown to be better than the twin"
     elif choice["mean"] > 0:
-        said += f"beyond seed noise, and so is the gain of {choice['above']} settings in all"
+        said += f"beyond {_CHANCE}, and so is the gain of {choice['above']} settings in all"
     else:
-        said += "beyond seed noise, but below the twin"
+        said += f"beyond {_CHANCE}, but below the twin"
     if choice["below"]:
         said += f"; {choice['below']} of them are worse than the twin beyond noise"
     return said + "."

@@ -116,10 +116,12 @@ class Study:
 
     @property
     def sentence(self) -> str:
-        """The answer, marked as long as it may still change."""
+        """The answer; as long as it may still change, that there is none yet."""
         if not self.partial:
             return self.answer
-        return f"Partial, {self.n_done} of {self.n_tasks} parts are done. So far: {self.answer}"
+        return (
+            f"Partial, {self.n_done} of {self.n_tasks} parts are done. No verdict before all are."
+        )
 
     def to_json(self, seconds: float) -> dict[str, Any]:
         """Return everything as plain JSON values; `seconds` is how long it took."""

@@ -10,16 +10,16 @@ from distill_core.studies.study import Band, Study
 def table(study: Study) -> str:
     """Return a study's answer and its figures as lines of text.
 
-    Percentages and points with their 95% interval over seeds; `*` marks a difference beyond
-    seed noise.
+    Percentages and points with their 95% interval over seeds and test rows; `*` marks a
+    difference beyond chance.
     """
     body = _TABLES[study.name](study.summary)
     return "\n".join([study.sentence, "", *body, "", _LEGEND])
 
 
 _LEGEND = (
-    "In brackets: 95% interval over seeds. *: beyond seed noise. Agreement is with the ensemble, "
-    "on test data."
+    "In brackets: 95% interval over seeds and test rows. *: beyond chance. Agreement is with the "
+    "ensemble, on test data."
 )
 
 

@@ -160,7 +160,7 @@ def test_softness_shows_the_grid_and_what_is_within_noise(page, app):
         box["x"] + box["width"] * (column + 0.5) / 11,
         box["y"] + box["height"] * (1 - (row + 0.5) / 8),
     )
-    expect(heatmap.locator(".hoverlayer")).to_contain_text("within seed noise")
+    expect(heatmap.locator(".hoverlayer")).to_contain_text("within chance")
 
 
 def test_variance_shows_ledger_maps_and_boundaries(page, app):

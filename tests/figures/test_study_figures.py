@@ -158,9 +158,9 @@ def test_cells_show_differences_and_hatch_what_is_within_noise():
     assert_allclose(cells.z, [[0, -20, 10], [0, 40, np.nan]], atol=1e-4)
     assert (cells.zmin, cells.zmax) == pytest.approx((-40, 40))
     assert cells.text.tolist() == [["twin", "-20.0", "10.0"], ["twin", "40.0", ""]]
-    assert "beyond seed noise" in cells.hovertext[0][1]
+    assert "beyond chance" in cells.hovertext[0][1]
     assert "-20.00 [-30.00, -10.00]" in cells.hovertext[0][1]
-    assert "within seed noise" in cells.hovertext[0][2]
+    assert "within chance" in cells.hovertext[0][2]
     assert "the twin itself" in cells.hovertext[1][0]
     # The one cell within noise, and no other, is crossed by lines.
     x, y = (np.array(shown["noise"][a], float) for a in "xy")

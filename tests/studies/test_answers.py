@@ -48,6 +48,13 @@ def test_the_sufficient_width_is_the_last_that_passes_from_the_widest_down():
     assert "4,000 parameters, 128 times fewer" in said
 
 
+def test_a_claim_says_of_which_rows_it_speaks():
+    summary = curve([LOSES, {**KEEPS, "n_rows": 1000}])
+    said = answers.capacity(summary)
+    assert "with 95% confidence and for rows like these 1,000 its agreement" in said
+    assert "rows like these" not in answers.capacity(curve([LOSES, KEEPS]))
+
+
 def test_a_width_below_one_that_failed_is_not_named():
     said = answers.capacity(curve([LOSES, KEEPS, LOSES, KEEPS]))
     assert "Width 8 is sufficient" in said
@@ -84,9 +91,14 @@ def test_without_intervals_no_width_is_named():
     [
         ([NOISE, NOISE, UP, UP], "From width 4 on distillation beats the hard-label twin"),
         ([UP, NOISE, UP, UP], "From width 4 on"),
-        ([NOISE, DOWN, NOISE, UP], "at width 8, the widest, only"),
+        ([NOISE, DOWN, NOISE, UP], "At width 8, the widest, distillation beats"),
+        ([NOISE, DOWN, NOISE, UP], "; it is worse than the twin at width 2."),
+        # Others win, too: not "only".
+        ([NOISE, UP, NOISE, UP], "At width 8, the widest, distillation beats the hard-label twin"),
+        ([NOISE, UP, NOISE, UP], "; taken alone, it also does so at width 2."),
         ([UP, UP, UP, UP], "At every width tried distillation beats"),
-        ([NOISE, DOWN, NOISE, NOISE], "Distillation never beats the hard-label twin"),
+        ([NOISE, DOWN, DOWN, NOISE], "it is worse than the twin at widths 2, 4."),
+        ([NOISE] * 4, "At no width can distillation be told from the hard-label twin"),
         ([NOISE, UP, UP, NOISE], "There is no width from which on"),
         ([NOISE, UP, UP, DOWN], "taken alone, it does so at widths 2, 4"),
     ],
@@ -162,9 +174,18 @@ def grid(mean, margin, above=0, below=0, n=8):
 @pytest.mark.parametrize(
     ("numbers", "expected"),
     [
-        ((0.008, 0.005, 2), "[+0.30, +1.30]: beyond seed noise, and so is the gain of 2 settings"),
-        ((0.008, 0.009), "within seed noise, so no setting tried is shown to be better"),
-        ((-0.008, 0.005, 0, 2), "beyond seed noise, but below the twin; 2 of them are worse"),
+        (
+            (0.008, 0.005, 2),
+            "beyond the chance of seeds and rows, and so is the gain of 2 settings",
+        ),
+        (
+            (0.008, 0.009),
+            "within the chance of seeds and rows, so no setting tried is",
+        ),
+        (
+            (-0.008, 0.005, 0, 2),
+            "seeds and rows, but below the twin; 2 of them are worse",
+        ),
         ((0.008, None), "Fewer than 4 seeds: whether that is more than chance cannot be said."),
     ],
 )
@@ -304,7 +325,7 @@ def test_what_the_student_cannot_express_follows_the_numbers(excess, knowledge, 
 def test_a_partial_answer_says_so():
     study = Study("capacity", None, [], {}, "Width 4 is sufficient.", 3, 8)
     assert study.partial
-    assert study.sentence == ("Partial, 3 of 8 parts are done. So far: Width 4 is sufficient.")
+    assert study.sentence == "Partial, 3 of 8 parts are done. No verdict before all are."
     assert Study("capacity", None, [], {}, "Width 4.", 8, 8).sentence == "Width 4."
 
 

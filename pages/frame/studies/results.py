@@ -18,7 +18,7 @@ from pages.frame.studies import run
 
 
 def write_answer(found: Study) -> None:
-    """Show the answer, its first sentence in bold; what is partial says so."""
+    """Show the answer, its first sentence in bold; what is partial has none yet."""
     if not found.rows:
         running = run.is_running(found.spec)
         st.info(
@@ -32,6 +32,10 @@ def write_answer(found: Study) -> None:
     with st.container(border=True):
         if found.partial:
             st.badge(f"Partial: {found.n_done} of {found.n_tasks} parts", icon=":material/pending:")
+            st.markdown(
+                "No verdict before all parts are done. The figures show what is known so far."
+            )
+            return
         st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
 
 

@@ -11,6 +11,7 @@ from distill_core import figures
 from distill_core.figures.palette import CLASSES
 from distill_core.specs import PictureSpec
 from pages.frame.browser import assets, encoding, preview_route
+from pages.frame.server.visitors import Visitor
 
 pytestmark = pytest.mark.e2e
 
@@ -310,7 +311,7 @@ def test_neighbours_lie_one_stop_to_each_side(run):
 
 def test_neighbours_of_a_real_setting_are_settings(run):
     picture = PictureSpec()
-    offer = preview_route.offer(picture, "somebody")
+    offer = preview_route.offer(picture, Visitor("somebody"))
     before = flatten(offer["picture"])
     for text in run("preview.js", NEIGHBOURS, offer):
         changed = flatten(PictureSpec(**json.loads(text)).model_dump(mode="json"))

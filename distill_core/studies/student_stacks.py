@@ -15,7 +15,7 @@ from distill_core import boundaries, jobs
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import load_problem, load_window
 from distill_core.jobs import Arrays, artifact
-from distill_core.learning import losses, training
+from distill_core.learning import losses
 from distill_core.learning.networks import Stack, n_parameters
 from distill_core.measures import distances, metrics
 from distill_core.specs import (
@@ -123,23 +123,11 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
         if done == 1:
             note(stack, "first_")
 
-    stack = training.fit_students(
-        spec.students,
-        problem.X_train,
-        problem.y_train,
-        logits["train_logits"],
-        on_step=on_step,
-    )
+    stack = jobs.fit_students(spec.students, logits, on_step)
     note(stack)
-    target = losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).numpy()
-    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
-    labels, y = proba.argmax(-1), problem.y_test.numpy()
-    figures = {
-        "agreement": metrics.agreement(labels, target.argmax(-1)),
-        "accuracy": metrics.accuracy(labels, y),
-        "kl": metrics.kl_divergence(target, proba),
-        "ece": metrics.ece(proba, y),
-    }
+    proba = jobs.predict_test(stack, spec.ensemble)
+    figures = jobs.measure_on_test(proba, logits, spec.ensemble)
+    figures["ece"] = metrics.ece(proba, problem.y_test.numpy())
     figures = {name: values.reshape(shape) for name, values in figures.items()}
     return {**figures, **shares, **stack.to_arrays()}
 

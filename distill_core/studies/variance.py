@@ -19,6 +19,7 @@ from distill_core.engine.worker import Report
 from distill_core.geometry.problems import Problem, load_problem
 from distill_core.jobs import Arrays, artifact
 from distill_core.learning import training
+from distill_core.learning.networks import Stack
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import stability
@@ -87,6 +88,10 @@ def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
     ensemble = spec.student.ensemble
     problem = load_problem(ensemble.problem)
     X, y = problem.X_train, problem.y_train
+
+    def on_step(done: int, total: int, _: Stack) -> None:
+        report(done, total)
+
     if spec.resample is None:
         _, logits = jobs.load_ensemble(ensemble, store, report)
         train_logits, teachers = logits["train_logits"], logits["test_logits"]
@@ -94,17 +99,10 @@ def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
         _check_classes(problem)
         index = torch.from_numpy(draw_resample(len(y), spec.resample))
         X, y = X[index], y[index]
-        stack = training.fit_ensemble(
-            ensemble, X, y, on_step=lambda done, total, _: report(done, total)
-        )
+        stack = training.fit_ensemble(ensemble, X, y, on_step=on_step)
         train_logits, teachers = stack.logits(X), stack.logits(problem.X_test)
-    pair = training.fit_students(
-        [spec.student, spec.student.twin()],
-        X,
-        y,
-        train_logits,
-        on_step=lambda done, total, _: report(done, total),
-    )
+    both = [spec.student, spec.student.twin()]
+    pair = training.fit_students(both, X, y, train_logits, on_step=on_step)
     student, twin = pair.logits(problem.X_test).numpy()
     return {"teachers": teachers.numpy(), "student": student, "twin": twin, **pair.to_arrays()}
 

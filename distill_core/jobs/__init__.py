@@ -37,6 +37,7 @@ from distill_core.jobs.teachers import (
     evaluate_section,
     load_ensemble,
     read_growth,
+    trace_members,
     trace_teachers,
     train_ensemble,
     train_ensemble_part,

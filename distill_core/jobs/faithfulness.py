@@ -16,14 +16,8 @@ from distill_core.engine.worker import Report
 from distill_core.geometry import tours
 from distill_core.geometry.planes import Plane
 from distill_core.geometry.problems import load_plane, load_window
-from distill_core.jobs.artifacts import (
-    Arrays,
-    artifact,
-    load_or_make,
-    pack_lines,
-    pack_section,
-    view_on_plane,
-)
+from distill_core.jobs import artifacts
+from distill_core.jobs.artifacts import Arrays, artifact
 from distill_core.jobs.students import Result, train_student
 from distill_core.jobs.teachers import ROUGH_RESOLUTION, load_ensemble
 from distill_core.learning.networks import Stack
@@ -102,15 +96,15 @@ def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
     meter = faithfulness.measure(plane, X, models, data.X_train)
     whole, ours, twins = (
         boundaries.section(
-            boundaries.combined_model(view_on_plane(s, problem, spec.plane), c),
+            boundaries.combined_model(artifacts.view_on_plane(s, problem, spec.plane), c),
             window,
             ROUGH_RESOLUTION,
         )
         for s, c in stacks
     )
     arrays = {
-        **pack_section(whole),
-        **pack_section(ours, "student_"),
+        **artifacts.pack_section(whole),
+        **artifacts.pack_section(ours, "student_"),
         "own_colour": meter.own_colour.astype(np.uint8),
         "answers": np.stack([model(X).argmax(1) for model in models]),
         "distance": meter.distance,
@@ -193,15 +187,15 @@ def evaluate_tour_part(spec: TourPartSpec, store: Store, report: Report) -> Arra
         "distance": np.stack([step.plane.distance(X) for step in mine]).astype(np.float32),
         "own_colour": (np.stack(colours) == answers).astype(np.uint8),
         "basis": np.stack([step.plane.basis for step in mine]).astype(np.float32),
-        **pack_lines("ensemble", [section.lines for section, _ in seen]),
-        **pack_lines("student", [lines for _, lines in seen]),
+        **artifacts.pack_lines("ensemble", [section.lines for section, _ in seen]),
+        **artifacts.pack_lines("student", [lines for _, lines in seen]),
     }
 
 
 def _trained(spec: StudentSpec, store: Store, report: Report) -> tuple[Stack, Stack]:
     """Return the teachers, and the student with its twin."""
     teachers, _ = load_ensemble(spec.ensemble, store, report)
-    pair = load_or_make(store, train_student, spec, report)
+    pair = artifacts.load_or_make(store, train_student, spec, report)
     return teachers, Stack.from_arrays(pair.arrays)
 
 

@@ -12,14 +12,8 @@ from distill_core import boundaries
 from distill_core.boundaries.section import Section
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import load_problem, load_window
-from distill_core.jobs.artifacts import (
-    Arrays,
-    artifact,
-    load_or_make,
-    pack_lines,
-    pack_section,
-    view_on_plane,
-)
+from distill_core.jobs import artifacts
+from distill_core.jobs.artifacts import Arrays, artifact
 from distill_core.jobs.teachers import load_ensemble
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack
@@ -113,16 +107,16 @@ def evaluate_picture(spec: PictureSpec, store: Store, report: Report) -> Result:
     window = load_window(spec.plane, problem.dataset)
 
     def seen(stack: Stack) -> Section:
-        model = boundaries.member_model(view_on_plane(stack, problem, spec.plane))
+        model = boundaries.member_model(artifacts.view_on_plane(stack, problem, spec.plane))
         return boundaries.section(model, window)
 
     def show(own: Stack, agreement: float) -> None:
         report(1, 2, {"lines": seen(own).lines, "agreement": np.array(agreement)})
 
-    found = load_or_make(store, train_student, spec.student, report, on_trained=show)
+    found = artifacts.load_or_make(store, train_student, spec.student, report, on_trained=show)
     pair = Stack.from_arrays(found.arrays)
     ours, twins = (seen(pair.members([member])) for member in range(2))
-    arrays = {**pack_section(ours), **pack_section(twins, "twin_")}
+    arrays = {**artifacts.pack_section(ours), **artifacts.pack_section(twins, "twin_")}
     return arrays, found.meta
 
 
@@ -148,10 +142,10 @@ def trace_history(spec: PictureSpec, store: Store, report: Report) -> Arrays:
     frames: list[NDArray[np.float32]] = []
     for pair in snapshots:
         report(len(frames), len(snapshots))
-        seen = view_on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
+        seen = artifacts.view_on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
         model = boundaries.member_model(seen)
         frames.append(boundaries.boundary_lines(model, window, FRAME_RESOLUTION))
-    return {"curves": np.array(curves), **pack_lines("frame", frames)}
+    return {"curves": np.array(curves), **artifacts.pack_lines("frame", frames)}
 
 
 @artifact("replicates")

@@ -16,28 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator
 from scipy import stats
 
+from distill_core import specs
 from distill_core.jobs import Combine
 from distill_core.learning import losses
-from distill_core.specs import (
-    ALPHAS,
-    TEMPERATURES,
-    Alpha,
-    Depth,
-    EnsembleSpec,
-    Schedule,
-    Spec,
-    Temperature,
-    Width,
-)
+from distill_core.specs import EnsembleSpec, Schedule, Spec
 from distill_core.store import Store
-from distill_core.studies.student_stacks import (
-    FIGURES,
-    SHARES,
-    StudentsSpec,
-    ensemble_tasks,
-    split_seeds,
-    students_task,
-)
+from distill_core.studies import student_stacks as stacks
 from distill_core.studies.study import Band, Row, Task, bands, by_seed, gains, subtract_paired
 
 # Seeds trained in one stack: two with ten alphas take about a second, enough to be efficient.
@@ -56,10 +40,10 @@ class SoftnessSpec(Spec):
     """
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    widths: tuple[Width, ...] = (64,)
-    depth: Depth = 2
-    temperatures: tuple[Temperature, ...] = TEMPERATURES
-    alphas: tuple[Alpha, ...] = ALPHAS
+    widths: tuple[specs.Width, ...] = (64,)
+    depth: specs.Depth = 2
+    temperatures: tuple[specs.Temperature, ...] = specs.TEMPERATURES
+    alphas: tuple[specs.Alpha, ...] = specs.ALPHAS
     n_seeds: Annotated[int, Field(ge=1, le=256)] = 8
     schedule: Schedule = Schedule.STUDENT
 
@@ -80,9 +64,11 @@ class SoftnessSpec(Spec):
             raise ValueError("This study needs an alpha above 0: alpha = 0 is the twin itself.")
         return tuple(sorted({0.0, *alphas}))
 
-    def students(self, width: int, temperature: float, seeds: tuple[int, ...]) -> StudentsSpec:
+    def students(
+        self, width: int, temperature: float, seeds: tuple[int, ...]
+    ) -> stacks.StudentsSpec:
         """Return the distilled students of one temperature, all alphas, over some seeds."""
-        return StudentsSpec(
+        return stacks.StudentsSpec(
             ensemble=self.ensemble,
             width=width,
             depth=self.depth,
@@ -92,19 +78,19 @@ class SoftnessSpec(Spec):
             schedule=self.schedule,
         )
 
-    def twins(self, width: int, seeds: tuple[int, ...]) -> StudentsSpec:
+    def twins(self, width: int, seeds: tuple[int, ...]) -> stacks.StudentsSpec:
         """Return the twins, which are the same at every temperature."""
         return self.students(width, 1.0, seeds).replace(alphas=(0.0,))
 
 
 def tasks(spec: SoftnessSpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown."""
-    listed = ensemble_tasks(spec.ensemble)
+    listed = stacks.ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
-    for seeds, width in itertools.product(split_seeds(spec.n_seeds, _BLOCK), spec.widths):
-        listed.append(students_task(spec.twins(width, seeds), ensemble))
+    for seeds, width in itertools.product(stacks.split_seeds(spec.n_seeds, _BLOCK), spec.widths):
+        listed.append(stacks.students_task(spec.twins(width, seeds), ensemble))
         for temperature in spec.temperatures:
-            listed.append(students_task(spec.students(width, temperature, seeds), ensemble))
+            listed.append(stacks.students_task(spec.students(width, temperature, seeds), ensemble))
     return listed
 
 
@@ -120,7 +106,7 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
 
 def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
     found: list[Row] = []
-    for width, seeds in itertools.product(spec.widths, split_seeds(spec.n_seeds, _BLOCK)):
+    for width, seeds in itertools.product(spec.widths, stacks.split_seeds(spec.n_seeds, _BLOCK)):
         twins = store.get("students", spec.twins(width, seeds).digest)
         for temperature in spec.temperatures:
             artifact = store.get("students", spec.students(width, temperature, seeds).digest)
@@ -131,7 +117,7 @@ def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
                 place = 0 if alpha == 0 else spec.alphas.index(alpha) - 1
                 for j, seed in enumerate(seeds):
                     cell = {"width": width, "temperature": temperature, "alpha": alpha}
-                    names = (*FIGURES, *SHARES)
+                    names = (*stacks.FIGURES, *stacks.SHARES)
                     figures = {name: float(of_cell.arrays[name][place, j]) for name in names}
                     found.append({**cell, "seed": seed, **figures})
     return found
@@ -161,8 +147,8 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
                 "width": width,
                 "temperature": temperature,
                 "alpha": alpha,
-                **bands(of_cell, (*FIGURES, *SHARES)),
-                "gain": gains(of_cell, twin, FIGURES),
+                **bands(of_cell, (*stacks.FIGURES, *stacks.SHARES)),
+                "gain": gains(of_cell, twin, stacks.FIGURES),
             }
         )
         if alpha > 0:

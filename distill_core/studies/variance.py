@@ -23,13 +23,8 @@ from distill_core.learning.networks import Stack
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import stability
+from distill_core.studies import student_stacks as stacks
 from distill_core.studies.stability import Repeats
-from distill_core.studies.student_stacks import (
-    StudentsSpec,
-    check_has_twin,
-    ensemble_tasks,
-    students_task,
-)
 from distill_core.studies.study import Row, Task
 
 Source = Literal["seeds", "resamples"]
@@ -117,7 +112,7 @@ def tasks(spec: VarianceSpec) -> list[Task]:
 
     Raises SpecError when alpha is 0 or a class has too few samples to be resampled.
     """
-    check_has_twin(spec.student.alpha)
+    stacks.check_has_twin(spec.student.alpha)
     if spec.n_resamples:
         _check_classes(load_problem(spec.student.ensemble.problem))
     return [repeat_task(one) for source in list_sources(spec) for one in spec.repeats(source)]
@@ -126,14 +121,14 @@ def tasks(spec: VarianceSpec) -> list[Task]:
 def repeat_task(spec: RepeatSpec) -> Task:
     """Return the task of one repeat; it trains the ensemble too, unless the store has it."""
     student = spec.student
-    ensemble = ensemble_tasks(student.ensemble)
-    pair = StudentsSpec(
+    ensemble = stacks.ensemble_tasks(student.ensemble)
+    pair = stacks.StudentsSpec(
         ensemble=student.ensemble,
         width=student.width,
         depth=student.depth,
         schedule=student.schedule,
     )
-    cost = sum(t.seconds for t in ensemble) + students_task(pair, ensemble[-1]).seconds
+    cost = sum(t.seconds for t in ensemble) + stacks.students_task(pair, ensemble[-1]).seconds
     return Task(train_repeat, spec, cost)
 
 

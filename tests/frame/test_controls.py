@@ -25,16 +25,13 @@ SAME_CLASS = " ".join(map(str, (datasets.load(WINE).y_train == 0).nonzero()[0][:
 def page():
     import streamlit as st
 
-    from distill_core.specs import SpecError
-    from pages.frame.controls.problem import choose_problem, explain_error
+    from pages.frame.controls.problem import choose_problem, explain_errors
     from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 
     explain_address("playground")
-    try:
+    with explain_errors():
         st.session_state["asked"] = choose_problem()
         offer_undo_and_reset()
-    except SpecError as error:
-        explain_error(error)
 
 
 class Released(InlineEngine):

@@ -146,7 +146,8 @@ class ClusterWorkers:
 
     def _connect(self) -> None:
         try:
-            self._client = _client(self._address)
+            connect: Any = distributed.Client
+            self._client = connect(self._address, timeout=_CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EngineError(f"{self.explain_loss()} ({error})") from error
         try:
@@ -276,9 +277,3 @@ class _Reservation:
             self._outcome.set_result(None)
         else:
             self._outcome.set_exception(error)
-
-
-def _client(address: str) -> Any:
-    return distributed.Client(  # type: ignore[no-untyped-call]
-        address, timeout=_CONNECT_SECONDS, set_as_default=False
-    )

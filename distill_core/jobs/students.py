@@ -14,15 +14,12 @@ from distill_core.engine.worker import Report
 from distill_core.geometry.problems import load_problem, load_window
 from distill_core.jobs import artifacts
 from distill_core.jobs.artifacts import Arrays, artifact
-from distill_core.jobs.teachers import load_ensemble
+from distill_core.jobs.teachers import load_ensemble, trace_members
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
 from distill_core.specs import EnsembleSpec, PictureSpec, ReplicatesSpec, StudentSpec
 from distill_core.store import Store
-
-# Playback frames are small on the wire and many, so their grid is coarser than the picture's.
-FRAME_RESOLUTION = 60
 
 # Twins that a process keeps in memory from one job to the next.
 _MAX_KEPT = 8
@@ -139,12 +136,9 @@ def trace_history(spec: PictureSpec, store: Store, report: Report) -> Arrays:
     fit_students([one, one.twin()], logits, on_step)
     curves = [_curve_point(pair, one, logits) for pair in snapshots]
     window = load_window(spec.plane, one.ensemble.problem.dataset)
-    frames: list[NDArray[np.float32]] = []
-    for pair in snapshots:
-        report(len(frames), len(snapshots))
-        seen = artifacts.view_on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
-        model = boundaries.member_model(seen)
-        frames.append(boundaries.boundary_lines(model, window, FRAME_RESOLUTION))
+    students = Stack.joined([pair.members([0]) for pair in snapshots])
+    on_plane = artifacts.view_on_plane(students, one.ensemble.problem, spec.plane)
+    frames = trace_members(on_plane, window, report)
     return {"curves": np.array(curves), **artifacts.pack_lines("frame", frames)}
 
 

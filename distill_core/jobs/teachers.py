@@ -29,9 +29,10 @@ _SNAPSHOT_EVERY = 0.65
 SNAPSHOT_RESOLUTION = 48
 # Every third point of the full grid, so that the two can be compared.
 ROUGH_RESOLUTION = (RESOLUTION - 1) // 3 + 1
-# Points per side. One line of many is thin, so its grid is coarser than the picture's: vertices
-# are exact on any grid; islands under a 60th of a side are missed.
-_MEMBER_RESOLUTION = 60
+# Points per side. One line of many is thin, or small on the wire as a frame of a playback, so its
+# grid is coarser than the picture's: vertices are exact on any grid; islands under a 60th of a
+# side are missed.
+MEMBER_RESOLUTION = 60
 # Ensembles that a process keeps in memory from one job to the next.
 _MAX_KEPT = 8
 
@@ -134,12 +135,12 @@ def evaluate_rough_section(spec: SectionSpec, store: Store, report: Report) -> A
 
 
 def trace_members(stack: Stack, window: Window, report: Report) -> list[NDArray[np.float32]]:
-    """Return the boundary (m, 2) of each network of a stack, as thin lines need it."""
+    """Return the boundary (m, 2) of each network of a stack that sees a plane."""
     lines = []
     for member in range(stack.k):
         report(member, stack.k)
         model = boundaries.member_model(stack, member)
-        lines.append(boundaries.boundary_lines(model, window, _MEMBER_RESOLUTION))
+        lines.append(boundaries.boundary_lines(model, window, MEMBER_RESOLUTION))
     return lines
 
 

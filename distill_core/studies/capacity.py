@@ -102,12 +102,7 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     The models are "student" and "twin". Distances of boundaries are None where they are not
     known yet or there is no boundary.
     """
-    rows = _rows(spec, store)
-    return rows, summarise(spec, rows)
-
-
-def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
-    found: list[Row] = []
+    rows: list[Row] = []
     for width in spec.widths:
         for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
             part = spec.students(width, seeds)
@@ -124,8 +119,8 @@ def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
                     for name in ("distance", "hausdorff_95"):
                         value = None if apart is None else float(apart.arrays[name][i, j])
                         row[name] = None if value is None or np.isnan(value) else value
-                    found.append(row)
-    return found
+                    rows.append(row)
+    return rows, summarise(spec, rows)
 
 
 def summarise(spec: CapacitySpec, rows: Sequence[Row]) -> dict[str, Any]:

@@ -100,12 +100,7 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     The twin is alpha = 0 at every temperature. Figures and shares are those of
     `student_stacks.train_students`.
     """
-    rows = _rows(spec, store)
-    return rows, summarise(spec, rows)
-
-
-def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
-    found: list[Row] = []
+    rows: list[Row] = []
     for width, seeds in itertools.product(spec.widths, stacks.split_seeds(spec.n_seeds, _BLOCK)):
         twins = store.get("students", spec.twins(width, seeds).digest)
         for temperature in spec.temperatures:
@@ -119,8 +114,8 @@ def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
                     cell = {"width": width, "temperature": temperature, "alpha": alpha}
                     names = (*stacks.FIGURES, *stacks.SHARES)
                     figures = {name: float(of_cell.arrays[name][place, j]) for name in names}
-                    found.append({**cell, "seed": seed, **figures})
-    return found
+                    rows.append({**cell, "seed": seed, **figures})
+    return rows, summarise(spec, rows)
 
 
 def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:

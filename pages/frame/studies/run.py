@@ -151,9 +151,7 @@ def _request(rest: Sequence[Task]) -> list[tuple[Task, Job]]:
     jobs: list[tuple[Task, Job]] = []
     for task in rest:
         if all(other.done(store) for other in task.needs):
-            job = submit(task)
-            assert isinstance(job, Job)
-            jobs.append((task, job))
+            jobs.append((task, submit(task)))
             enough = sum(task.seconds for task, _ in jobs) > 2 * pace.STUDY_POLL * n_workers
             if len(jobs) > n_workers and enough:
                 break

@@ -31,7 +31,7 @@ with explain_errors():
 
 try:
     waiting.train_teachers(ensemble)
-    (seen,) = waiting.make({"look": (faithfulness.measure_slice, picture)}, "Training the student")
+    seen = waiting.make_one(faithfulness.measure_slice, picture, "Training the student", "look")
     look = meter.read_look(picture, seen, near)
     meter.write_answer(look)
     meter.show_figures(look, near)

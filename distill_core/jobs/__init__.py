@@ -20,7 +20,7 @@ from distill_core.jobs.artifacts import (
     report_nothing,
     view_on_plane,
 )
-from distill_core.jobs.disagreement import read_disagreement, search_most_disagreement
+from distill_core.jobs.faithfulness import read_disagreement, search_most_disagreement
 from distill_core.jobs.students import (
     Combine,
     evaluate_picture,

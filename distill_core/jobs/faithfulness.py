@@ -1,4 +1,4 @@
-"""Does a slice tell the truth: the meter of a plane, many planes, and tours between them."""
+"""Does a slice tell the truth: the meter of a plane, many planes, the worst, tours between."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from distill_core.jobs.students import Result, train_student
 from distill_core.jobs.teachers import ROUGH_RESOLUTION, load_ensemble
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
-from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, StudentSpec
+from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Artifact, Store
 
 MODELS = ("ensemble", "student", "twin")
@@ -149,6 +149,39 @@ def measure_reproducibility(spec: ReproducibilitySpec, store: Store, report: Rep
         compared = faithfulness.reproducibility(a, b, data, spec.n_planes, spec.seed)
         arrays[name] = compared.agreement
     return arrays
+
+
+@artifact("disagreement")
+def search_most_disagreement(spec: StudentSpec, store: Store, report: Report) -> Arrays:
+    """Search the plane of most disagreement; put its three training samples.
+
+    Trains ensemble and student first if the store does not have them.
+
+    Raises
+    ------
+    SpecError
+        When the models see a plane only: they cannot be asked off it.
+    """
+    problem = spec.ensemble.problem
+    if problem.plane is not None:
+        raise SpecError(
+            "The plane of most disagreement is searched among models that see all features, "
+            f"got models that see the plane {problem.plane.kind!r} only."
+        )
+    load_ensemble(spec.ensemble, store, report)
+    report(1, 3)
+    teachers, pair = _trained(spec, store, report)
+    report(2, 3)
+    whole = boundaries.combined_model(teachers, spec.ensemble.combine)
+    ours, data = boundaries.member_model(pair), datasets.load(problem.dataset)
+    plane = faithfulness.find_most_disagreement(whole, ours, data)
+    return {"samples": np.array(plane.samples)}
+
+
+def read_disagreement(found: Artifact) -> PlaneSpec:
+    """Return the plane that `search_most_disagreement` put, of the kind "three samples"."""
+    i, j, k = found.arrays["samples"].tolist()
+    return PlaneSpec(kind="three samples", samples=(i, j, k))
 
 
 @artifact("tour-part")

@@ -81,7 +81,7 @@ def draw(
     ensemble = _train_teachers(picture, window)
     rough = not store.has("section", picture.section.digest)
     section, models = _evaluate(picture, rough)
-    student = _make_one(jobs.train_student, picture.student, "Training the student")
+    student = waiting.make_one(jobs.train_student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
     ours, twins = (
         jobs.read_section(models, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
@@ -177,7 +177,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
     parts = waiting.list_teachers(spec)
     running = [job for job in waiting.request(parts) if isinstance(job, Job)]
     if not running:
-        return _make_one(jobs.train_ensemble, spec, "Joining the teachers")
+        return waiting.make_one(jobs.train_ensemble, spec, "Joining the teachers")
     words = f"Training {spec.n_members} teachers"
     place = st.empty()
     waiting.draw_bar(place, running, words)
@@ -200,7 +200,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
             waiting.load_result(job)
         # A view is drawn once in a run.
         if not growing:
-            return _make_one(jobs.train_ensemble, spec, "Joining the teachers")
+            return waiting.make_one(jobs.train_ensemble, spec, "Joining the teachers")
     st.rerun()
 
 
@@ -212,16 +212,11 @@ def _evaluate(picture: PictureSpec, rough: bool) -> list[Artifact]:
     return waiting.make(wanted, "Training the student")
 
 
-def _make_one(job: jobs.Job, spec: Spec, words: str, slot: str = "student") -> Artifact:
-    (artifact,) = waiting.make({slot: (job, spec)}, words)
-    return artifact
-
-
 def _load_pinned(pinned: PictureSpec, window: Window, one: int | None) -> NDArray[np.float32]:
-    found = _make_one(jobs.evaluate_picture, pinned, "Training the pinned student", "pinned")
+    found = waiting.make_one(jobs.evaluate_picture, pinned, "Training the pinned student", "pinned")
     return classes.select(jobs.read_section(found, window), one).lines
 
 
 def _load_teachers(picture: PictureSpec) -> NDArray[np.float32]:
-    lines = _make_one(jobs.trace_teachers, picture.section, "Asking each teacher")
+    lines = waiting.make_one(jobs.trace_teachers, picture.section, "Asking each teacher")
     return boundaries.join_lines([part for part in jobs.read_lines(lines, "member") if len(part)])

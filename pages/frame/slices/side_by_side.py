@@ -32,10 +32,8 @@ _USUAL = (
 
 def look_at_planes(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
     """Return the present plane, the usual ones and the worst found, all looked at."""
-    (searched,) = waiting.make(
-        {"search": (jobs.search_most_disagreement, student)},
-        "Searching the plane of most disagreement",
-    )
+    words = "Searching the plane of most disagreement"
+    searched = waiting.make_one(jobs.search_most_disagreement, student, words, "search")
     called = {plane: plane_names.describe(plane) for plane in (present, *_USUAL)}
     called[jobs.read_disagreement(searched)] = "most disagreement"
     dataset = student.ensemble.problem.dataset
@@ -113,9 +111,8 @@ def draw_agreement(found: list[Look], random: Artifact | None) -> None:
 def measure_random_planes(student: StudentSpec) -> Artifact:
     """Return the comparison on random planes."""
     spec = faithfulness.ReproducibilitySpec(student=student)
-    wanted = {"random": (faithfulness.measure_reproducibility, spec)}
-    (found,) = waiting.make(wanted, "Trying 40 random planes")
-    return found
+    words = "Trying 40 random planes"
+    return waiting.make_one(faithfulness.measure_reproducibility, spec, words, "random")
 
 
 def offer_table(found: list[Look]) -> None:

@@ -225,10 +225,7 @@ class _Builder:
     def column(self, name: str) -> Column:
         """Return what was collected."""
         return Column(
-            name,
-            np.concatenate(self._numbers),
-            np.concatenate(self._codes),
-            tuple(self._words),
+            name, np.concatenate(self._numbers), np.concatenate(self._codes), tuple(self._words)
         )
 
     def _read(self, cell: str) -> tuple[float, int]:

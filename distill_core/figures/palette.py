@@ -76,10 +76,7 @@ def _mix(ground: str, colour: str, share: float) -> str:
 # The palest and the fullest colour of each class's region.
 REGIONS = [
     [
-        (
-            _mix(COLOURS["paper"][0], light, share),
-            _mix(COLOURS["paper"][1], dark, share),
-        )
+        (_mix(COLOURS["paper"][0], light, share), _mix(COLOURS["paper"][1], dark, share))
         for share in (0.1, 0.6)
     ]
     for _, light, dark in CLASSES

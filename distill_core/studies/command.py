@@ -122,10 +122,7 @@ def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
     Raises SpecError when a value is not allowed.
     """
     plane = specs.PlaneSpec(kind=arguments.plane)
-    problem = specs.ProblemSpec(
-        dataset=dataset,
-        plane=plane if _VIEWS[arguments.view] else None,
-    )
+    problem = specs.ProblemSpec(dataset=dataset, plane=plane if _VIEWS[arguments.view] else None)
     ensemble = specs.EnsembleSpec(problem=problem)
     n = {} if arguments.seeds is None else {"n_seeds": arguments.seeds}
     if arguments.study == "capacity":

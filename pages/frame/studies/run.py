@@ -106,9 +106,7 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
             _start(spec, wanted)
             st.rerun()
         no.button(
-            "Do not run it",
-            width="stretch",
-            on_click=lambda: st.session_state.pop(_ASKED, None),
+            "Do not run it", width="stretch", on_click=lambda: st.session_state.pop(_ASKED, None)
         )
 
 

@@ -73,7 +73,7 @@ figure = figures.boundary_layers(
     class_names=("<img src=x onerror='document.title=1'>", "b & %{{x}} </span>"),
 )
 frames = [(f"epoch {{i + 1}} of 12", circle(radius * (i + 1) / 12)) for i in range(12)]
-view = boundary_view(
+clicked = boundary_view(
     figure,
     key="view",
     student_digest=f"radius {{radius}}" + " elsewhere" * elsewhere,
@@ -82,7 +82,7 @@ view = boundary_view(
     frames=frames if state == "ready" else None,
     height=500,
 )
-st.session_state.setdefault("clicks", []).extend([view.clicked] if view.clicked else [])
+st.session_state.setdefault("clicks", []).extend([dict(zip("uv", clicked))] if clicked else [])
 st.text("clicks: " + json.dumps(st.session_state.clicks))
 """
 

@@ -106,7 +106,7 @@ def draw(
         class_names=classes.name_drawn(names, one),
         axis_titles=layers.name_axes(picture),
     )
-    result = boundary_view(
+    clicked = boundary_view(
         figure,
         key="boundary",
         student_digest=picture.digest,
@@ -118,11 +118,9 @@ def draw(
     if st.session_state.get("drawn") != picture.digest:
         st.session_state["drawn"] = picture.digest
         time.sleep(pace.PICTURE_FIRST)
-    if result.clicked:
-        place = (float(result.clicked["u"]), float(result.clicked["v"]))
-        if place != st.session_state.get("place"):
-            st.session_state["place"] = place
-            st.rerun()
+    if clicked is not None and clicked != place:
+        st.session_state["place"] = clicked
+        st.rerun()
     shown = Shown(
         picture,
         ensemble,

@@ -54,6 +54,10 @@ class Section:
         """The share of the shown area that each class gets, shape (n_classes,)."""
         return np.bincount(self.labels.ravel(), minlength=len(self.proba)) / self.labels.size
 
+    def agreement(self, other: "Section") -> float:
+        """Return the share of the shown area on which another model answers the same, 0 to 1."""
+        return float((self.labels == other.labels).mean())
+
     def thin(self, resolution: int) -> "Section":
         """Return the same section with every k-th grid point only; its lines stay as they are.
 

@@ -21,7 +21,6 @@ from distill_core.jobs.artifacts import Arrays, artifact
 from distill_core.jobs.students import Result, train_student
 from distill_core.jobs.teachers import ROUGH_RESOLUTION, load_ensemble
 from distill_core.learning.networks import Stack
-from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Artifact, Store
 
@@ -111,7 +110,7 @@ def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
     }
     meta = {
         "outside": meter.outside,
-        "area": {"student": _area(ours, whole), "twin": _area(twins, whole)},
+        "area": {"student": ours.agreement(whole), "twin": twins.agreement(whole)},
     }
     return arrays, meta
 
@@ -237,10 +236,6 @@ def _of_points(model: Model, spec: PictureSpec, plane: Plane) -> Model:
     if spec.student.ensemble.problem.plane is None:
         return model
     return lambda X: model(plane.project(X))
-
-
-def _area(a: Section, b: Section) -> float:
-    return float(metrics.agreement(a.labels.ravel(), b.labels.ravel()))
 
 
 def _check_all_features(spec: StudentSpec) -> None:

@@ -62,7 +62,7 @@ def of(picture: PictureSpec) -> Samples | None:
     """Return the training samples in which a plane has its corners, if it has any."""
     if picture.plane.kind != "three samples":
         return None
-    data = datasets.load(picture.student.ensemble.problem.dataset)
+    data = datasets.load(picture.dataset)
     return picture.plane.samples or planes.find_typical_samples(data)
 
 
@@ -75,7 +75,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
         return
     samples = of(picture)
     assert samples is not None
-    dataset = picture.student.ensemble.problem.dataset
+    dataset = picture.dataset
     data = datasets.load(dataset)
     said = [f"{n} is {_called(dataset, i)}" for n, i in enumerate(samples, 1)]
     st.caption(f"Corners, numbered in the picture: {', '.join(said)}.")

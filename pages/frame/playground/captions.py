@@ -6,7 +6,6 @@ import streamlit as st
 from distill_core.boundaries.section import Section
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane
-from distill_core.measures import metrics
 from distill_core.specs import PictureSpec
 from pages.frame.controls import settings
 from pages.frame.playground import classes, layers
@@ -14,22 +13,21 @@ from pages.frame.playground import classes, layers
 
 def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
     """Return what is seen: how far ensemble and student agree, how many lines, whose area."""
-    agree = float(metrics.agreement(ours.labels.ravel(), whole.labels.ravel()))
-    names = datasets.load(picture.student.ensemble.problem.dataset).class_names
+    names = datasets.load(picture.dataset).class_names
     count = len(ours.lines) and 1 + int(np.isnan(ours.lines[:, 0]).sum())
     pieces = "no boundary" if not count else "one boundary line" if count == 1 else f"{count} lines"
     return (
         f"Decision boundaries on the plane {picture.plane.kind}. Ensemble and student "
-        f"({settings.describe(picture.student)}) give the same answer on {agree:.1%} of the "
-        f"shown area. The student has {pieces} in the window; of the area the ensemble gives "
-        f"{classes.describe_shares(whole, names)}."
+        f"({settings.describe(picture.student)}) give the same answer on "
+        f"{ours.agreement(whole):.1%} of the shown area. The student has {pieces} in the window; "
+        f"of the area the ensemble gives {classes.describe_shares(whole, names)}."
     )
 
 
 def explain_limits(picture: PictureSpec, note: str | None) -> None:
     """Say below the picture what it leaves out and where it may mislead."""
-    data = datasets.load(picture.student.ensemble.problem.dataset)
-    plane = load_plane(picture.plane, picture.student.ensemble.problem.dataset)
+    data = datasets.load(picture.dataset)
+    plane = load_plane(picture.plane, picture.dataset)
     notes = [
         f"The shaded area is where student and ensemble differ. Of each kind of points at most "
         f"{layers.MAX_POINTS} are drawn. Click anywhere to ask every model for its answer there."

@@ -5,7 +5,6 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
-from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
@@ -62,10 +61,9 @@ def compare_with_pinned(shown: Shown, pinned: PictureSpec | None) -> None:
     picture = store.get("picture", pinned.digest)
     if student is None or picture is None:
         return
-    labels = jobs.read_section(picture, window).thin(shown.whole.proba.shape[-1]).labels
-    area = float(metrics.agreement(labels.ravel(), shown.whole.labels.ravel()))
+    seen = jobs.read_section(picture, window).thin(shown.whole.proba.shape[-1])
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
-    then = _figures(student, area, shown.ensemble)
+    then = _figures(student, seen.agreement(shown.whole), shown.ensemble)
     rows = [
         f"| {label} | {form.format(then[key])} | {form.format(now[key])} |"
         for key, label, form, _, _ in _MEASURES

@@ -13,7 +13,6 @@ from distill_core.data import datasets
 from distill_core.engine import Job
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_window
-from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
@@ -55,7 +54,7 @@ class Shown:
     @property
     def area_agreement(self) -> float:
         """Share of the shown area on which student and ensemble give the same answer."""
-        return float(metrics.agreement(self.ours.labels.ravel(), self.whole.labels.ravel()))
+        return self.ours.agreement(self.whole)
 
 
 def repeat(picture: PictureSpec) -> ReplicatesSpec:
@@ -77,7 +76,7 @@ def draw(
     """
     store = service.store()
     service.engine().visited()
-    window = load_window(picture.plane, picture.student.ensemble.problem.dataset)
+    window = load_window(picture.plane, picture.dataset)
     ensemble = _train_teachers(picture, window)
     rough = not store.has("section", picture.section.digest)
     section, models = _evaluate(picture, rough)
@@ -88,7 +87,7 @@ def draw(
     )
     history = store.get("history", picture.digest)
     place = st.session_state.get("place")
-    names = datasets.load(picture.student.ensemble.problem.dataset).class_names
+    names = datasets.load(picture.dataset).class_names
     drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
     figure = figures.boundary_layers(
         drawn,

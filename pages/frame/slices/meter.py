@@ -110,7 +110,7 @@ def draw_picture(look: Look) -> None:
     warning = picture_answers.warn(look.meter) if look.is_free else None
     if warning is not None:
         st.warning(warning, icon=":material/warning:")
-    spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
+    spec, dataset = look.picture, look.picture.dataset
     wanted = {
         "slice section": (jobs.evaluate_section, spec.section),
         "slice picture": (jobs.evaluate_picture, spec),

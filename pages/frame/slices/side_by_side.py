@@ -49,8 +49,7 @@ def look_at_planes(student: StudentSpec, present: PlaneSpec, near: float) -> lis
 
 def draw_pictures(found: list[Look]) -> None:
     """Draw the planes small, side by side, each with its meter below."""
-    dataset = found[0].picture.student.ensemble.problem.dataset
-    class_names = datasets.load(dataset).class_names
+    class_names = datasets.load(found[0].picture.dataset).class_names
     with st.container(key="small-pictures"):
         for start in range(0, len(found), 4):
             columns = st.columns(4, gap="medium")
@@ -60,8 +59,8 @@ def draw_pictures(found: list[Look]) -> None:
 
 
 def _draw_small(look: Look, class_names: Sequence[str]) -> None:
-    plane, dataset = look.picture.plane, look.picture.student.ensemble.problem.dataset
-    window = load_window(plane, dataset)
+    plane = look.picture.plane
+    window = load_window(plane, look.picture.dataset)
     whole, ours = (jobs.read_section(look.seen, window, who) for who in ("", "student_"))
     figure = figures.small_plane_figure(
         window,

@@ -18,7 +18,7 @@ from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import boundary_view
-from pages.frame.controls import three_samples
+from pages.frame.controls import clicked_place, three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
 from pages.frame.server import pace, service, visitors, waiting
@@ -87,7 +87,7 @@ def draw(
         jobs.read_section(models, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
     )
     history = store.get("history", picture.digest)
-    place = st.session_state.get("place")
+    place = clicked_place.read(picture)
     names = datasets.load(picture.student.ensemble.problem.dataset).class_names
     drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
     figure = figures.boundary_layers(
@@ -120,8 +120,7 @@ def draw(
         time.sleep(pace.PICTURE_FIRST)
     if result.clicked:
         place = (float(result.clicked["u"]), float(result.clicked["v"]))
-        if place != st.session_state.get("place"):
-            st.session_state["place"] = place
+        if clicked_place.keep(picture, place):
             st.rerun()
     shown = Shown(
         picture,

@@ -172,7 +172,7 @@ def test_no_grid_stands_where_no_cell_has_its_twin(open_page, store):
 
 
 def test_is_it_true_offers_all_features_and_both_pages_say_one_distance(open_page):
-    app = open_page(page="slices")
+    app = open_page(page="slices", data="moons")
     assert "Yes, by construction." in words(app)
     press(app, "See it with all features")
     assert not app.exception
@@ -181,7 +181,7 @@ def test_is_it_true_offers_all_features_and_both_pages_say_one_distance(open_pag
     assert "See it with all features" not in labels(app)
     far = r"Half of the test points lie more than [\d.]+ standard deviations off the plane"
     said = " ".join(caption.value for caption in app.caption)
-    playground = open_page(view="all features")
+    playground = open_page(view="all features", data="moons")
     captions = " ".join(caption.value for caption in playground.caption)
     assert re.search(far, said)[0] == re.search(far, captions)[0]
     # What one page has counted, the other says.

@@ -47,6 +47,7 @@ with left:
         shown = draw(last, None, chosen)
 with right:
     evidence.write_answer(shown)
+    evidence.explain_view(shown)
     evidence.show_measures(shown)
     offer_pin(picture, pinned)
     evidence.compare_with_pinned(shown, pinned)

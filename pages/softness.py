@@ -41,6 +41,9 @@ with explain_errors():
 results.write_answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
 for width in spec.widths:
+    if width not in best:
+        # No cell has its twin yet: a grid would be empty.
+        continue
     cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
     results.draw_charts(

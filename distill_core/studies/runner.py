@@ -12,7 +12,7 @@ from distill_core.store import Store
 from distill_core.studies import answers, capacity, softness, variance
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.softness import SoftnessSpec
-from distill_core.studies.study import Row, Study, Task
+from distill_core.studies.study import Row, Study, Task, order_columns
 from distill_core.studies.variance import VarianceSpec
 
 StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
@@ -69,10 +69,12 @@ def look(spec: StudySpec, store: Store) -> Study:
     if artifact is not None:
         meta = artifact.meta
         n_tasks = meta["n_tasks"]
-        return Study(name, spec, meta["rows"], meta["summary"], meta["answer"], n_tasks, n_tasks)
+        rows = order_columns(meta["rows"])
+        return Study(name, spec, rows, meta["summary"], meta["answer"], n_tasks, n_tasks)
     listed = list_tasks(spec)
     done = tuple(task.done(store) for task in listed)
-    rows, summary = room.result(spec, store) if all(done) else _summarise_so_far(spec, store, done)
+    whole = all(done)
+    rows, summary = _summarise(spec, store) if whole else _summarise_so_far(spec, store, done)
     # Something may have arrived meanwhile, or have been found damaged and set aside.
     n_done = min(sum(done), sum(task.done(store) for task in listed))
     study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
@@ -160,9 +162,14 @@ def submit_to(engine: Engine, visitor: str) -> Submit:
     return submit
 
 
+def _summarise(spec: StudySpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
+    rows, summary = _ROOMS[type(spec)][0].result(spec, store)
+    return order_columns(rows), summary
+
+
 @functools.lru_cache(maxsize=16)
 def _summarise_so_far(
     spec: StudySpec, store: Store, done: tuple[bool, ...]
 ) -> tuple[list[Row], dict[str, Any]]:
     """Return rows and summary of a study that grows, once for every task that is done."""
-    return _ROOMS[type(spec)][0].result(spec, store)
+    return _summarise(spec, store)

@@ -48,6 +48,21 @@ def run(browser):
     page.close()
 
 
+# Clicks
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [((-0.21, -0.07), (-0.23, -0.04)), ((-9, 9), (-1.03, 0.76)), ((0.5, 0.5), (0.57, 0.36))],
+)
+def test_a_click_means_the_point_that_the_hover_speaks_of(run, at, found):
+    # Both snap to the grid of the ground: 3 columns from -1.03, 4 rows from -0.44, steps of .8, .4.
+    ground = {"x0": -1.03, "dx": 0.8, "y0": -0.44, "dy": 0.4, "z": {"shape": "4, 3"}}
+    snap = "({ snap }, [u, v, ground]) => snap({ u, v }, ground)"
+    answer = run("plane.js", snap, [*at, ground])
+    assert (answer["u"], answer["v"]) == pytest.approx(found)
+
+
 # Decoding
 
 

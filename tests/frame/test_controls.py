@@ -246,6 +246,16 @@ def test_the_sample_is_decided_about_in_words_used_and_deleted(start, store):
     assert "A link holds no data" in words(app.info)
 
 
+@pytest.mark.parametrize(("address", "plane"), [({}, None), ({"view": "slice"}, PlaneSpec())])
+def test_own_data_is_seen_with_all_features_unless_the_link_says_slice(start, address, plane):
+    app = start({"data": UPLOAD, **address})
+    button(app, "Try the sample").click().run()
+    button(app, "Use this data").click().run()
+    assert asked(app)[0].plane == plane
+    app.segmented_control(key="view").set_value("slice").run()
+    assert asked(app)[0].plane == PlaneSpec()
+
+
 def test_columns_that_cannot_be_used_leave_the_data_in_use(start):
     app = with_sample(start)
     button(app, "Use this data").click().run()

@@ -7,6 +7,7 @@ from distill_core.data import datasets
 from distill_core.geometry import planes
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.specs import DatasetSpec, PictureSpec, PlaneSpec, SpecError
+from pages.frame.controls import clicked_place
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain, read, write
 from pages.frame.controls.widgets import whole_number
@@ -111,7 +112,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
 
 def _choose(text: str) -> None:
     st.session_state["corners"] = text
-    st.session_state.pop("place", None)
+    clicked_place.forget()
 
 
 def _called(dataset: DatasetSpec, sample: int) -> str:

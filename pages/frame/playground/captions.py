@@ -6,9 +6,12 @@ import streamlit as st
 from distill_core.boundaries.section import Section
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane
+from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec
+from distill_core.studies import picture_answers
 from pages.frame.controls import settings
 from pages.frame.playground import classes, layers
+from pages.frame.server import service
 
 
 def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
@@ -35,12 +38,19 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
     if note is not None:
         notes.append(note)
     if picture.student.ensemble.problem.plane is None:
-        distance = float(np.median(plane.distance(data.X_test)))
-        notes.append(
-            "**The models see all features; this is a cut.** Half of the test points lie more than "
-            f"{distance:.1f} standard deviations off the plane, so the colour under a point is "
-            "often not the models' answer for it: the page **Is it true?** counts how often."
+        # The points that the page "Is it true?" shows, so that both pages say the same.
+        shown = data.X_test[: faithfulness.N_SHOWN]
+        look = service.store().get(faithfulness.measure_slice.kind, picture.digest)
+        counted = (
+            "How often the colour under a point is not the ensemble's own answer for it is counted "
+            "on the page **Is it true?**"
+            if look is None
+            else picture_answers.describe_own_colour(
+                int(look.arrays["own_colour"][0].sum()), len(shown)
+            )
         )
+        distance = picture_answers.describe_distance(plane.distance(shown), shown.shape[1])
+        notes.append(f"**The models see all features; this is a cut.** {counted}  \n{distance}")
     outside = plane.share_outside(data.X_train)
     if outside > 0.01:
         notes.append(

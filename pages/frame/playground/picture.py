@@ -17,7 +17,7 @@ from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import boundary_view
-from pages.frame.controls import three_samples
+from pages.frame.controls import clicked_place, three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
 from pages.frame.server import pace, service, visitors, waiting
@@ -86,7 +86,7 @@ def draw(
         jobs.read_section(models, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
     )
     history = store.get("history", picture.digest)
-    place = st.session_state.get("place")
+    place = clicked_place.read(picture)
     names = datasets.load(picture.dataset).class_names
     drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
     figure = figures.boundary_layers(
@@ -117,8 +117,7 @@ def draw(
     if st.session_state.get("drawn") != picture.digest:
         st.session_state["drawn"] = picture.digest
         time.sleep(pace.PICTURE_FIRST)
-    if clicked is not None and clicked != place:
-        st.session_state["place"] = clicked
+    if clicked is not None and clicked_place.keep(picture, clicked):
         st.rerun()
     shown = Shown(
         picture,

@@ -82,7 +82,8 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
     """Offer to run a study; one that takes long asks first."""
     store = service.store()
     left = studies.estimate_seconds(spec, store, _n_workers())
-    more = bool(found.n_done)
+    # Teachers and stacks that another page has made are no beginning of this study.
+    more = bool(found.rows)
     verb = "Continue" if more else "Run"
     button, words = st.columns([1, 3], vertical_alignment="center")
     done = f"{found.n_done} of {found.n_tasks} parts are done. " if more else ""

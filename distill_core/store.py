@@ -31,7 +31,8 @@ _FORMAT = 1
 _BLOBS, _ASIDE = "blobs", "set-aside"
 _KIND = re.compile(r"[a-z][a-z-]{0,39}")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
-_BLOB_NAME = re.compile(rb'"blob":"([0-9a-f]{64})"')
+BLOB_NAME = re.compile(rb'"blob":"([0-9a-f]{64})"')
+"""Where an index names its blob."""
 _BODY = slice(len('{"checksum":"","content":') + 64, -1)  # of an index; see `_seal`
 _TEMP = ".tmp"
 _ORPHAN_AGE = 3600.0  # seconds; no put takes that long
@@ -180,7 +181,7 @@ class Store:
         except OSError as error:
             _log.warning("The store folder %s cannot be swept: %s.", self.root, error)
             return 0
-        named = {sha.decode() for index in indexes for sha in _BLOB_NAME.findall(index)}
+        named = {sha.decode() for index in indexes for sha in BLOB_NAME.findall(index)}
         removed = 0
         for path in files:
             if path.suffix == _TEMP or (path.suffix == ".safetensors" and path.stem not in named):

@@ -7,7 +7,6 @@ becomes a table is in `data.csv_files` and `data.tables`.
 
 import contextlib
 import hashlib
-import re
 import time
 from pathlib import Path
 
@@ -18,12 +17,10 @@ from distill_core.data.csv_files import UploadError
 from distill_core.data.datasets import Table
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, canonical_json
-from distill_core.store import Store
+from distill_core.store import BLOB_NAME, Store
 
 # Made-up measurements of three kinds of birds, to try the upload with.
 SAMPLE = Path(__file__).parent / "data" / "birds.csv"
-
-_BLOB = re.compile(rb'"blob":"([0-9a-f]{64})"')
 
 
 def keep(store: Store, prepared: Prepared, owner: str = "") -> DatasetSpec:
@@ -115,13 +112,13 @@ def _forget(store: Store, table: str) -> None:
         if index.parent.parent.name == "deleted-table":
             continue
         with contextlib.suppress(OSError):
-            blobs.update(_BLOB.findall(index.read_bytes()))
+            blobs.update(BLOB_NAME.findall(index.read_bytes()))
         store.delete(index.parent.parent.name, index.stem)
     if not blobs:
         return
     for index in store.root.glob("*/*/*.json"):
         with contextlib.suppress(OSError):
-            blobs.difference_update(_BLOB.findall(index.read_bytes()))
+            blobs.difference_update(BLOB_NAME.findall(index.read_bytes()))
     for blob in (sha.decode() for sha in blobs):
         with contextlib.suppress(OSError):
             (store.root / "blobs" / blob[:2] / f"{blob}.safetensors").unlink()

@@ -5,9 +5,8 @@ from dataclasses import replace
 import streamlit as st
 
 from distill_core import figures
-from distill_core.specs import SpecError
 from distill_core.studies import CapacitySpec, answers, sufficiency
-from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address
 from pages.frame.controls.widgets import ask, fill
@@ -41,10 +40,9 @@ st.markdown(
     "beside a twin that learns from the labels alone."
 )
 explain_address("capacity")
-try:
+with explain_errors():
     with st.sidebar:
-        problem, plane = choose_problem()
-        ensemble = choose_ensemble(problem)
+        ensemble, plane = choose_ensemble()
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
         spec = fill(CapacitySpec(ensemble=ensemble, plane=plane), "seeds")
@@ -53,9 +51,6 @@ try:
     with right.popover("Depth and loss", icon=":material/tune:"):
         spec = fill_student(spec, "capacity")
     found = run.follow(spec)
-except SpecError as error:
-    explain_error(error)
-    st.stop()
 
 if found.summary["beats_twin"]:
     # The tolerance trains nothing: what is known is decided anew.

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from distill_core.data import datasets
-from distill_core.specs import PictureSpec, SpecError
+from distill_core.specs import PictureSpec
 from pages.frame.browser import preview_route
 from pages.frame.controls.pin import offer_pin, read_pin
-from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.settings import describe
 from pages.frame.controls.student import choose_ensemble, choose_student
 from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
@@ -21,21 +21,17 @@ st.markdown(
     "watch how closely its decision boundary follows."
 )
 explain_address("playground")
-try:
+with explain_errors():
     with st.sidebar:
-        problem, plane = choose_problem()
-        ensemble = choose_ensemble(problem)
+        ensemble, plane = choose_ensemble()
     picture = PictureSpec(student=choose_student(ensemble), plane=plane)
     with st.sidebar:
         offer_undo_and_reset()
     pinned = read_pin(picture)
-except SpecError as error:
-    explain_error(error)
-    st.stop()
 
 left, right = st.columns([3, 2], gap="large")
 with left:
-    names = datasets.load(problem.dataset).class_names
+    names = datasets.load(ensemble.problem.dataset).class_names
     with st.container(horizontal=True):
         chosen = layers.choose()
         one = classes.choose(names)
@@ -51,6 +47,7 @@ with left:
         shown = draw(last, None, chosen)
 with right:
     evidence.write_answer(shown)
+    evidence.explain_view(shown)
     evidence.show_measures(shown)
     offer_pin(picture, pinned)
     evidence.compare_with_pinned(shown, pinned)

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from distill_core.jobs import faithfulness
-from distill_core.specs import PictureSpec, SpecError, StudentSpec
-from pages.frame.controls.problem import choose_problem, explain_error
+from distill_core.specs import PictureSpec, StudentSpec
+from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address, plain
 from pages.frame.controls.widgets import ask
@@ -17,25 +17,21 @@ st.markdown(
     "say what the model answers for that point?"
 )
 explain_address("slices")
-try:
+with explain_errors():
     with st.sidebar:
-        problem, chosen = choose_problem()
-        ensemble = choose_ensemble(problem)
+        ensemble, chosen = choose_ensemble()
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         near = ask("near")
     with right.popover("Student and loss", icon=":material/tune:"):
         student = fill_student(StudentSpec(ensemble=ensemble), "slices")
-    is_free = problem.plane is None
-    plane = plane_names.load_kept(chosen, problem.dataset) if is_free else chosen
+    is_free = ensemble.problem.plane is None
+    plane = plane_names.load_kept(chosen, ensemble.problem.dataset) if is_free else chosen
     picture = PictureSpec(student=student, plane=plane)
-except SpecError as error:
-    explain_error(error)
-    st.stop()
 
 try:
     waiting.train_teachers(ensemble)
-    (seen,) = waiting.make({"look": (faithfulness.measure_slice, picture)}, "Training the student")
+    seen = waiting.make_one(faithfulness.measure_slice, picture, "Training the student", "look")
     look = meter.read_look(picture, seen, near)
     meter.write_answer(look)
     meter.show_figures(look, near)

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from distill_core import figures
-from distill_core.specs import SpecError
 from distill_core.studies import SoftnessSpec
-from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address
@@ -27,10 +26,9 @@ st.markdown(
     "is trained from several random starts and compared with its hard-label twin (alpha = 0)."
 )
 explain_address("softness")
-try:
+with explain_errors():
     with st.sidebar:
-        problem, _ = choose_problem()
-        ensemble = choose_ensemble(problem)
+        ensemble, _ = choose_ensemble()
     left, middle, right = st.columns([5, 22, 8], vertical_alignment="bottom")
     with left:
         spec = fill(SoftnessSpec(ensemble=ensemble), "cellseeds")
@@ -39,13 +37,13 @@ try:
     with right.popover("Depth and epochs", icon=":material/tune:"):
         spec = fill_student(spec, "softness")
     found = run.follow(spec)
-except SpecError as error:
-    explain_error(error)
-    st.stop()
 
 results.write_answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
 for width in spec.widths:
+    if width not in best:
+        # No cell has its twin yet: a grid would be empty.
+        continue
     cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
     results.draw_charts(

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from distill_core import figures
-from distill_core.specs import SpecError, StudentSpec
+from distill_core.specs import StudentSpec
 from distill_core.studies import VarianceSpec, answers, maps
-from pages.frame.controls.problem import choose_problem, explain_error
+from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
 from pages.frame.controls.url_state import explain_address, plain
 from pages.frame.controls.widgets import ask, fill
@@ -28,10 +28,9 @@ st.markdown(
     "less, a single network, the ensemble, or the one student that learned from it?"
 )
 explain_address("variance")
-try:
+with explain_errors():
     with st.sidebar:
-        problem, plane = choose_problem()
-        ensemble = choose_ensemble(problem)
+        ensemble, plane = choose_ensemble()
     left, middle, right = st.columns([2, 2, 3], vertical_alignment="bottom")
     with left:
         spec = fill(VarianceSpec(), "repeats")
@@ -41,9 +40,6 @@ try:
         spec = spec.replace(student=fill_student(StudentSpec(ensemble=ensemble), "variance"))
     seen = maps.MapsSpec(study=spec, plane=plane)
     found = run.follow(spec, [maps.task(seen)])
-except SpecError as error:
-    explain_error(error)
-    st.stop()
 
 results.write_answer(found)
 # What comes from the store has its names in alphabetical order.
@@ -94,7 +90,7 @@ if artifact is not None:
     view = maps.read(seen, artifact)
     st.subheader("What the student cannot express")
     st.markdown(plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
-    pieces.draw_uncertainty(view, problem)
+    pieces.draw_uncertainty(view, ensemble.problem)
     st.subheader("The boundary of every repeat")
     pieces.draw_repeats(view)
 results.offer_files(found)

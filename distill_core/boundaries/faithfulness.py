@@ -97,12 +97,7 @@ class Reproducibility:
     agreement: NDArray[np.float64]
 
 
-def measure(
-    plane: Plane,
-    X: ArrayLike,
-    models: Sequence[Model],
-    X_train: ArrayLike,
-) -> Meter:
+def measure(plane: Plane, X: ArrayLike, models: Sequence[Model], X_train: ArrayLike) -> Meter:
     """Measure how well the pictures of some models on a plane speak for the points shown.
 
     X (n, d) are the shown points, at least one, else a ValueError; the models are ensemble and

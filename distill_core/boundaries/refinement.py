@@ -12,11 +12,11 @@ from distill_core.geometry.planes import Window
 # Points per side of the coarse grid, at least; fine points for each coarse one.
 COARSEST, FINE_PER_COARSE = 34, 4
 
-# Coordinates (n, 2) float64 in, logits (n, n_classes) float64 out.
-Model = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
+Numbers = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+# Coordinates (n, 2) in, logits (n, n_classes) out.
+Model = Callable[[Numbers], Numbers]
 
 
 def refine(model: Model, window: Window, resolution: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import torch
 from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
+from scipy.special import softmax
 
 from distill_core.boundaries.refinement import Model
 from distill_core.boundaries.tracing import RESOLUTION, boundary_lines, join_lines
@@ -53,6 +54,10 @@ class Section:
         """The share of the shown area that each class gets, shape (n_classes,)."""
         return np.bincount(self.labels.ravel(), minlength=len(self.proba)) / self.labels.size
 
+    def agreement(self, other: "Section") -> float:
+        """Return the share of the shown area on which another model answers the same, 0 to 1."""
+        return float((self.labels == other.labels).mean())
+
     def thin(self, resolution: int) -> "Section":
         """Return the same section with every k-th grid point only; its lines stay as they are.
 
@@ -97,8 +102,7 @@ def section(model: Model, window: Window, resolution: int = RESOLUTION) -> Secti
     if resolution < 2:
         raise ValueError(f"A grid needs a resolution of at least 2, got {resolution}.")
     logits = model(window.grid(resolution))
-    shifted = np.exp(logits - logits.max(1, keepdims=True))
-    proba = (shifted / shifted.sum(1, keepdims=True)).T.reshape(-1, resolution, resolution)
+    proba = softmax(logits, axis=1).T.reshape(-1, resolution, resolution)
     return Section(
         window,
         np.ascontiguousarray(proba, dtype=np.float32),

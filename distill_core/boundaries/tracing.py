@@ -7,7 +7,7 @@ import numpy as np
 from contourpy import LineType, contour_generator
 from numpy.typing import NDArray
 
-from distill_core.boundaries.refinement import Model, refine
+from distill_core.boundaries.refinement import Indices, Mask, Model, Numbers, refine
 from distill_core.geometry.planes import Window
 
 # Grid points per side: enough for filled contours; lines are made exact on top of it.
@@ -20,7 +20,7 @@ def boundary_lines(
     model: Model,
     window: Window,
     resolution: int = RESOLUTION,
-    logits: NDArray[np.float64] | None = None,
+    logits: Numbers | None = None,
 ) -> NDArray[np.float32]:
     """Trace the lines on which a model's answer changes, shape (m, 2), NaN between pieces.
 
@@ -71,7 +71,7 @@ def join_lines(pieces: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
     return np.concatenate(joined).astype(np.float32)
 
 
-def _find_meeting_classes(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
+def _find_meeting_classes(labels: Indices) -> list[tuple[int, int]]:
     """Return the pairs of classes that are neighbours on a grid of labels (r, r)."""
     n = int(labels.max()) + 1
     sides = ((labels[:, 1:], labels[:, :-1]), (labels[1:], labels[:-1]))
@@ -80,7 +80,7 @@ def _find_meeting_classes(labels: NDArray[np.int64]) -> list[tuple[int, int]]:
     return [(low, high) for low, high in pairs if low != high]
 
 
-def _trace_pair(grid: NDArray[np.float64], pair: tuple[int, int]) -> NDArray[np.float64]:
+def _trace_pair(grid: Numbers, pair: tuple[int, int]) -> Numbers:
     """Trace where two classes are level: grid indices (m, 2), a row of NaN after each line."""
     r = len(grid)
     generator = contour_generator(
@@ -93,14 +93,12 @@ def _trace_pair(grid: NDArray[np.float64], pair: tuple[int, int]) -> NDArray[np.
     return np.empty((0, 2)) if index is None else np.vstack([index, [[np.nan, np.nan]]])
 
 
-def _ends(index: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _ends(index: Numbers) -> tuple[Numbers, Numbers]:
     """Return the two ends of the grid edge on which each vertex lies; equal at a grid point."""
     return np.floor(index + 1e-9), np.ceil(index - 1e-9)
 
 
-def _is_near_top(
-    grid: NDArray[np.float64], index: NDArray[np.float64], pair: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _is_near_top(grid: Numbers, index: Numbers, pair: Indices) -> Mask:
     """Say of each vertex whether one of its two classes is on top at an end of its edge, (m,).
 
     The others lie where the two classes are level below a third one.
@@ -115,13 +113,8 @@ def _is_near_top(
 
 
 def _move_onto_boundary(
-    model: Model,
-    window: Window,
-    grid: NDArray[np.float64],
-    index: NDArray[np.float64],
-    pair: NDArray[np.int64],
-    chosen: NDArray[np.bool_],
-) -> NDArray[np.float64]:
+    model: Model, window: Window, grid: Numbers, index: Numbers, pair: Indices, chosen: Mask
+) -> Numbers:
     """Return the vertices in slice units, the chosen ones moved onto the boundary, (m, 2)."""
     u, v = window.axes(len(grid))
     corner, step = np.array([u[0], v[0]]), np.array([u[1] - u[0], v[1] - v[0]])
@@ -141,12 +134,7 @@ def _move_onto_boundary(
     return vertices
 
 
-def _cut(
-    model: Model,
-    vertices: NDArray[np.float64],
-    pair: NDArray[np.int64],
-    near: NDArray[np.bool_],
-) -> NDArray[np.float64]:
+def _cut(model: Model, vertices: Numbers, pair: Indices, near: Mask) -> Numbers:
     """Keep of the lines (m, 2) what is boundary: where their two classes are the top two.
 
     A line ends on the boundary of the third class that takes over.
@@ -171,13 +159,13 @@ def _cut(
     return kept[:-1] if len(kept) and np.isnan(kept[-1, 0]) else kept
 
 
-def _margin(logits: NDArray[np.float64], pair: NDArray[np.int64]) -> NDArray[np.float64]:
+def _margin(logits: Numbers, pair: Indices) -> Numbers:
     """Return how far the second class of each row's pair is ahead of the first, shape (n,)."""
     rows = np.arange(len(logits))
     return logits[rows, pair[:, 1]] - logits[rows, pair[:, 0]]
 
 
-def _lead(logits: NDArray[np.float64], pair: NDArray[np.int64]) -> NDArray[np.float64]:
+def _lead(logits: Numbers, pair: Indices) -> Numbers:
     """Return how far the better class of each row's pair is ahead of all others, shape (n,)."""
     top = np.take_along_axis(logits, pair, 1).max(1)
     others = logits.copy()
@@ -186,12 +174,12 @@ def _lead(logits: NDArray[np.float64], pair: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def _roots(
-    score: Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    score_a: NDArray[np.float64],
-    score_b: NDArray[np.float64],
-) -> NDArray[np.float64]:
+    score: Callable[[Numbers, Indices], Numbers],
+    a: Numbers,
+    b: Numbers,
+    score_a: Numbers,
+    score_b: Numbers,
+) -> Numbers:
     """Return a zero of `score(points, rows)` on each segment from a (n, 2) to b (n, 2).
 
     The Illinois variant of regula falsi, every third step a bisection. Each estimate is
@@ -220,12 +208,7 @@ def _roots(
     return a + np.clip(t, 0, 1)[:, None] * (b - a)
 
 
-def _crossing(
-    t_a: NDArray[np.float64],
-    t_b: NDArray[np.float64],
-    score_a: NDArray[np.float64],
-    score_b: NDArray[np.float64],
-) -> NDArray[np.float64]:
+def _crossing(t_a: Numbers, t_b: Numbers, score_a: Numbers, score_b: Numbers) -> Numbers:
     """Return where the chord between two scores is zero, else the middle, (n,)."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         t = (t_a * score_b - t_b * score_a) / (score_b - score_a)

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,10 +225,7 @@ class _Builder:
     def column(self, name: str) -> Column:
         """Return what was collected."""
         return Column(
-            name,
-            np.concatenate(self._numbers),
-            np.concatenate(self._codes),
-            tuple(self._words),
+            name, np.concatenate(self._numbers), np.concatenate(self._codes), tuple(self._words)
         )
 
     def _read(self, cell: str) -> tuple[float, int]:
@@ -299,7 +296,12 @@ def _read_rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[s
             cells += line.count(delimiter)
             n_lines += 1
             if cells > 10 * MAX_COLUMNS:
-                _refuse_endless_row(n_lines) if n_lines > 1 else _refuse_columns(cells + 1)
+                if n_lines == 1:
+                    _refuse_columns(cells + 1)
+                raise UploadError(
+                    f"A row goes on for {n_lines:,} lines and more: a closing quotation mark is "
+                    "missing."
+                )
             yield line
 
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
@@ -331,20 +333,14 @@ def _read_rows(content: bytes, encoding: str, delimiter: str) -> Iterator[list[s
         ) from None
 
 
-def _refuse_columns(found: int) -> None:
+def _refuse_columns(found: int) -> NoReturn:
     raise UploadError(
         f"The file has {found:,} columns; at most {MAX_COLUMNS} are allowed. Leave out the "
         "columns that are not needed."
     )
 
 
-def _refuse_endless_row(n_lines: int) -> None:
-    raise UploadError(
-        f"A row goes on for {n_lines:,} lines and more: a closing quotation mark is missing."
-    )
-
-
-def _refuse_rows(found: int) -> None:
+def _refuse_rows(found: int) -> NoReturn:
     raise UploadError(
         f"The file has about {found:,} rows; at most {MAX_ROWS:,} are allowed. Upload a part of "
         "the rows, for example a random sample."

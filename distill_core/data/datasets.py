@@ -188,6 +188,10 @@ def _split(
     )
 
 
+# X (n, d) and y (n,).
+_Samples = tuple[NDArray[np.float64], NDArray[np.int64]]
+
+
 def _hide(flat: NDArray[np.float64], generator: np.random.Generator) -> NDArray[np.float64]:
     """Hide 2-D points (n, 2) in `N_FEATURES` dimensions: add noise dimensions, rotate.
 
@@ -200,11 +204,11 @@ def _hide(flat: NDArray[np.float64], generator: np.random.Generator) -> NDArray[
     return np.hstack([flat, noise]) @ rotation
 
 
-def _moons(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _moons(generator: np.random.Generator) -> _Samples:
     return make_moons(N_SAMPLES, noise=0.2, random_state=int(generator.integers(2**31)))
 
 
-def _rings(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _rings(generator: np.random.Generator) -> _Samples:
     """Four rings around one centre; the class changes from ring to ring."""
     ring = generator.integers(4, size=N_SAMPLES)
     angle = generator.uniform(0, 2 * np.pi, N_SAMPLES)
@@ -212,9 +216,7 @@ def _rings(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray
     return radius[:, None] * np.c_[np.cos(angle), np.sin(angle)], ring % 2
 
 
-def _spirals(
-    generator: np.random.Generator, n_classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _spirals(generator: np.random.Generator, n_classes: int) -> _Samples:
     """One arm per class; each winds once and a half around the others."""
     y = generator.integers(n_classes, size=N_SAMPLES)
     turn = np.sqrt(generator.uniform(0.02, 1, N_SAMPLES)) * 3 * np.pi
@@ -224,9 +226,7 @@ def _spirals(
     return flat + generator.normal(scale=0.36 / n_classes, size=flat.shape), y
 
 
-def _blobs(
-    generator: np.random.Generator, n_classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _blobs(generator: np.random.Generator, n_classes: int) -> _Samples:
     """Two round clouds per class, their centres and widths drawn in all dimensions (n, 20).
 
     Some classes are nearer to each other than the rest, which is what soft targets tell.
@@ -238,17 +238,13 @@ def _blobs(
     return centres[y, part] + width[y, part, None] * noise, y
 
 
-def _checkerboard(generator: np.random.Generator) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _checkerboard(generator: np.random.Generator) -> _Samples:
     """Four by four squares; a tenth of a square of blur at the edges."""
     flat = generator.uniform(-2, 2, (N_SAMPLES, 2))
     y = (np.floor(flat).sum(1) % 2).astype(np.int64)
     return flat + generator.normal(scale=0.1, size=flat.shape), y
 
 
-_FLAT = {
-    "moons": _moons,
-    "rings": _rings,
-    "checkerboard": _checkerboard,
-}
+_FLAT = {"moons": _moons, "rings": _rings, "checkerboard": _checkerboard}
 
 _REAL = {"breast cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}

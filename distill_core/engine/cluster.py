@@ -78,7 +78,24 @@ class ClusterWorkers:
         EngineError
             When there is no scheduler, or its workers do not have this project installed.
         """
-        self._connect()
+        try:
+            connect: Any = distributed.Client
+            self._client = connect(self._address, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise EngineError(f"{self.explain_loss()} ({error})") from error
+        try:
+            self._client.register_plugin(Warmth(self._preload))
+        except Exception as error:
+            self._client.close()
+            raise EngineError(
+                f"The workers of {self._address} cannot run this project's jobs ({error}): "
+                "install the same version of it there."
+            ) from error
+        self._connection = self._client.scheduler_comm
+        self._executor = self._client.get_executor(pure=False)
+        self._client.subscribe_topic(self.topic, self._event)
+        self._client.subscribe_topic("all", self._cluster_event)
+        self._measure()
 
     def acquire(self) -> "_Reservation | None":
         """Return a worker when fewer jobs run than the cluster has threads."""
@@ -144,25 +161,6 @@ class ClusterWorkers:
         """Say that the scheduler is gone."""
         return f"The Dask scheduler at {self._address} cannot be reached; is it running?"
 
-    def _connect(self) -> None:
-        try:
-            self._client = _client(self._address)
-        except (OSError, ValueError) as error:
-            raise EngineError(f"{self.explain_loss()} ({error})") from error
-        try:
-            self._client.register_plugin(Warmth(self._preload))
-        except Exception as error:
-            self._client.close()
-            raise EngineError(
-                f"The workers of {self._address} cannot run this project's jobs ({error}): "
-                "install the same version of it there."
-            ) from error
-        self._connection = self._client.scheduler_comm
-        self._executor = self._client.get_executor(pure=False)
-        self._client.subscribe_topic(self.topic, self._event)
-        self._client.subscribe_topic("all", self._cluster_event)
-        self._measure()
-
     def _lost(self) -> bool:
         """Say whether the scheduler that we connected to is gone; the next one knows nothing."""
         connection = self._client.scheduler_comm
@@ -171,7 +169,7 @@ class ClusterWorkers:
     def _reconnect(self) -> None:
         self._client.close()
         try:
-            self._connect()
+            self.start()
         except EngineError as error:
             self._failure = str(error)
         self._reconnecting = False
@@ -205,7 +203,7 @@ class ClusterWorkers:
         if worker.n_starts == 2:
             self._on_retry(attempt)
         elif worker.n_starts > 2:
-            self.later(worker.give_up)
+            self.later(worker.cancel, attempt, EngineError(DIED_TWICE))
 
 
 class _Reservation:
@@ -224,10 +222,6 @@ class _Reservation:
         self._workers.reserved[attempt] = self
         self._send({})
         return self._outcome
-
-    def give_up(self) -> None:
-        """Cancel a job that has lost two workers."""
-        self.cancel(why=EngineError(DIED_TWICE))
 
     def cancel(self, attempt: int = 0, why: Exception | None = None) -> None:
         """Cancel the task; the worker's thread is free after the job's next report."""
@@ -276,9 +270,3 @@ class _Reservation:
             self._outcome.set_result(None)
         else:
             self._outcome.set_exception(error)
-
-
-def _client(address: str) -> Any:
-    return distributed.Client(  # type: ignore[no-untyped-call]
-        address, timeout=_CONNECT_SECONDS, set_as_default=False
-    )

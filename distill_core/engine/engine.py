@@ -76,12 +76,7 @@ class Engine:
         self.close()
 
     def request(
-        self,
-        visitor: str | None,
-        job: JobFunction,
-        spec: Spec,
-        *,
-        slot: str = "main",
+        self, visitor: str | None, job: JobFunction, spec: Spec, *, slot: str = "main"
     ) -> Job:
         """Ask for a result; what the store has, or somebody else asked for, is not run again.
 

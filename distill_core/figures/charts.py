@@ -11,10 +11,7 @@ from distill_core.figures.palette import CLASSES, COLOURS, axis, corner_title, e
 
 
 def learning_curves_figure(
-    student: NDArray[np.floating[Any]],
-    twin: NDArray[np.floating[Any]],
-    *,
-    value_name: str,
+    student: NDArray[np.floating[Any]], twin: NDArray[np.floating[Any]], *, value_name: str
 ) -> go.Figure:
     """Draw a share after each epoch, (n_epochs,), for the student and its twin.
 

@@ -20,21 +20,15 @@ _HERE = "<br>u %{x:.2f}, v %{y:.2f}<extra></extra>"
 def field(shown: Sequence["Section"], names: Sequence[str]) -> dict[str, Any]:
     """Return the ensemble's probability of class 1 as filled contours at .1, .2, ..., .9."""
     parts = [f"{who} %{{customdata[{i}]}} &#37;" for i, who in enumerate(_owners(shown))]
-    return dict(
-        type="contour",
-        **_grid(shown[0].window, shown[0].proba.shape[-1]),
+    return _contour(shown[0], "fill", {"color": COLOURS["levels"][0], "width": 0.8}) | dict(
         uid="field",
         name="ensemble’s probability",
-        z=_bytes(shown[0].proba[1]),
         zmin=0,
         zmax=255,
-        contours=_LEVELS | {"coloring": "fill"},
-        line={"color": COLOURS["levels"][0], "width": 0.8, "smoothing": 0.7},
         colorscale=[[p, COLOURS[f"field {p:g}"][0]] for p in (0, 0.25, 0.5, 0.75, 1)],
         colorbar=_colour_bar(),
         customdata=_percent([section.proba[1] for section in shown]),
         hovertemplate=f"<b>probability of {names[1]}</b><br>{'<br>'.join(parts)}{_HERE}",
-        showlegend=True,
     )
 
 
@@ -74,16 +68,22 @@ def regions(shown: Sequence["Section"], names: Sequence[str]) -> dict[str, Any]:
 
 def levels(student: "Section") -> dict[str, Any]:
     """Return the student's probability of class 1 as thin lines at .1, .2, ..., .9."""
-    return dict(
-        type="contour",
-        **_grid(student.window, student.proba.shape[-1]),
+    return _contour(student, "none", {"color": COLOURS["student"][0], "width": 0.9}) | dict(
         uid="levels",
         name="student’s levels",
-        z=_bytes(student.proba[1]),
-        contours=_LEVELS | {"coloring": "none"},
-        line={"color": COLOURS["student"][0], "width": 0.9, "smoothing": 0.7},
         showscale=False,
         hoverinfo="skip",
+    )
+
+
+def _contour(seen: "Section", coloring: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Return a model's probability of class 1 with contours at .1, .2, ..., .9."""
+    return dict(
+        type="contour",
+        **_grid(seen.window, seen.proba.shape[-1]),
+        z=_bytes(seen.proba[1]),
+        contours=_LEVELS | {"coloring": coloring},
+        line=line | {"smoothing": 0.7},
         showlegend=True,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from distill_core.geometry.planes import Window
@@ -61,19 +62,21 @@ _MAX_NAME = 60
 _FONT = "Inter, 'Segoe UI', system-ui, -apple-system, Roboto, sans-serif"
 
 
+def rgb(colour: str) -> NDArray[np.int64]:
+    """Return red, green and blue of a colour #rrggbb, 0 to 255 each, (3,)."""
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+
+
 def _mix(ground: str, colour: str, share: float) -> str:
     """Return a colour between two of the form #rrggbb."""
-    a, b = (np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (ground, colour))
+    a, b = rgb(ground), rgb(colour)
     return "#{:02x}{:02x}{:02x}".format(*np.rint(a + share * (b - a)).astype(int))
 
 
 # The palest and the fullest colour of each class's region.
 REGIONS = [
     [
-        (
-            _mix(COLOURS["paper"][0], light, share),
-            _mix(COLOURS["paper"][1], dark, share),
-        )
+        (_mix(COLOURS["paper"][0], light, share), _mix(COLOURS["paper"][1], dark, share))
         for share in (0.1, 0.6)
     ]
     for _, light, dark in CLASSES

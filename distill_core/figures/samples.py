@@ -51,45 +51,38 @@ def samples(points: Points, names: Sequence[str]) -> list[dict[str, Any]]:
         mine = np.flatnonzero((points.y == label) & own_colour)
         # From left to right: the order means nothing, and such numbers compress better.
         mine = mine[np.argsort(points.uv[mine, 0])]
-        marker = {
-            "symbol": CLASSES[label][0],
-            "color": CLASSES[label][1],
-            "size": _SIZE,
-            "opacity": 0.85,
-            "line": {"width": 0.8, "color": COLOURS["rim"][0]},
-        }
-        if points.opacity is not None:
-            marker["opacity"] = points.opacity[mine].astype(np.float32)
-        uv = points.uv[mine].astype(np.float32)
-        place = {"uid": f"class-{label}", "name": name, "x": uv[:, 0], "y": uv[:, 1]}
-        look = {"type": "scatter", "mode": "markers", "marker": marker}
-        traces.append(place | look | _hover_text(hover, mine))
-    astray = np.flatnonzero(~own_colour)
+        symbol, colour, _ = CLASSES[label]
+        rim = {"width": 0.8, "color": COLOURS["rim"][0]}
+        marker = {"symbol": symbol, "color": colour, "opacity": 0.85, "line": rim}
+        trace: dict[str, Any] = {"uid": f"class-{label}", "name": name}
+        traces.append(trace | _markers(points, mine, marker) | _hover_text(hover, mine))
     if points.own_colour is not None:
-        traces.append(_astray(points, astray) | _hover_text(hover, astray))
+        # Hollow, on a colour that is not their own prediction.
+        astray = np.flatnonzero(~own_colour)
+        looks = [CLASSES[label] for label in points.y[astray]]
+        marker = {
+            "symbol": [f"{symbol}-open" for symbol, _, _ in looks] or "circle-open",
+            "color": [colour for _, colour, _ in looks] or CLASSES[0][1],
+            "opacity": 1.0,
+            "line": {"width": 1.8},
+        }
+        trace = {"uid": "astray", "name": "hollow: on a colour not its own", "showlegend": True}
+        traces.append(trace | _markers(points, astray, marker) | _hover_text(hover, astray))
     return traces
 
 
-def _astray(points: Points, mine: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the samples on a colour that is not their own prediction: hollow markers."""
-    uv, looks = points.uv[mine].astype(np.float32), [CLASSES[label] for label in points.y[mine]]
-    strength = 1.0 if points.opacity is None else points.opacity[mine].astype(np.float32)
-    return dict(
-        type="scatter",
-        uid="astray",
-        name="hollow: on a colour not its own",
-        x=uv[:, 0],
-        y=uv[:, 1],
-        mode="markers",
-        marker={
-            "symbol": [f"{symbol}-open" for symbol, _, _ in looks] or "circle-open",
-            "color": [colour for _, colour, _ in looks] or CLASSES[0][1],
-            "size": _SIZE,
-            "opacity": strength,
-            "line": {"width": 1.8},
-        },
-        showlegend=True,
-    )
+def _markers(points: Points, mine: NDArray[np.int64], marker: dict[str, Any]) -> dict[str, Any]:
+    """Return some of the samples as markers that look so, faded as they are to be."""
+    if points.opacity is not None:
+        marker = marker | {"opacity": points.opacity[mine].astype(np.float32)}
+    u, v = points.uv[mine].astype(np.float32).T
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": u,
+        "y": v,
+        "marker": marker | {"size": _SIZE},
+    }
 
 
 def _hover(points: Points, names: Sequence[str]) -> NDArray[np.object_] | None:

@@ -8,19 +8,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from distill_core.figures import palette
 from distill_core.figures.fields import field, regions
-from distill_core.figures.palette import (
-    CLASSES,
-    COLOURS,
-    LEGEND_BELOW,
-    REGIONS,
-    TICK_FONT,
-    axis,
-    corner_title,
-    escape,
-    ground,
-    square_axes,
-)
+from distill_core.figures.palette import CLASSES, COLOURS, REGIONS
 from distill_core.figures.studies import GROUPS, LINE_COLOURS
 
 if TYPE_CHECKING:
@@ -48,7 +38,7 @@ def small_plane_figure(
     """
     figure = go.Figure()
     if field_of is not None:
-        names = [escape(name) for name in class_names]
+        names = [palette.escape(name) for name in class_names]
         ground_layer = (field if len(names) == 2 else regions)([field_of], names)
         figure.add_trace(ground_layer | {"showscale": False, "showlegend": False})
     for model, pieces in lines.items():
@@ -90,7 +80,7 @@ def map_figure(
             "x": 1,
             "xpad": 6,
             "nticks": 5,
-            "tickfont": TICK_FONT,
+            "tickfont": palette.TICK_FONT,
         },
         hovertemplate="%{z:.3f} nats<br>u %{x:.2f}, v %{y:.2f}<extra></extra>",
     )
@@ -120,7 +110,7 @@ def soft_targets_figure(
         shared_yaxes=True,
         horizontal_spacing=0.03,
         vertical_spacing=0.3 / rows,
-        subplot_titles=["<br>".join(map(escape, lines)) for lines in titles],
+        subplot_titles=["<br>".join(map(palette.escape, lines)) for lines in titles],
     )
     for sample in range(n):
         place = {"row": 1 + sample // _COLUMNS, "col": 1 + sample % _COLUMNS}
@@ -141,30 +131,32 @@ def soft_targets_figure(
             symbol, colour, _ = CLASSES[label]
             figure.add_scatter(
                 uid=f"{sample}-class-{label}",
-                name=escape(name),
+                name=palette.escape(name),
                 legendgroup=f"class-{label}",
                 x=list(temperatures),
                 y=targets[:, sample, label].astype(np.float32),
                 mode="lines+markers",
                 line={"color": colour, "width": 2},
                 marker={"symbol": symbol, "size": 7},
-                hovertemplate=f"T = %{{x:g}}: %{{y:.1%}}<extra>{escape(name)}</extra>",
+                hovertemplate=f"T = %{{x:g}}: %{{y:.1%}}<extra>{palette.escape(name)}</extra>",
                 showlegend=sample == 0,
                 **place,
             )
     figure.update_annotations(font={"size": 12, "color": COLOURS["text"][0]})
     figure.update_layout(
-        ground(),
+        palette.ground(),
         height=70 + 200 * rows,
         margin={"l": 46, "r": 10, "t": 38, "b": 84},
-        legend=LEGEND_BELOW,
+        legend=palette.LEGEND_BELOW,
     )
     stops = {"type": "log", "tickvals": list(temperatures)}
     # Every other stop has room for its number.
     stops["ticktext"] = [f"{t:g}" if i % 2 == 0 else "" for i, t in enumerate(temperatures)]
-    figure.update_xaxes(axis("") | stops)
+    figure.update_xaxes(palette.axis("") | stops)
     figure.update_xaxes(title={"text": "T", "font": {"size": 13}}, row=rows)
-    figure.update_yaxes(axis("") | {"range": [-0.04, 1.04], "tickformat": ".0%", "showgrid": True})
+    figure.update_yaxes(
+        palette.axis("") | {"range": [-0.04, 1.04], "tickformat": ".0%", "showgrid": True}
+    )
     return figure
 
 
@@ -193,9 +185,9 @@ def _add_lines(figure: go.Figure, model: str, pieces: Sequence[NDArray[np.float3
 
 def _lay_out(window: "Window", title: str, height: int = 270) -> dict[str, Any]:
     return {
-        **ground(),
-        **square_axes(window, ("", ""), showticklabels=False, ticks=""),
-        "title": corner_title(title),
+        **palette.ground(),
+        **palette.square_axes(window, ("", ""), showticklabels=False, ticks=""),
+        "title": palette.corner_title(title),
         "height": height,
         "margin": {"l": 2, "r": 2, "t": 28, "b": 4},
         "hovermode": "closest",

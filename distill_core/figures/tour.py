@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.figures.palette import CLASSES, COLOURS, REGIONS, SHADES
+from distill_core.figures.palette import CLASSES, COLOURS, REGIONS, SHADES, rgb
 
 _LEVELS = (0, 0.25, 0.5, 0.75, 1)
 
@@ -50,7 +50,7 @@ def tour_colours(class_names: list[str]) -> dict[str, Any]:
 
 
 def _scale(page: int) -> Table:
-    ends = np.array([_rgb(COLOURS[f"field {level:g}"][page]) for level in _LEVELS])
+    ends = np.array([rgb(COLOURS[f"field {level:g}"][page]) for level in _LEVELS])
     at = np.arange(256) / 255
     return np.stack([np.interp(at, _LEVELS, ends[:, i]) for i in range(3)], 1).astype(np.uint8)
 
@@ -58,11 +58,7 @@ def _scale(page: int) -> Table:
 def _regions(page: int, n_classes: int) -> Table:
     table = np.zeros((256, 3))
     for label in range(n_classes):
-        low, high = (_rgb(end[page]) for end in REGIONS[label])
+        low, high = (rgb(end[page]) for end in REGIONS[label])
         share = np.linspace(0, 1, SHADES)[:, None]
         table[label * SHADES : (label + 1) * SHADES] = low + share * (high - low)
     return table.astype(np.uint8)
-
-
-def _rgb(colour: str) -> NDArray[np.float64]:
-    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], dtype=float)

@@ -22,26 +22,24 @@ from distill_core.jobs.artifacts import (
     report_nothing,
     view_on_plane,
 )
-from distill_core.jobs.disagreement import (
-    read_disagreement,
-    search_most_disagreement,
-)
+from distill_core.jobs.faithfulness import read_disagreement, search_most_disagreement
 from distill_core.jobs.students import (
     Combine,
     evaluate_picture,
+    fit_students,
+    measure_on_test,
+    predict_test,
     trace_history,
     train_replicates,
     train_student,
 )
-from distill_core.jobs.sweep import (
-    list_stops,
-    train_sweep,
-)
+from distill_core.jobs.sweep import list_stops, train_sweep
 from distill_core.jobs.teachers import (
     evaluate_rough_section,
     evaluate_section,
     load_ensemble,
     read_growth,
+    trace_members,
     trace_teachers,
     train_ensemble,
     train_ensemble_part,

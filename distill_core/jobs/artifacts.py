@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from distill_core import uploads
 from distill_core.boundaries.section import Section
-from distill_core.engine.worker import Report
+from distill_core.engine.worker import JobFunction, Report
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_plane, load_problem
 from distill_core.learning.networks import Stack
@@ -19,12 +19,8 @@ from distill_core.store import Artifact, Store
 Arrays = Mapping[str, NDArray[Any]]
 
 
-class Job(Protocol):
-    """A function that puts the artifact of a spec into a store and knows of which kind it is."""
-
-    __module__: str
-    __qualname__: str
-    kind: str
+class Job(JobFunction, Protocol):
+    """A job of the engine that can also be called by itself, with nobody to report to."""
 
     def __call__(self, spec: Any, store: Store, report: Report = ..., /, **more: Any) -> None:
         """Make one artifact and put it."""

@@ -1,4 +1,4 @@
-"""Does a slice tell the truth: the meter of a plane, many planes, and tours between them."""
+"""Does a slice tell the truth: the meter of a plane, many planes, the worst, tours between."""
 
 from typing import Annotated
 
@@ -16,19 +16,12 @@ from distill_core.engine.worker import Report
 from distill_core.geometry import tours
 from distill_core.geometry.planes import Plane
 from distill_core.geometry.problems import load_plane, load_window
-from distill_core.jobs.artifacts import (
-    Arrays,
-    artifact,
-    load_or_make,
-    pack_lines,
-    pack_section,
-    view_on_plane,
-)
+from distill_core.jobs import artifacts
+from distill_core.jobs.artifacts import Arrays, artifact
 from distill_core.jobs.students import Result, train_student
 from distill_core.jobs.teachers import ROUGH_RESOLUTION, load_ensemble
 from distill_core.learning.networks import Stack
-from distill_core.measures import metrics
-from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, StudentSpec
+from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Artifact, Store
 
 MODELS = ("ensemble", "student", "twin")
@@ -102,22 +95,22 @@ def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
     meter = faithfulness.measure(plane, X, models, data.X_train)
     whole, ours, twins = (
         boundaries.section(
-            boundaries.combined_model(view_on_plane(s, problem, spec.plane), c),
+            boundaries.combined_model(artifacts.view_on_plane(s, problem, spec.plane), c),
             window,
             ROUGH_RESOLUTION,
         )
         for s, c in stacks
     )
     arrays = {
-        **pack_section(whole),
-        **pack_section(ours, "student_"),
+        **artifacts.pack_section(whole),
+        **artifacts.pack_section(ours, "student_"),
         "own_colour": meter.own_colour.astype(np.uint8),
         "answers": np.stack([model(X).argmax(1) for model in models]),
         "distance": meter.distance,
     }
     meta = {
         "outside": meter.outside,
-        "area": {"student": _area(ours, whole), "twin": _area(twins, whole)},
+        "area": {"student": ours.agreement(whole), "twin": twins.agreement(whole)},
     }
     return arrays, meta
 
@@ -157,6 +150,39 @@ def measure_reproducibility(spec: ReproducibilitySpec, store: Store, report: Rep
     return arrays
 
 
+@artifact("disagreement")
+def search_most_disagreement(spec: StudentSpec, store: Store, report: Report) -> Arrays:
+    """Search the plane of most disagreement; put its three training samples.
+
+    Trains ensemble and student first if the store does not have them.
+
+    Raises
+    ------
+    SpecError
+        When the models see a plane only: they cannot be asked off it.
+    """
+    problem = spec.ensemble.problem
+    if problem.plane is not None:
+        raise SpecError(
+            "The plane of most disagreement is searched among models that see all features, "
+            f"got models that see the plane {problem.plane.kind!r} only."
+        )
+    load_ensemble(spec.ensemble, store, report)
+    report(1, 3)
+    teachers, pair = _trained(spec, store, report)
+    report(2, 3)
+    whole = boundaries.combined_model(teachers, spec.ensemble.combine)
+    ours, data = boundaries.member_model(pair), datasets.load(problem.dataset)
+    plane = faithfulness.find_most_disagreement(whole, ours, data)
+    return {"samples": np.array(plane.samples)}
+
+
+def read_disagreement(found: Artifact) -> PlaneSpec:
+    """Return the plane that `search_most_disagreement` put, of the kind "three samples"."""
+    i, j, k = found.arrays["samples"].tolist()
+    return PlaneSpec(kind="three samples", samples=(i, j, k))
+
+
 @artifact("tour-part")
 def evaluate_tour_part(spec: TourPartSpec, store: Store, report: Report) -> Arrays:
     """Put some steps of a tour, everything the browser plays back.
@@ -193,15 +219,15 @@ def evaluate_tour_part(spec: TourPartSpec, store: Store, report: Report) -> Arra
         "distance": np.stack([step.plane.distance(X) for step in mine]).astype(np.float32),
         "own_colour": (np.stack(colours) == answers).astype(np.uint8),
         "basis": np.stack([step.plane.basis for step in mine]).astype(np.float32),
-        **pack_lines("ensemble", [section.lines for section, _ in seen]),
-        **pack_lines("student", [lines for _, lines in seen]),
+        **artifacts.pack_lines("ensemble", [section.lines for section, _ in seen]),
+        **artifacts.pack_lines("student", [lines for _, lines in seen]),
     }
 
 
 def _trained(spec: StudentSpec, store: Store, report: Report) -> tuple[Stack, Stack]:
     """Return the teachers, and the student with its twin."""
     teachers, _ = load_ensemble(spec.ensemble, store, report)
-    pair = load_or_make(store, train_student, spec, report)
+    pair = artifacts.load_or_make(store, train_student, spec, report)
     return teachers, Stack.from_arrays(pair.arrays)
 
 
@@ -210,10 +236,6 @@ def _of_points(model: Model, spec: PictureSpec, plane: Plane) -> Model:
     if spec.student.ensemble.problem.plane is None:
         return model
     return lambda X: model(plane.project(X))
-
-
-def _area(a: Section, b: Section) -> float:
-    return float(metrics.agreement(a.labels.ravel(), b.labels.ravel()))
 
 
 def _check_all_features(spec: StudentSpec) -> None:

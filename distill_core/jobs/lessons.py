@@ -2,18 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from distill_core import jobs
+from distill_core import jobs, specs
 from distill_core.engine import Engine, Job
-from distill_core.specs import (
-    ALPHAS,
-    TEMPERATURES,
-    WIDTHS,
-    EnsembleSpec,
-    PictureSpec,
-    ProblemSpec,
-    SpecError,
-    StudentSpec,
-)
+from distill_core.specs import EnsembleSpec, PictureSpec, ProblemSpec, SpecError, StudentSpec
 
 DEFAULT = "first look"
 # By name, the picture that a lesson begins with.
@@ -23,7 +14,7 @@ LESSONS: Mapping[str, PictureSpec] = {
         student=StudentSpec(ensemble=EnsembleSpec(problem=ProblemSpec(plane=None)))
     ),
 }
-N_STOPS = len(WIDTHS) * len(TEMPERATURES) * len(ALPHAS)
+N_STOPS = len(specs.WIDTHS) * len(specs.TEMPERATURES) * len(specs.ALPHAS)
 
 
 def lesson(name: str) -> PictureSpec:
@@ -37,8 +28,8 @@ def lesson(name: str) -> PictureSpec:
 def sweeps(picture: PictureSpec) -> list[PictureSpec]:
     """Return the picture at every stop of the width, the nearest first, for `jobs.train_sweep`."""
     own = picture.student.width
-    place = {width: i for i, width in enumerate(sorted({*WIDTHS, own}))}
-    widths = sorted(WIDTHS, key=lambda width: abs(place[width] - place[own]))
+    place = {width: i for i, width in enumerate(sorted({*specs.WIDTHS, own}))}
+    widths = sorted(specs.WIDTHS, key=lambda width: abs(place[width] - place[own]))
     return [picture.replace(student=picture.student.replace(width=width)) for width in widths]
 
 

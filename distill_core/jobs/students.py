@@ -1,6 +1,6 @@
 """Students beside their twins: trained, seen on a plane, followed through training, repeated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,25 +11,15 @@ from torch import Tensor
 from distill_core import boundaries
 from distill_core.boundaries.section import Section
 from distill_core.engine.worker import Report
-from distill_core.geometry.problems import Problem, load_problem, load_window
-from distill_core.jobs.artifacts import (
-    Arrays,
-    artifact,
-    load_or_make,
-    pack_hits,
-    pack_lines,
-    pack_section,
-    view_on_plane,
-)
-from distill_core.jobs.teachers import load_ensemble
+from distill_core.geometry.problems import load_problem, load_window
+from distill_core.jobs import artifacts
+from distill_core.jobs.artifacts import Arrays, artifact
+from distill_core.jobs.teachers import load_ensemble, trace_members
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
-from distill_core.specs import PictureSpec, ReplicatesSpec, StudentSpec
+from distill_core.specs import EnsembleSpec, PictureSpec, ReplicatesSpec, StudentSpec
 from distill_core.store import Store
-
-# Playback frames are small on the wire and many, so their grid is coarser than the picture's.
-FRAME_RESOLUTION = 60
 
 # Twins that a process keeps in memory from one job to the next.
 _MAX_KEPT = 8
@@ -56,33 +46,24 @@ def train_student(
     trained again: it is the same at every T and alpha.
     """
     teachers, logits = load_ensemble(spec.ensemble, store, report)
-    problem = load_problem(spec.ensemble.problem)
     key = (str(store.root), spec.twin().replace(temperature=1.0).digest)
     twin = _twins.get(key)
     n_parts = 2 if twin is None else 1
 
     def fit(one: StudentSpec, part: int) -> Stack:
-        def on_step(done: int, total: int, _: Stack) -> None:
-            report(part * total + done, n_parts * total)
-
-        targets = logits["train_logits"]
-        return training.fit_students(
-            [one], problem.X_train, problem.y_train, targets, on_step=on_step
+        return fit_students(
+            [one], logits, lambda done, total, _: report(part * total + done, n_parts * total)
         )
 
-    def tested(stack: Stack) -> NDArray[Any]:
-        return torch.softmax(stack.logits(problem.X_test), -1).numpy()
-
     own = fit(spec, 0)
-    y_test = problem.y_test
-    reached = _against(tested(own), logits["test_logits"], y_test, spec.ensemble.combine)
+    reached = measure_on_test(predict_test(own, spec.ensemble), logits, spec.ensemble)
     on_trained(own, float(reached["agreement"][0]))
     if twin is None:
         twin = _twins[key] = fit(spec.twin(), 1)
         if len(_twins) > _MAX_KEPT:
             _twins.pop(next(iter(_twins)))
     pair = Stack.joined([own, twin])
-    return pack_student(spec, pair, tested(pair), teachers, logits)
+    return pack_student(spec, pair, predict_test(pair, spec.ensemble), teachers, logits)
 
 
 _twins: dict[tuple[str, str], Stack] = {}
@@ -100,8 +81,7 @@ def pack_student(
     `proba` (2, n_test, n_classes) is what the two of the pair say on test data; teachers and
     logits come from `load_ensemble`.
     """
-    y_test = load_problem(spec.ensemble.problem).y_test
-    results = _against(proba, logits["test_logits"], y_test, spec.ensemble.combine)
+    results = measure_on_test(proba, logits, spec.ensemble)
     return (
         {**pair.to_arrays(), "test_labels": proba.argmax(-1)},
         {
@@ -124,16 +104,16 @@ def evaluate_picture(spec: PictureSpec, store: Store, report: Report) -> Result:
     window = load_window(spec.plane, problem.dataset)
 
     def seen(stack: Stack) -> Section:
-        model = boundaries.member_model(view_on_plane(stack, problem, spec.plane))
+        model = boundaries.member_model(artifacts.view_on_plane(stack, problem, spec.plane))
         return boundaries.section(model, window)
 
     def show(own: Stack, agreement: float) -> None:
         report(1, 2, {"lines": seen(own).lines, "agreement": np.array(agreement)})
 
-    found = load_or_make(store, train_student, spec.student, report, on_trained=show)
+    found = artifacts.load_or_make(store, train_student, spec.student, report, on_trained=show)
     pair = Stack.from_arrays(found.arrays)
     ours, twins = (seen(pair.members([member])) for member in range(2))
-    arrays = {**pack_section(ours), **pack_section(twins, "twin_")}
+    arrays = {**artifacts.pack_section(ours), **artifacts.pack_section(twins, "twin_")}
     return arrays, found.meta
 
 
@@ -146,7 +126,6 @@ def trace_history(spec: PictureSpec, store: Store, report: Report) -> Arrays:
     """
     one = spec.student
     _, logits = load_ensemble(one.ensemble, store, report)
-    problem = load_problem(one.ensemble.problem)
     snapshots: list[Stack] = []
 
     def on_step(done: int, total: int, stack: Stack) -> None:
@@ -154,18 +133,13 @@ def trace_history(spec: PictureSpec, store: Store, report: Report) -> Arrays:
         if done % (total // one.schedule.epochs) == 0:
             snapshots.append(stack.clone())
 
-    training.fit_students(
-        [one, one.twin()], problem.X_train, problem.y_train, logits["train_logits"], on_step=on_step
-    )
-    curves = [_curve_point(pair, one, problem, logits) for pair in snapshots]
+    fit_students([one, one.twin()], logits, on_step)
+    curves = [_curve_point(pair, one, logits) for pair in snapshots]
     window = load_window(spec.plane, one.ensemble.problem.dataset)
-    frames: list[NDArray[np.float32]] = []
-    for pair in snapshots:
-        report(len(frames), len(snapshots))
-        seen = view_on_plane(pair.members([0]), one.ensemble.problem, spec.plane)
-        model = boundaries.member_model(seen)
-        frames.append(boundaries.boundary_lines(model, window, FRAME_RESOLUTION))
-    return {"curves": np.array(curves), **pack_lines("frame", frames)}
+    students = Stack.joined([pair.members([0]) for pair in snapshots])
+    on_plane = artifacts.view_on_plane(students, one.ensemble.problem, spec.plane)
+    frames = trace_members(on_plane, window, report)
+    return {"curves": np.array(curves), **artifacts.pack_lines("frame", frames)}
 
 
 @artifact("replicates")
@@ -175,20 +149,14 @@ def train_replicates(spec: ReplicatesSpec, store: Store, report: Report) -> Arra
     Arrays `student_<metric>` and `twin_<metric>` have shape (n_seeds,); `student_hits` and
     `twin_hits` say on which test rows they agree with the ensemble, see `read_hits`.
     """
-    _, logits = load_ensemble(spec.student.ensemble, store, report)
-    problem = load_problem(spec.student.ensemble.problem)
-    stack = training.fit_students(
-        spec.students,
-        problem.X_train,
-        problem.y_train,
-        logits["train_logits"],
-        on_step=lambda done, total, _: report(done, total),
-    )
-    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
-    combine = spec.student.ensemble.combine
-    results = _against(proba, logits["test_logits"], problem.y_test, combine)
-    whole = losses.soft_targets(logits["test_logits"], 1.0, combine).numpy().argmax(-1)
-    both: dict[str, NDArray[Any]] = {**results, "hits": pack_hits(proba.argmax(-1) == whole)}
+    ensemble = spec.student.ensemble
+    _, logits = load_ensemble(ensemble, store, report)
+    stack = fit_students(spec.students, logits, lambda done, total, _: report(done, total))
+    proba = predict_test(stack, ensemble)
+    results = measure_on_test(proba, logits, ensemble)
+    whole = losses.soft_targets(logits["test_logits"], 1.0, ensemble.combine).numpy().argmax(-1)
+    hits = artifacts.pack_hits(proba.argmax(-1) == whole)
+    both: dict[str, NDArray[Any]] = {**results, "hits": hits}
     return {
         f"{who}_{name}": part
         for name, values in both.items()
@@ -196,29 +164,43 @@ def train_replicates(spec: ReplicatesSpec, store: Store, report: Report) -> Arra
     }
 
 
-def _against(
-    proba: NDArray[Any], test_logits: Tensor, y_test: Tensor, combine: Combine
+def fit_students(
+    specs: Sequence[StudentSpec], logits: Mapping[str, Tensor], on_step: training.OnStep
+) -> Stack:
+    """Train students of one ensemble on its training data; its logits are `load_ensemble`'s."""
+    problem = load_problem(specs[0].ensemble.problem)
+    return training.fit_students(
+        specs, problem.X_train, problem.y_train, logits["train_logits"], on_step=on_step
+    )
+
+
+def predict_test(stack: Stack, ensemble: EnsembleSpec) -> NDArray[Any]:
+    """Return the probabilities of k models on the ensemble's test data, (k, n, n_classes)."""
+    return torch.softmax(stack.logits(load_problem(ensemble.problem).X_test), -1).numpy()
+
+
+def measure_on_test(
+    proba: NDArray[Any], logits: Mapping[str, Tensor], ensemble: EnsembleSpec
 ) -> dict[str, NDArray[np.float64]]:
-    """Return figures on test data of k models (k, n, n_classes), each of shape (k,)."""
-    target = losses.soft_targets(test_logits, 1.0, combine).numpy()
-    labels = proba.argmax(-1)
+    """Return `agreement`, `accuracy` and `kl` of what `predict_test` returned, (k,) each."""
+    target = losses.soft_targets(logits["test_logits"], 1.0, ensemble.combine).numpy()
+    labels, y = proba.argmax(-1), load_problem(ensemble.problem).y_test.numpy()
     return {
         "agreement": metrics.agreement(labels, target.argmax(-1)),
-        "accuracy": metrics.accuracy(labels, y_test.numpy()),
+        "accuracy": metrics.accuracy(labels, y),
         "kl": metrics.kl_divergence(np.broadcast_to(target, proba.shape), proba),
     }
 
 
 def _curve_point(
-    pair: Stack, spec: StudentSpec, problem: Problem, logits: Mapping[str, Tensor]
+    pair: Stack, spec: StudentSpec, logits: Mapping[str, Tensor]
 ) -> NDArray[np.float64]:
     """Return the training loss, agreement and accuracy of student and twin, shape (2, 3)."""
-    combine = spec.ensemble.combine
-    target = losses.soft_targets(logits["train_logits"], spec.temperature, combine)
+    ensemble, problem = spec.ensemble, load_problem(spec.ensemble.problem)
+    target = losses.soft_targets(logits["train_logits"], spec.temperature, ensemble.combine)
     alpha = torch.tensor([spec.alpha, 0.0]).view(-1, 1, 1)
     loss = losses.distillation_loss(
         pair.logits(problem.X_train), target, problem.y_train, spec.temperature, alpha
     )
-    proba = torch.softmax(pair.logits(problem.X_test), -1).numpy()
-    test = _against(proba, logits["test_logits"], problem.y_test, combine)
+    test = measure_on_test(predict_test(pair, ensemble), logits, ensemble)
     return np.stack([loss.numpy(), test["agreement"], test["accuracy"]], axis=1)

@@ -1,13 +1,15 @@
 """Work ahead: the students of all stops of T and alpha in one stack, before anybody asks."""
 
-import torch
-
 from distill_core.engine.worker import Report
-from distill_core.geometry.problems import load_problem
 from distill_core.jobs.artifacts import Arrays, artifact
-from distill_core.jobs.students import evaluate_picture, pack_student, train_student
+from distill_core.jobs.students import (
+    evaluate_picture,
+    fit_students,
+    pack_student,
+    predict_test,
+    train_student,
+)
 from distill_core.jobs.teachers import load_ensemble
-from distill_core.learning import training
 from distill_core.specs import ALPHAS, TEMPERATURES, PictureSpec, StudentSpec
 from distill_core.store import Store
 
@@ -48,16 +50,10 @@ def train_sweep(spec: PictureSpec, store: Store, report: Report) -> tuple[Arrays
 
 def _train(students: list[StudentSpec], store: Store, report: Report) -> None:
     """Train students that differ in T and alpha alone, and the twin that they share."""
-    teachers, logits = load_ensemble(students[0].ensemble, store, report)
-    problem = load_problem(students[0].ensemble.problem)
-    stack = training.fit_students(
-        [*students, students[0].twin()],
-        problem.X_train,
-        problem.y_train,
-        logits["train_logits"],
-        on_step=lambda done, total, _: report(done, total),
-    )
-    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
+    ensemble, wanted = students[0].ensemble, [*students, students[0].twin()]
+    teachers, logits = load_ensemble(ensemble, store, report)
+    stack = fit_students(wanted, logits, lambda done, total, _: report(done, total))
+    proba = predict_test(stack, ensemble)
     for i, student in enumerate(students):
         pair = [i, len(students)]
         arrays, meta = pack_student(student, stack.members(pair), proba[pair], teachers, logits)

@@ -16,14 +16,8 @@ from distill_core.boundaries.tracing import RESOLUTION
 from distill_core.engine.worker import Report
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_problem, load_window
-from distill_core.jobs.artifacts import (
-    Arrays,
-    artifact,
-    load_or_make,
-    pack_lines,
-    pack_section,
-    view_on_plane,
-)
+from distill_core.jobs import artifacts
+from distill_core.jobs.artifacts import Arrays, artifact
 from distill_core.learning import losses, training
 from distill_core.learning.networks import Stack
 from distill_core.measures import metrics
@@ -35,8 +29,10 @@ _SNAPSHOT_EVERY = 0.65
 SNAPSHOT_RESOLUTION = 48
 # Every third point of the full grid, so that the two can be compared.
 ROUGH_RESOLUTION = (RESOLUTION - 1) // 3 + 1
-# One teacher's line is thin and one of many, so its grid is coarser than the picture's.
-_MEMBER_RESOLUTION = 60
+# Points per side. One line of many is thin, or small on the wire as a frame of a playback, so its
+# grid is coarser than the picture's: vertices are exact on any grid; islands under a 60th of a
+# side are missed.
+MEMBER_RESOLUTION = 60
 # Ensembles that a process keeps in memory from one job to the next.
 _MAX_KEPT = 8
 
@@ -59,7 +55,8 @@ def train_ensemble_part(spec: EnsemblePartSpec, store: Store, report: Report) ->
         nonlocal due
         if time.monotonic() < due:
             return report(done, total)
-        seen = boundaries.combined_model(view_on_plane(stack, whole.problem, plane), whole.combine)
+        on_plane = artifacts.view_on_plane(stack, whole.problem, plane)
+        seen = boundaries.combined_model(on_plane, whole.combine)
         shape = (SNAPSHOT_RESOLUTION, SNAPSHOT_RESOLUTION, -1)
         logits = seen(points).reshape(shape).astype(np.float32)
         report(done, total, {"logits": logits, "weight": np.array(stack.k)})
@@ -80,7 +77,8 @@ def train_ensemble(
     spec: EnsembleSpec, store: Store, report: Report
 ) -> tuple[Arrays, dict[str, Any]]:
     """Join the parts of an ensemble, trained now where missing; put the whole."""
-    parts = [load_or_make(store, train_ensemble_part, part, report).arrays for part in spec.parts]
+    made = (artifacts.load_or_make(store, train_ensemble_part, p, report) for p in spec.parts)
+    parts = [part.arrays for part in made]
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     y = load_problem(spec.problem).y_test.numpy()
     test_logits = torch.from_numpy(arrays["test_logits"])
@@ -99,7 +97,7 @@ def load_ensemble(
     """Return the stack and the logits of an ensemble, kept in memory from one job to the next."""
     key = (str(store.root), spec.digest)
     if key not in _ensembles:
-        found = load_or_make(store, train_ensemble, spec, report)
+        found = artifacts.load_or_make(store, train_ensemble, spec, report)
         if len(_ensembles) >= _MAX_KEPT:
             _ensembles.pop(next(iter(_ensembles)))
         logits = {
@@ -127,13 +125,23 @@ def read_growth(snapshots: Sequence[Mapping[str, NDArray[Any]]], window: Window)
 @artifact("section")
 def evaluate_section(spec: SectionSpec, store: Store, report: Report) -> Arrays:
     """Evaluate the ensemble on a plane; put its field and its lines."""
-    return pack_section(_evaluate(spec, store, report, RESOLUTION))
+    return artifacts.pack_section(_evaluate(spec, store, report, RESOLUTION))
 
 
 @artifact("rough-section")
 def evaluate_rough_section(spec: SectionSpec, store: Store, report: Report) -> Arrays:
     """Put what `evaluate_section` does on a third of its grid, in a tenth of the time."""
-    return pack_section(_evaluate(spec, store, report, ROUGH_RESOLUTION))
+    return artifacts.pack_section(_evaluate(spec, store, report, ROUGH_RESOLUTION))
+
+
+def trace_members(stack: Stack, window: Window, report: Report) -> list[NDArray[np.float32]]:
+    """Return the boundary (m, 2) of each network of a stack that sees a plane."""
+    lines = []
+    for member in range(stack.k):
+        report(member, stack.k)
+        model = boundaries.member_model(stack, member)
+        lines.append(boundaries.boundary_lines(model, window, MEMBER_RESOLUTION))
+    return lines
 
 
 @artifact("teacher-lines")
@@ -141,18 +149,13 @@ def trace_teachers(spec: SectionSpec, store: Store, report: Report) -> Arrays:
     """Put the boundary of each teacher on a plane, as lines called `member`."""
     stack = load_ensemble(spec.ensemble, store, report)[0]
     window = load_window(spec.plane, spec.ensemble.problem.dataset)
-    seen_stack = view_on_plane(stack, spec.ensemble.problem, spec.plane)
-    members = []
-    for member in range(stack.k):
-        report(member, stack.k)
-        model = boundaries.member_model(seen_stack, member)
-        members.append(boundaries.boundary_lines(model, window, _MEMBER_RESOLUTION))
-    return pack_lines("member", members)
+    seen_stack = artifacts.view_on_plane(stack, spec.ensemble.problem, spec.plane)
+    return artifacts.pack_lines("member", trace_members(seen_stack, window, report))
 
 
 def _evaluate(spec: SectionSpec, store: Store, report: Report, resolution: int) -> Section:
     stack = load_ensemble(spec.ensemble, store, report)[0]
-    seen_stack = view_on_plane(stack, spec.ensemble.problem, spec.plane)
+    seen_stack = artifacts.view_on_plane(stack, spec.ensemble.problem, spec.plane)
     model = boundaries.combined_model(seen_stack, spec.ensemble.combine)
     window = load_window(spec.plane, spec.ensemble.problem.dataset)
     return boundaries.section(model, window, resolution)

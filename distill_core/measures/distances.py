@@ -82,9 +82,7 @@ def _segments(lines: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64
     return vertices[:-1][kept], steps[kept]
 
 
-def _curves(
-    segments: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
-) -> list[_Curve]:
+def _curves(segments: list[tuple[NDArray[np.float64], NDArray[np.float64]]]) -> list[_Curve]:
     """Lay points evenly along boundaries; the spacing is common, so that a mean is by length."""
     vertices = np.concatenate(
         [part for starts, steps in segments for part in (starts, starts + steps)]

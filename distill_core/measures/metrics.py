@@ -45,7 +45,8 @@ def kl_divergence(p: ArrayLike, q: ArrayLike) -> Numbers:
     the one to be matched (the ensemble), q the one that tries. Kullback and Leibler 1951. Raises
     ValueError when p or q are not probabilities, or not of the same samples and classes.
     """
-    p, q = _proba_pair(p, q)
+    p, q = as_proba(p, "p"), as_proba(q, "q")
+    _match(p.shape, q.shape, 2)
     return np.maximum((p * (_log(p) - _log(q))).sum(-1).mean(-1), 0)
 
 
@@ -128,12 +129,6 @@ def _floats(value: ArrayLike, name: str, members: bool) -> Numbers:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity.")
     return array
-
-
-def _proba_pair(p: ArrayLike, q: ArrayLike) -> tuple[Numbers, Numbers]:
-    first, second = as_proba(p, "p"), as_proba(q, "q")
-    _match(first.shape, second.shape, 2)
-    return first, second
 
 
 def _match(a: tuple[int, ...], b: tuple[int, ...], last: int) -> None:

@@ -12,13 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, log_softmax
 
-from distill_core.measures.metrics import (
-    Numbers,
-    accuracy,
-    as_labels,
-    as_log_proba,
-    as_proba,
-)
+from distill_core.measures import metrics
+from distill_core.measures.metrics import Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +48,7 @@ def diversity(logits: ArrayLike) -> Numbers:
     their mean logits. For every label, exactly: mean member cross-entropy = cross-entropy
     of the mean logits + mean diversity. Wood et al. 2023, arXiv 2301.03962.
     """
-    log_p = as_log_proba(logits, members=True)
+    log_p = metrics.as_log_proba(logits, members=True)
     log_geo = log_softmax(log_p.mean(0), axis=-1)
     return np.maximum((np.exp(log_geo) * (log_geo - log_p)).sum(-1).mean(0), 0)
 
@@ -66,7 +61,7 @@ def uncertainty(p: ArrayLike) -> Uncertainty:
     from 0 to ln(n_classes). Depeweg et al. 2018, arXiv 1710.07283; Malinin et al. 2020, arXiv
     1905.00076. Raises ValueError when p (k, n, n_classes) are not probabilities of members.
     """
-    p = as_proba(p, "p", members=True)
+    p = metrics.as_proba(p, "p", members=True)
     total, data = entr(p.mean(0)).sum(-1), entr(p).sum(-1).mean(0)
     return Uncertainty(total, data, np.maximum(total - data, 0))
 
@@ -81,7 +76,7 @@ def zero_one_bias_variance(labels: ArrayLike, y: ArrayLike) -> BiasVariance:
     unified bias-variance decomposition for zero-one and squared loss", for any number of
     classes. Raises ValueError when labels (k, n) and y (n,) are not of the same samples.
     """
-    loss = float(1 - accuracy(labels, y).mean())
+    loss = float(1 - metrics.accuracy(labels, y).mean())
     classes, votes = _votes(labels)
     bias = float((classes[votes.argmax(0)] != np.asarray(y)).mean())
     variance = float(1 - (votes.max(0) / votes.sum(0)).mean())
@@ -90,7 +85,7 @@ def zero_one_bias_variance(labels: ArrayLike, y: ArrayLike) -> BiasVariance:
 
 def _votes(labels: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the classes that occur and how many of k models chose each, (n_classes, n)."""
-    array = as_labels(labels, "labels")
+    array = metrics.as_labels(labels, "labels")
     if array.ndim != 2:
         raise ValueError(f"labels must have shape (k, n), got {array.shape}.")
     classes = np.unique(array)

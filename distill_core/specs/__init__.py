@@ -5,12 +5,7 @@ core, and its digest is the key of every stored result. No arrays, no training h
 """
 
 from distill_core.specs.base import Seed, Spec, SpecError, canonical_json
-from distill_core.specs.data import (
-    DatasetName,
-    DatasetSpec,
-    PlaneSpec,
-    ProblemSpec,
-)
+from distill_core.specs.data import DatasetName, DatasetSpec, PlaneSpec, ProblemSpec
 from distill_core.specs.models import (
     ALPHAS,
     DEPTHS,

@@ -31,6 +31,12 @@ PlaneKind = Literal[
 # How many classes the data whose classes can be counted out has, unless told.
 N_CLASSES = {"blobs": 3, "spirals": 2}
 _REAL = ("breast cancer", "wine", "digits", "upload")
+# What belongs to one kind of plane alone.
+_OF_ONE_KIND = {
+    "features": ("Features are chosen only on", "two features"),
+    "seed": ("A plane seed goes with", "random"),
+    "samples": ("Samples are chosen only on", "three samples"),
+}
 
 Offset = Annotated[float, Field(ge=-10, le=10), AfterValidator(lambda offset: offset + 0.0)]
 
@@ -56,15 +62,11 @@ class DatasetSpec(Spec):
         return values if usual is None else {**values, "n_classes": usual}
 
     @model_validator(mode="after")
-    def _real_data_has_no_seed(self) -> Self:
+    def _consistent(self) -> Self:
         if self.name in _REAL and self.seed != 42:
             raise ValueError(
                 f"Dataset {self.name!r} is real data: its split seed is 42, got {self.seed}."
             )
-        return self
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
         if self.n_classes is not None and self.name not in N_CLASSES:
             raise ValueError(
                 "A number of classes goes with the datasets 'blobs' and 'spirals', "
@@ -124,29 +126,14 @@ class PlaneSpec(Spec):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.features is not None:
-            if self.kind != "two features":
-                raise ValueError(
-                    "Features are chosen only on the plane 'two features', "
-                    f"got plane {self.kind!r}."
-                )
-            if min(self.features) < 0 or self.features[0] == self.features[1]:
-                raise ValueError(
-                    f"A plane needs two different features counted from 0, got {self.features}."
-                )
-        if self.seed is not None and self.kind != "random":
-            raise ValueError(f"A plane seed goes with the plane 'random', got plane {self.kind!r}.")
-        return self
-
-    @model_validator(mode="after")
-    def _three_different_samples(self) -> Self:
-        if self.samples is None:
-            return self
-        if self.kind != "three samples":
+        for name, (words, kind) in _OF_ONE_KIND.items():
+            if getattr(self, name) is not None and self.kind != kind:
+                raise ValueError(f"{words} the plane {kind!r}, got plane {self.kind!r}.")
+        if self.features and (min(self.features) < 0 or len(set(self.features)) < 2):
             raise ValueError(
-                f"Samples are chosen only on the plane 'three samples', got plane {self.kind!r}."
+                f"A plane needs two different features counted from 0, got {self.features}."
             )
-        if min(self.samples) < 0 or len(set(self.samples)) < 3:
+        if self.samples and (min(self.samples) < 0 or len(set(self.samples)) < 3):
             raise ValueError(
                 "A plane needs three different training samples counted from 0, "
                 f"got {short(self.samples)}."

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from distill_core.specs.base import Spec
-from distill_core.specs.data import PlaneSpec, ProblemSpec
+from distill_core.specs.data import DatasetSpec, PlaneSpec, ProblemSpec
 from distill_core.specs.models import EnsembleSpec, Schedule, StudentSpec
 
 
@@ -31,6 +31,11 @@ class PictureSpec(Spec):
     def _one_plane(self) -> Self:
         _check_plane(self.plane, self.student.ensemble.problem)
         return self
+
+    @property
+    def dataset(self) -> DatasetSpec:
+        """The data that everybody here has learned from."""
+        return self.student.ensemble.problem.dataset
 
     @property
     def section(self) -> SectionSpec:

@@ -10,39 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from distill_core import jobs
-from distill_core.specs import (
-    WIDTHS,
-    Alpha,
-    Depth,
-    EnsembleSpec,
-    PlaneSpec,
-    Schedule,
-    SectionSpec,
-    Spec,
-    Temperature,
-    Width,
-)
+from distill_core import jobs, specs
+from distill_core.specs import EnsembleSpec, PlaneSpec, Schedule, SectionSpec, Spec
 from distill_core.store import Store
+from distill_core.studies import student_stacks as stacks
 from distill_core.studies import sufficiency
-from distill_core.studies.student_stacks import (
-    FIGURES,
-    BoundariesSpec,
-    StudentsSpec,
-    check_has_twin,
-    count_parameters,
-    ensemble_tasks,
-    read_hits,
-    split_seeds,
-    students_task,
-    trace_boundaries,
-)
 from distill_core.studies.study import Hits, Row, Task, bands, gains
 
 # Seeds trained in one stack: wide enough to be efficient, small enough to show soon.
 _BLOCK = 4
 # Figures of which the summary has bands.
-_SHOWN = (*FIGURES, "distance", "hausdorff_95")
+_SHOWN = (*stacks.FIGURES, "distance", "hausdorff_95")
 # Seconds for one boundary and its distance.
 _PER_BOUNDARY = 7e-3
 _NO_HITS: Mapping[tuple[int, str], Hits] = {}
@@ -57,10 +35,10 @@ class CapacitySpec(Spec):
 
     ensemble: EnsembleSpec = EnsembleSpec()
     plane: PlaneSpec = PlaneSpec()
-    widths: tuple[Width, ...] = WIDTHS
-    depth: Depth = 2
-    temperature: Temperature = 3.0
-    alpha: Alpha = 0.7
+    widths: tuple[specs.Width, ...] = specs.WIDTHS
+    depth: specs.Depth = 2
+    temperature: specs.Temperature = 3.0
+    alpha: specs.Alpha = 0.7
     n_seeds: Annotated[int, Field(ge=1, le=256)] = 16
     tolerance: Annotated[float, Field(gt=0, le=50)] = 1.0
     schedule: Schedule = Schedule.STUDENT
@@ -77,9 +55,9 @@ class CapacitySpec(Spec):
         SectionSpec(ensemble=self.ensemble, plane=self.plane)
         return self
 
-    def students(self, width: int, seeds: tuple[int, ...]) -> StudentsSpec:
+    def students(self, width: int, seeds: tuple[int, ...]) -> stacks.StudentsSpec:
         """Return the student and its twin at one width over some seeds."""
-        return StudentsSpec(
+        return stacks.StudentsSpec(
             ensemble=self.ensemble,
             width=width,
             depth=self.depth,
@@ -95,20 +73,22 @@ def tasks(spec: CapacitySpec) -> list[Task]:
 
     Raises SpecError when alpha is 0: there is nothing to compare.
     """
-    check_has_twin(spec.alpha)
-    listed = ensemble_tasks(spec.ensemble)
+    stacks.check_has_twin(spec.alpha)
+    listed = stacks.ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
     section_spec = SectionSpec(ensemble=spec.ensemble, plane=spec.plane)
     section = Task(jobs.evaluate_section, section_spec, 0.5, (ensemble,))
-    for seeds in split_seeds(spec.n_seeds, _BLOCK):
-        trained = [students_task(spec.students(width, seeds), ensemble) for width in spec.widths]
+    for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
+        trained = [
+            stacks.students_task(spec.students(width, seeds), ensemble) for width in spec.widths
+        ]
         listed += trained
         if section not in listed:
             listed.append(section)
         listed += [
             Task(
-                trace_boundaries,
-                BoundariesSpec(students=part.spec, plane=spec.plane),
+                stacks.trace_boundaries,
+                stacks.BoundariesSpec(students=part.spec, plane=spec.plane),
                 2 * len(seeds) * _PER_BOUNDARY,
                 (part, section),
             )
@@ -123,40 +103,37 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     The models are "student" and "twin". Distances of boundaries are None where they are not
     known yet or there is no boundary.
     """
-    rows = _rows(spec, store)
-    return rows, summarise(spec, rows, load_hits(spec, store))
-
-
-def _rows(spec: CapacitySpec, store: Store) -> list[Row]:
-    found: list[Row] = []
+    rows: list[Row] = []
     for width in spec.widths:
-        for seeds in split_seeds(spec.n_seeds, _BLOCK):
+        for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
             part = spec.students(width, seeds)
             artifact = store.get("students", part.digest)
             if artifact is None:
                 continue
-            apart = store.get("boundaries", BoundariesSpec(students=part, plane=spec.plane).digest)
+            apart = store.get(
+                "boundaries", stacks.BoundariesSpec(students=part, plane=spec.plane).digest
+            )
             for i, model in enumerate(("student", "twin")):
                 for j, seed in enumerate(seeds):
                     row: Row = {"width": width, "model": model, "seed": seed}
-                    row |= {name: float(artifact.arrays[name][i, j]) for name in FIGURES}
+                    row |= {name: float(artifact.arrays[name][i, j]) for name in stacks.FIGURES}
                     for name in ("distance", "hausdorff_95"):
                         value = None if apart is None else float(apart.arrays[name][i, j])
                         row[name] = None if value is None or np.isnan(value) else value
-                    found.append(row)
-    return found
+                    rows.append(row)
+    return rows, summarise(spec, rows, load_hits(spec, store))
 
 
 def load_hits(spec: CapacitySpec, store: Store) -> dict[tuple[int, str], Hits]:
     """Return by width and model on which test rows each seed agrees and is right."""
     found: dict[tuple[int, str], dict[str, dict[int, NDArray[np.bool_]]]] = {}
     for width in spec.widths:
-        for seeds in split_seeds(spec.n_seeds, _BLOCK):
+        for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
             part = spec.students(width, seeds)
             artifact = store.get("students", part.digest)
             if artifact is None:
                 continue
-            for name, hits in read_hits(artifact, part).items():
+            for name, hits in stacks.read_hits(artifact, part).items():
                 for model, of_model in zip(("student", "twin"), hits, strict=True):
                     by_seed = found.setdefault((width, model), {}).setdefault(name, {})
                     by_seed.update(zip(seeds, of_model, strict=True))
@@ -176,7 +153,7 @@ def summarise(
     `n_seeds`, `sufficient` (a width or None) and `beats_twin` (the same, for `agreement` and
     `accuracy`).
     """
-    whole = spec.ensemble.n_members * count_parameters(spec.ensemble, spec.ensemble.hidden)
+    whole = spec.ensemble.n_members * stacks.count_parameters(spec.ensemble, spec.ensemble.hidden)
     grouped: dict[int, dict[str, list[Row]]] = {}
     for row in rows:
         models = grouped.setdefault(row["width"], {"student": [], "twin": []})  # type: ignore[arg-type]
@@ -187,7 +164,7 @@ def summarise(
     for width, models in sorted(grouped.items()):
         of = {model: hits.get((width, model), {}) for model in models}
         hidden = spec.students(width, (0,)).students[0].hidden
-        n_parameters = count_parameters(spec.ensemble, hidden)
+        n_parameters = stacks.count_parameters(spec.ensemble, hidden)
         entries.append(
             {
                 "width": width,
@@ -220,8 +197,8 @@ def load_boundaries(
     found: dict[int, dict[str, list[NDArray[np.float32]]]] = {}
     for width in widths:
         found[width] = {"student": [], "twin": []}
-        for seeds in split_seeds(spec.n_seeds, _BLOCK):
-            part = BoundariesSpec(students=spec.students(width, seeds), plane=spec.plane)
+        for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
+            part = stacks.BoundariesSpec(students=spec.students(width, seeds), plane=spec.plane)
             artifact = store.get("boundaries", part.digest)
             if artifact is not None:
                 lines = jobs.read_lines(artifact, "student")

@@ -7,20 +7,12 @@ import time
 from pathlib import Path
 from typing import Any, get_args
 
-from distill_core import uploads
+from distill_core import specs, uploads
 from distill_core.data import csv_files, tables
 from distill_core.engine import EngineError
 from distill_core.jobs import start_engine
 from distill_core.learning.training import TrainingDivergedError
-from distill_core.specs import (
-    DatasetName,
-    DatasetSpec,
-    EnsembleSpec,
-    PlaneSpec,
-    ProblemSpec,
-    SpecError,
-    StudentSpec,
-)
+from distill_core.specs import DatasetSpec, SpecError
 from distill_core.store import Store, StoreError
 from distill_core.studies import runner, terminal
 from distill_core.studies.capacity import CapacitySpec
@@ -74,7 +66,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     """Add what says which data: a name, or a file with the column that holds the classes."""
-    known = [f"'{name}'" for name in get_args(DatasetName) if name != "upload"]
+    known = [f"'{name}'" for name in get_args(specs.DatasetName) if name != "upload"]
     parser.add_argument("--dataset", help=f"one of {', '.join(known)} (default: 'tutorial')")
     parser.add_argument(
         "--classes", type=int, metavar="N", help="how many classes blobs or spirals have, 2 to 5"
@@ -129,19 +121,16 @@ def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
 
     Raises SpecError when a value is not allowed.
     """
-    plane = PlaneSpec(kind=arguments.plane)
-    problem = ProblemSpec(
-        dataset=dataset,
-        plane=plane if _VIEWS[arguments.view] else None,
-    )
-    ensemble = EnsembleSpec(problem=problem)
+    plane = specs.PlaneSpec(kind=arguments.plane)
+    problem = specs.ProblemSpec(dataset=dataset, plane=plane if _VIEWS[arguments.view] else None)
+    ensemble = specs.EnsembleSpec(problem=problem)
     n = {} if arguments.seeds is None else {"n_seeds": arguments.seeds}
     if arguments.study == "capacity":
         return CapacitySpec(ensemble=ensemble, plane=plane, tolerance=arguments.tolerance, **n)
     if arguments.study == "softness":
         return SoftnessSpec(ensemble=ensemble, **n)
     repeats = {"n_repeats": n["n_seeds"], "n_resamples": n["n_seeds"]} if n else {}
-    return VarianceSpec(student=StudentSpec(ensemble=ensemble), **repeats)
+    return VarianceSpec(student=specs.StudentSpec(ensemble=ensemble), **repeats)
 
 
 def _run(arguments: argparse.Namespace) -> None:

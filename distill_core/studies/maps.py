@@ -94,11 +94,7 @@ def draw_maps(spec: MapsSpec, store: Store, report: Report) -> Arrays:
     teachers, pair = models[0]
     split = spread.uncertainty(torch.softmax(teachers.logits(grid).double(), -1).numpy())
     student = torch.softmax(pair.members([0]).logits(grid)[0].double(), -1).numpy()
-    fields = {
-        "data": split.data,
-        "knowledge": split.knowledge,
-        "entropy": entr(student).sum(-1),
-    }
+    fields = {"data": split.data, "knowledge": split.knowledge, "entropy": entr(student).sum(-1)}
     shape = (_RESOLUTION, _RESOLUTION)
     arrays = {name: values.reshape(shape).astype(np.float32) for name, values in fields.items()}
     for model, pieces in lines.items():

@@ -36,6 +36,27 @@ def describe_gain(student: ArrayLike, twin: ArrayLike, alpha: float) -> str:
     )
 
 
+def describe_slice_view(n_features: int, accuracy: float | None, own_data: bool) -> str:
+    """Say what models of the slice view do not see.
+
+    Parameters
+    ----------
+    n_features : int
+        How many features the data has.
+    accuracy : float, optional
+        What the same ensemble reaches on test data with all of them, from 0 to 1, if known.
+    own_data : bool
+        Whether the data is the visitor's.
+    """
+    if own_data:
+        seen = f"**{n_features} features became 2 coordinates** (slice view)"
+    else:
+        seen = f"**Models here see 2 of {n_features} directions** (slice view)"
+    if accuracy is None:
+        return f"{seen}; what they reach with all features is seen in the other view."
+    return f"{seen}; with all features the ensemble reaches {accuracy:.1%} of the test data."
+
+
 def judge_slice(meter: Meter, one_colour: float) -> str:
     """Say for how many points a plane's colour is the models' own answer.
 
@@ -51,11 +72,37 @@ def judge_slice(meter: Meter, one_colour: float) -> str:
     return (
         f"**{_judge(meter, one_colour)}** Of {n} test points shown, **{count} ({count / n:.0%})** "
         f"lie on a colour that is the ensemble’s own prediction for them, {others} "
-        f"({others / n:.0%}) on the student’s. One colour everywhere would reach "
-        f"{one_colour:.0%}. Half of the points lie more than "
-        f"{np.median(meter.distance):.1f} standard deviations off the plane."
+        f"({others / n:.0%}) on the student’s; one colour everywhere would reach "
+        f"{one_colour:.0%}."
         + f" **The plane leaves the data**: {meter.outside:.0%} of its directions lie where "
         "no training point is." * (meter.outside > 0.01)
+    )
+
+
+def describe_distance(distance: ArrayLike, n_features: int) -> str:
+    """Say how far points lie off a plane, beside how far any point of unit spread would.
+
+    Parameters
+    ----------
+    distance : array_like of shape (n,)
+        Of each point from the plane, over all features, each in its standard deviation.
+    n_features : int
+        How many features there are; two of their directions lie in the plane.
+    """
+    usual, half = np.sqrt(max(0, n_features - 2)), np.median(np.asarray(distance))
+    return (
+        f"Half of the test points lie more than {half:.1f} standard deviations off the plane, "
+        f"taken over all {n_features} features; independent features would give about "
+        f"{usual:.1f} on any plane."
+    )
+
+
+def describe_own_colour(right: int, n: int) -> str:
+    """Say for how many of n test points the colour under them is not the ensemble's answer."""
+    wrong = n - right
+    return (
+        f"The colour under a point is not the ensemble's own answer for **{wrong} of {n}** test "
+        f"points ({wrong / n:.1%})."
     )
 
 
@@ -103,8 +150,9 @@ def describe_random_planes(student: ArrayLike, twin: ArrayLike, pair: ArrayLike)
 
 def _judge(meter: Meter, one_colour: float) -> str:
     share = float(meter.shares[0])
+    # First: where nearly all points have one answer, a large share is no merit of the plane.
+    if share <= one_colour and share < 1:
+        return "No: not better than a single colour."
     if meter.trusted:
         return "Yes, for nearly all points."
-    if share <= one_colour:
-        return "No: not better than a single colour."
     return "Only in part." if share >= 0.75 else "No, not point by point."

@@ -4,15 +4,15 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from distill_core.engine import Engine
+from distill_core.engine import Engine, Job
 from distill_core.jobs import report_nothing
 from distill_core.store import Store
 from distill_core.studies import answers, capacity, softness, variance
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.softness import SoftnessSpec
-from distill_core.studies.study import Row, Study, Task
+from distill_core.studies.study import Row, Study, Task, order_columns
 from distill_core.studies.variance import VarianceSpec
 
 StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
@@ -28,22 +28,7 @@ _ROOMS: dict[type, tuple[Any, Callable[[Mapping[str, Any]], str]]] = {
 }
 
 
-class Handle(Protocol):
-    """What is asked of a submitted task; an `engine.Job` is one."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether it has ended, however."""
-
-    @property
-    def error(self) -> Exception | None:
-        """Why it failed."""
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for its end for some seconds; say whether it has ended."""
-
-
-Submit = Callable[[Task], Handle]
+Submit = Callable[[Task], Job]
 
 
 @dataclass(frozen=True)
@@ -84,10 +69,12 @@ def look(spec: StudySpec, store: Store) -> Study:
     if artifact is not None:
         meta = artifact.meta
         n_tasks = meta["n_tasks"]
-        return Study(name, spec, meta["rows"], meta["summary"], meta["answer"], n_tasks, n_tasks)
+        rows = order_columns(meta["rows"])
+        return Study(name, spec, rows, meta["summary"], meta["answer"], n_tasks, n_tasks)
     listed = list_tasks(spec)
     done = tuple(task.done(store) for task in listed)
-    rows, summary = room.result(spec, store) if all(done) else _summarise_so_far(spec, store, done)
+    whole = all(done)
+    rows, summary = _summarise(spec, store) if whole else _summarise_so_far(spec, store, done)
     # Something may have arrived meanwhile, or have been found damaged and set aside.
     n_done = min(sum(done), sum(task.done(store) for task in listed))
     study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
@@ -120,7 +107,7 @@ def run(
     listed = list_tasks(spec)
     rest = [task for task in listed if not task.done(store)]
     planned = sum(task.seconds for task in rest)
-    handles: dict[Task, Handle] = {}
+    started: dict[Task, Job] = {}
 
     def tell() -> None:
         elapsed = time.monotonic() - began
@@ -132,20 +119,20 @@ def run(
     tell()
     while rest:
         for task in rest:
-            if task not in handles and not any(other in rest for other in task.needs):
-                handles[task] = submit(task)
-                if handles[task].finished:
+            if task not in started and not any(other in rest for other in task.needs):
+                started[task] = submit(task)
+                if started[task].finished:
                     break
-        ended = {task: handle for task, handle in handles.items() if handle.finished}
-        for task, handle in ended.items():
-            del handles[task]
-            if handle.error is not None:
-                raise handle.error
+        ended = {task: job for task, job in started.items() if job.finished}
+        for task, job in ended.items():
+            del started[task]
+            if job.error is not None:
+                raise job.error
         rest = [task for task in rest if not (task in ended and task.done(store))]
         if ended:
             tell()
         else:
-            next(iter(handles.values())).wait(0.02)
+            next(iter(started.values())).wait(0.02)
     study = look(spec, store)
     # What was found damaged when it was read is made anew.
     return run(spec, store, submit, on_progress) if study.partial else study
@@ -154,9 +141,9 @@ def run(
 def submit_here(store: Store) -> Submit:
     """Return a `submit` that does a task here and now."""
 
-    def submit(task: Task) -> Handle:
+    def submit(task: Task) -> Job:
         task.job(task.spec, store, report_nothing)
-        return _Done()
+        return Job(task.job.kind, task.digest, "done")
 
     return submit
 
@@ -168,11 +155,16 @@ def submit_to(engine: Engine, visitor: str) -> Submit:
     still waits or runs, and nothing else.
     """
 
-    def submit(task: Task) -> Handle:
+    def submit(task: Task) -> Job:
         slot = f"{task.job.kind} {task.digest}"
         return engine.request(visitor, task.job, task.spec, slot=slot)
 
     return submit
+
+
+def _summarise(spec: StudySpec, store: Store) -> tuple[list[Row], dict[str, Any]]:
+    rows, summary = _ROOMS[type(spec)][0].result(spec, store)
+    return order_columns(rows), summary
 
 
 @functools.lru_cache(maxsize=16)
@@ -180,14 +172,4 @@ def _summarise_so_far(
     spec: StudySpec, store: Store, done: tuple[bool, ...]
 ) -> tuple[list[Row], dict[str, Any]]:
     """Return rows and summary of a study that grows, once for every task that is done."""
-    return _ROOMS[type(spec)][0].result(spec, store)
-
-
-class _Done:
-    """The handle of a task that was done at once."""
-
-    finished = True
-    error = None
-
-    def wait(self, timeout: float | None = None) -> bool:
-        return True
+    return _summarise(spec, store)

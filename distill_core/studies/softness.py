@@ -17,30 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, field_validator
 from scipy import stats
 
+from distill_core import specs
 from distill_core.jobs import Combine
 from distill_core.learning import losses
 from distill_core.measures.intervals import PSEUDO_DIFFERENCES
-from distill_core.specs import (
-    ALPHAS,
-    TEMPERATURES,
-    Alpha,
-    Depth,
-    EnsembleSpec,
-    Schedule,
-    Spec,
-    Temperature,
-    Width,
-)
+from distill_core.specs import EnsembleSpec, Schedule, Spec
 from distill_core.store import Store
-from distill_core.studies.student_stacks import (
-    FIGURES,
-    SHARES,
-    StudentsSpec,
-    ensemble_tasks,
-    read_hits,
-    split_seeds,
-    students_task,
-)
+from distill_core.studies import student_stacks as stacks
 from distill_core.studies.study import (
     Band,
     Hits,
@@ -70,10 +53,10 @@ class SoftnessSpec(Spec):
     """
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    widths: tuple[Width, ...] = (64,)
-    depth: Depth = 2
-    temperatures: tuple[Temperature, ...] = TEMPERATURES
-    alphas: tuple[Alpha, ...] = ALPHAS
+    widths: tuple[specs.Width, ...] = (64,)
+    depth: specs.Depth = 2
+    temperatures: tuple[specs.Temperature, ...] = specs.TEMPERATURES
+    alphas: tuple[specs.Alpha, ...] = specs.ALPHAS
     n_seeds: Annotated[int, Field(ge=1, le=256)] = 8
     schedule: Schedule = Schedule.STUDENT
 
@@ -94,9 +77,11 @@ class SoftnessSpec(Spec):
             raise ValueError("This study needs an alpha above 0: alpha = 0 is the twin itself.")
         return tuple(sorted({0.0, *alphas}))
 
-    def students(self, width: int, temperature: float, seeds: tuple[int, ...]) -> StudentsSpec:
+    def students(
+        self, width: int, temperature: float, seeds: tuple[int, ...]
+    ) -> stacks.StudentsSpec:
         """Return the distilled students of one temperature, all alphas, over some seeds."""
-        return StudentsSpec(
+        return stacks.StudentsSpec(
             ensemble=self.ensemble,
             width=width,
             depth=self.depth,
@@ -106,19 +91,19 @@ class SoftnessSpec(Spec):
             schedule=self.schedule,
         )
 
-    def twins(self, width: int, seeds: tuple[int, ...]) -> StudentsSpec:
+    def twins(self, width: int, seeds: tuple[int, ...]) -> stacks.StudentsSpec:
         """Return the twins, which are the same at every temperature."""
         return self.students(width, 1.0, seeds).replace(alphas=(0.0,))
 
 
 def tasks(spec: SoftnessSpec) -> list[Task]:
     """Return what has to be made, in the order in which it is best shown."""
-    listed = ensemble_tasks(spec.ensemble)
+    listed = stacks.ensemble_tasks(spec.ensemble)
     ensemble = listed[-1]
-    for seeds, width in itertools.product(split_seeds(spec.n_seeds, _BLOCK), spec.widths):
-        listed.append(students_task(spec.twins(width, seeds), ensemble))
+    for seeds, width in itertools.product(stacks.split_seeds(spec.n_seeds, _BLOCK), spec.widths):
+        listed.append(stacks.students_task(spec.twins(width, seeds), ensemble))
         for temperature in spec.temperatures:
-            listed.append(students_task(spec.students(width, temperature, seeds), ensemble))
+            listed.append(stacks.students_task(spec.students(width, temperature, seeds), ensemble))
     return listed
 
 
@@ -128,13 +113,8 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     The twin is alpha = 0 at every temperature. Figures and shares are those of
     `student_stacks.train_students`.
     """
-    rows = _rows(spec, store)
-    return rows, summarise(spec, rows, load_hits(spec, store))
-
-
-def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
-    found: list[Row] = []
-    for width, seeds in itertools.product(spec.widths, split_seeds(spec.n_seeds, _BLOCK)):
+    rows: list[Row] = []
+    for width, seeds in itertools.product(spec.widths, stacks.split_seeds(spec.n_seeds, _BLOCK)):
         twins = store.get("students", spec.twins(width, seeds).digest)
         for temperature in spec.temperatures:
             artifact = store.get("students", spec.students(width, temperature, seeds).digest)
@@ -145,23 +125,23 @@ def _rows(spec: SoftnessSpec, store: Store) -> list[Row]:
                 place = 0 if alpha == 0 else spec.alphas.index(alpha) - 1
                 for j, seed in enumerate(seeds):
                     cell = {"width": width, "temperature": temperature, "alpha": alpha}
-                    names = (*FIGURES, *SHARES)
+                    names = (*stacks.FIGURES, *stacks.SHARES)
                     figures = {name: float(of_cell.arrays[name][place, j]) for name in names}
-                    found.append({**cell, "seed": seed, **figures})
-    return found
+                    rows.append({**cell, "seed": seed, **figures})
+    return rows, summarise(spec, rows, load_hits(spec, store))
 
 
 def load_hits(spec: SoftnessSpec, store: Store) -> dict[_Cell, Hits]:
     """Return by cell on which test rows each seed agrees and is right."""
     found: dict[_Cell, dict[str, dict[int, NDArray[np.bool_]]]] = {}
-    for width, seeds in itertools.product(spec.widths, split_seeds(spec.n_seeds, _BLOCK)):
+    for width, seeds in itertools.product(spec.widths, stacks.split_seeds(spec.n_seeds, _BLOCK)):
         twins = spec.twins(width, seeds)
         for temperature in spec.temperatures:
             for part in (twins, spec.students(width, temperature, seeds)):
                 artifact = store.get("students", part.digest)
                 if artifact is None:
                     continue
-                for name, hits in read_hits(artifact, part).items():
+                for name, hits in stacks.read_hits(artifact, part).items():
                     for alpha, of_alpha in zip(part.alphas, hits, strict=True):
                         cell = found.setdefault((width, temperature, alpha), {})
                         cell.setdefault(name, {}).update(zip(seeds, of_alpha, strict=True))
@@ -196,8 +176,8 @@ def summarise(
                 "width": width,
                 "temperature": temperature,
                 "alpha": alpha,
-                **bands(of_cell, (*FIGURES, *SHARES), ours),
-                "gain": gains(of_cell, twin, FIGURES, ours, theirs),
+                **bands(of_cell, (*stacks.FIGURES, *stacks.SHARES), ours),
+                "gain": gains(of_cell, twin, stacks.FIGURES, ours, theirs),
             }
         )
         if alpha > 0:

@@ -11,34 +11,19 @@ from pydantic import field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
-from distill_core import boundaries, jobs
+from distill_core import jobs, specs
 from distill_core.engine.worker import Report
 from distill_core.geometry.problems import load_problem, load_window
 from distill_core.jobs import Arrays, artifact
-from distill_core.learning import losses, training
+from distill_core.learning import losses
 from distill_core.learning.networks import Stack, n_parameters
 from distill_core.measures import distances, metrics
-from distill_core.specs import (
-    Alpha,
-    Depth,
-    EnsembleSpec,
-    PlaneSpec,
-    Schedule,
-    SectionSpec,
-    Seed,
-    Spec,
-    SpecError,
-    StudentSpec,
-    Temperature,
-    Width,
-)
+from distill_core.specs import EnsembleSpec, PlaneSpec, Schedule, SectionSpec, Spec, StudentSpec
 from distill_core.store import Artifact, Store
 from distill_core.studies.study import Task
 
 FIGURES = ("agreement", "accuracy", "kl", "ece")
 SHARES = ("loss_share", "gradient_share", "first_loss_share", "first_gradient_share")
-# Grid points per side: vertices are exact on any grid; islands under a 60th of a side are missed.
-_RESOLUTION = 60
 # Seconds per optimiser step, and per sample and network: at least, and per parameter.
 # Measured on one core; other machines differ by a factor of two or so.
 _PER_STEP, _PER_SAMPLE, _PER_PARAMETER = 2e-4, 2.7e-7, 1.3e-10
@@ -48,11 +33,11 @@ class StudentsSpec(Spec):
     """Students of one width and temperature: every alpha with every seed, trained in one stack."""
 
     ensemble: EnsembleSpec = EnsembleSpec()
-    width: Width = 64
-    depth: Depth = 2
-    temperature: Temperature = 3.0
-    alphas: tuple[Alpha, ...] = (0.7, 0.0)
-    seeds: tuple[Seed, ...] = (0,)
+    width: specs.Width = 64
+    depth: specs.Depth = 2
+    temperature: specs.Temperature = 3.0
+    alphas: tuple[specs.Alpha, ...] = (0.7, 0.0)
+    seeds: tuple[specs.Seed, ...] = (0,)
     schedule: Schedule = Schedule.STUDENT
 
     @field_validator("alphas", "seeds")
@@ -123,23 +108,13 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
         if done == 1:
             note(stack, "first_")
 
-    stack = training.fit_students(
-        spec.students,
-        problem.X_train,
-        problem.y_train,
-        logits["train_logits"],
-        on_step=on_step,
-    )
+    stack = jobs.fit_students(spec.students, logits, on_step)
     note(stack)
-    target = losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).numpy()
-    proba = torch.softmax(stack.logits(problem.X_test), -1).numpy()
+    proba = jobs.predict_test(stack, spec.ensemble)
+    figures = jobs.measure_on_test(proba, logits, spec.ensemble)
     labels, y = proba.argmax(-1), problem.y_test.numpy()
-    figures = {
-        "agreement": metrics.agreement(labels, target.argmax(-1)),
-        "accuracy": metrics.accuracy(labels, y),
-        "kl": metrics.kl_divergence(target, proba),
-        "ece": metrics.ece(proba, y),
-    }
+    target = losses.soft_targets(logits["test_logits"], 1.0, spec.ensemble.combine).numpy()
+    figures["ece"] = metrics.ece(proba, y)
     figures = {name: values.reshape(shape) for name, values in figures.items()}
     hits = {
         "agreement_hits": jobs.pack_hits((labels == target.argmax(-1)).reshape(*shape, -1)),
@@ -173,12 +148,8 @@ def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report) -> Arra
         Stack.from_arrays(trained.arrays), spec.students.ensemble.problem, spec.plane
     )
     window = load_window(spec.plane, spec.students.ensemble.problem.dataset)
-    lines, apart = [], []
-    for member in range(stack.k):
-        report(member, stack.k)
-        model = boundaries.member_model(stack, member)
-        lines.append(boundaries.boundary_lines(model, window, _RESOLUTION))
-        apart.append(distances.boundary_distance(section.arrays["lines"], lines[-1]))
+    lines = jobs.trace_members(stack, window, report)
+    apart = [distances.boundary_distance(section.arrays["lines"], line) for line in lines]
     shape = (len(spec.students.alphas), len(spec.students.seeds))
     arrays = {
         "distance": np.array([d.mean for d in apart]).reshape(shape),
@@ -219,7 +190,7 @@ def ensemble_shares(
 def check_has_twin(alpha: float) -> None:
     """Raise a SpecError for a student that would be compared with itself."""
     if alpha == 0:
-        raise SpecError(
+        raise specs.SpecError(
             "This study needs an alpha above 0: with alpha = 0 the student is its own twin."
         )
 

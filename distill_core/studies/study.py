@@ -41,6 +41,9 @@ _SHARES = {
     "churn",
 }
 
+# The columns that say which row it is; those of its figures follow by name.
+_SETTING_COLUMNS = ("source", "width", "temperature", "alpha", "repeat", "model", "seed")
+
 # Seeds: equal differences of fewer are chance, as test data is finite and figures are coarse.
 _FEW_EQUAL = 4
 
@@ -129,7 +132,7 @@ class Study:
             "study": self.name,
             "spec": self.spec.model_dump(mode="json"),
             "rows": self.rows,
-            "summary": self.summary,
+            "summary": _sort_keys(self.summary),
             "answer": self.sentence,
             "partial": self.partial,
             "seconds": seconds,
@@ -138,6 +141,16 @@ class Study:
     def to_csv(self) -> str:
         """Return the rows as CSV with a header; missing values are empty cells."""
         return to_csv(self.rows)
+
+
+def order_columns(rows: Iterable[Row]) -> list[Row]:
+    """Return rows with their setting first and their figures by name, wherever they come from."""
+
+    def place(name: str) -> tuple[int, str]:
+        known = name in _SETTING_COLUMNS
+        return (_SETTING_COLUMNS.index(name), "") if known else (len(_SETTING_COLUMNS), name)
+
+    return [{name: row[name] for name in sorted(row, key=place)} for row in rows]
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -290,6 +303,13 @@ def _cross(values: NDArray[Any], pseudo: tuple[float, ...]) -> Band:
         "seeds_low": seeds.low if known else None,
         "seeds_high": seeds.high if known else None,
     }
+
+
+def _sort_keys(value: Any) -> Any:
+    """Return JSON values with their keys in the order in which the store returns them."""
+    if isinstance(value, Mapping):
+        return {key: _sort_keys(value[key]) for key in sorted(value)}
+    return [_sort_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _band(values: Iterable[float | None]) -> Band:

@@ -19,16 +19,12 @@ from distill_core.engine.worker import Report
 from distill_core.geometry.problems import Problem, load_problem
 from distill_core.jobs import Arrays, artifact
 from distill_core.learning import training
+from distill_core.learning.networks import Stack
 from distill_core.specs import Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import stability
+from distill_core.studies import student_stacks as stacks
 from distill_core.studies.stability import Repeats
-from distill_core.studies.student_stacks import (
-    StudentsSpec,
-    check_has_twin,
-    ensemble_tasks,
-    students_task,
-)
 from distill_core.studies.study import Row, Task
 
 Source = Literal["seeds", "resamples"]
@@ -87,6 +83,10 @@ def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
     ensemble = spec.student.ensemble
     problem = load_problem(ensemble.problem)
     X, y = problem.X_train, problem.y_train
+
+    def on_step(done: int, total: int, _: Stack) -> None:
+        report(done, total)
+
     if spec.resample is None:
         _, logits = jobs.load_ensemble(ensemble, store, report)
         train_logits, teachers = logits["train_logits"], logits["test_logits"]
@@ -94,17 +94,10 @@ def train_repeat(spec: RepeatSpec, store: Store, report: Report) -> Arrays:
         _check_classes(problem)
         index = torch.from_numpy(draw_resample(len(y), spec.resample))
         X, y = X[index], y[index]
-        stack = training.fit_ensemble(
-            ensemble, X, y, on_step=lambda done, total, _: report(done, total)
-        )
+        stack = training.fit_ensemble(ensemble, X, y, on_step=on_step)
         train_logits, teachers = stack.logits(X), stack.logits(problem.X_test)
-    pair = training.fit_students(
-        [spec.student, spec.student.twin()],
-        X,
-        y,
-        train_logits,
-        on_step=lambda done, total, _: report(done, total),
-    )
+    both = [spec.student, spec.student.twin()]
+    pair = training.fit_students(both, X, y, train_logits, on_step=on_step)
     student, twin = pair.logits(problem.X_test).numpy()
     return {"teachers": teachers.numpy(), "student": student, "twin": twin, **pair.to_arrays()}
 
@@ -119,7 +112,7 @@ def tasks(spec: VarianceSpec) -> list[Task]:
 
     Raises SpecError when alpha is 0 or a class has too few samples to be resampled.
     """
-    check_has_twin(spec.student.alpha)
+    stacks.check_has_twin(spec.student.alpha)
     if spec.n_resamples:
         _check_classes(load_problem(spec.student.ensemble.problem))
     return [repeat_task(one) for source in list_sources(spec) for one in spec.repeats(source)]
@@ -128,14 +121,14 @@ def tasks(spec: VarianceSpec) -> list[Task]:
 def repeat_task(spec: RepeatSpec) -> Task:
     """Return the task of one repeat; it trains the ensemble too, unless the store has it."""
     student = spec.student
-    ensemble = ensemble_tasks(student.ensemble)
-    pair = StudentsSpec(
+    ensemble = stacks.ensemble_tasks(student.ensemble)
+    pair = stacks.StudentsSpec(
         ensemble=student.ensemble,
         width=student.width,
         depth=student.depth,
         schedule=student.schedule,
     )
-    cost = sum(t.seconds for t in ensemble) + students_task(pair, ensemble[-1]).seconds
+    cost = sum(t.seconds for t in ensemble) + stacks.students_task(pair, ensemble[-1]).seconds
     return Task(train_repeat, spec, cost)
 
 

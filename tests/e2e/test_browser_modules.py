@@ -11,6 +11,7 @@ from distill_core import figures
 from distill_core.figures.palette import CLASSES
 from distill_core.specs import PictureSpec
 from pages.frame.browser import assets, encoding, preview_route
+from pages.frame.server.visitors import Visitor
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +46,21 @@ def run(browser):
     page.goto(ORIGIN)
     yield lambda file, code, given=None: page.evaluate(RUN, [file, code, given])
     page.close()
+
+
+# Clicks
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [((-0.21, -0.07), (-0.23, -0.04)), ((-9, 9), (-1.03, 0.76)), ((0.5, 0.5), (0.57, 0.36))],
+)
+def test_a_click_means_the_point_that_the_hover_speaks_of(run, at, found):
+    # Both snap to the grid of the ground: 3 columns from -1.03, 4 rows from -0.44, steps of .8, .4.
+    ground = {"x0": -1.03, "dx": 0.8, "y0": -0.44, "dy": 0.4, "z": {"shape": "4, 3"}}
+    snap = "({ snap }, [u, v, ground]) => snap({ u, v }, ground)"
+    answer = run("plane.js", snap, [*at, ground])
+    assert (answer["u"], answer["v"]) == pytest.approx(found)
 
 
 # Decoding
@@ -310,7 +326,7 @@ def test_neighbours_lie_one_stop_to_each_side(run):
 
 def test_neighbours_of_a_real_setting_are_settings(run):
     picture = PictureSpec()
-    offer = preview_route.offer(picture, "somebody")
+    offer = preview_route.offer(picture, Visitor("somebody"))
     before = flatten(offer["picture"])
     for text in run("preview.js", NEIGHBOURS, offer):
         changed = flatten(PictureSpec(**json.loads(text)).model_dump(mode="json"))

@@ -29,7 +29,7 @@ for i in range({n}):
     values = [0.0, 0.25, 0.5 if i else end / 10]
     figure = learning_curves_figure(values, values[::-1], value_name=NAME)
     figure.layout.height = 300
-    results.chart(figure, f"chart-{{i}}", f"Curve {{i}}, ends at {{values[-1]}}")
+    results.draw_chart(figure, f"chart-{{i}}", f"Curve {{i}}, ends at {{values[-1]}}")
 """
 
 # In which order the charts of a page were drawn.

@@ -25,16 +25,13 @@ SAME_CLASS = " ".join(map(str, (datasets.load(WINE).y_train == 0).nonzero()[0][:
 def page():
     import streamlit as st
 
-    from distill_core.specs import SpecError
-    from pages.frame.controls.problem import choose_problem, explain_error
+    from pages.frame.controls.problem import choose_problem, explain_errors
     from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 
     explain_address("playground")
-    try:
+    with explain_errors():
         st.session_state["asked"] = choose_problem()
         offer_undo_and_reset()
-    except SpecError as error:
-        explain_error(error)
 
 
 class Released(InlineEngine):
@@ -247,6 +244,16 @@ def test_the_sample_is_decided_about_in_words_used_and_deleted(start, store):
     button(app, "Delete my data").click().run()
     assert not list((store.root / "table").glob("*/*.json"))
     assert "A link holds no data" in words(app.info)
+
+
+@pytest.mark.parametrize(("address", "plane"), [({}, None), ({"view": "slice"}, PlaneSpec())])
+def test_own_data_is_seen_with_all_features_unless_the_link_says_slice(start, address, plane):
+    app = start({"data": UPLOAD, **address})
+    button(app, "Try the sample").click().run()
+    button(app, "Use this data").click().run()
+    assert asked(app)[0].plane == plane
+    app.segmented_control(key="view").set_value("slice").run()
+    assert asked(app)[0].plane == PlaneSpec()
 
 
 def test_columns_that_cannot_be_used_leave_the_data_in_use(start):

@@ -28,13 +28,12 @@ def page():
 
     from distill_core.specs import PictureSpec
     from pages.frame.controls.pin import read_pin
-    from pages.frame.controls.problem import choose_problem
     from pages.frame.controls.student import choose_ensemble, choose_student
     from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 
     explain_address("playground")
-    problem, plane = choose_problem()
-    picture = PictureSpec(student=choose_student(choose_ensemble(problem)), plane=plane)
+    ensemble, plane = choose_ensemble()
+    picture = PictureSpec(student=choose_student(ensemble), plane=plane)
     offer_undo_and_reset()
     st.session_state["asked"] = picture
     st.session_state["pinned"] = read_pin(picture)

@@ -253,7 +253,7 @@ def test_history_ends_at_the_student_of_the_picture(filled, picture):
     last = jobs.read_lines(artifact, "frame")[-1]
     model = boundaries.member_model(seen)
     np.testing.assert_array_equal(
-        last, boundaries.boundary_lines(model, WINDOW, jobs.students.FRAME_RESOLUTION)
+        last, boundaries.boundary_lines(model, WINDOW, jobs.teachers.MEMBER_RESOLUTION)
     )
     shown = jobs.read_section(filled.get("picture", picture.digest), WINDOW)
     found = last[~np.isnan(last[:, 0])]

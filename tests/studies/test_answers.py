@@ -544,6 +544,9 @@ def meter(ensemble, student, outside=0.0):
         ((7, 6), 0.5, "**No, not point by point.**"),
         ((7, 6), 0.7, "**No: not better than a single colour.**"),
         ((8, 7), 0.8, "**No: not better than a single colour.**"),
+        # Most points have one answer anyhow: a large share is no merit of the plane.
+        ((9, 9), 0.96, "**No: not better than a single colour.**"),
+        ((10, 10), 1.0, "**Yes, for nearly all points.**"),
         # The student alone can spoil the picture.
         ((10, 8), 0.5, "**Only in part.**"),
     ],
@@ -551,8 +554,36 @@ def meter(ensemble, student, outside=0.0):
 def test_the_truth_of_a_slice_follows_the_counts(counts, one_colour, expected):
     said = picture_answers.judge_slice(meter(*counts), one_colour)
     assert said.startswith(expected)
-    assert f"One colour everywhere would reach {one_colour:.0%}." in said
+    assert f"; one colour everywhere would reach {one_colour:.0%}." in said
+    assert "standard deviations" not in said
     assert "leaves the data" not in said
+
+
+def test_a_distance_stands_beside_what_is_usual():
+    said = picture_answers.describe_distance([1.0, 3.6, 9.0], 20)
+    assert said.startswith("Half of the test points lie more than 3.6 standard deviations off")
+    assert "independent features would give about 4.2 on any plane" in said
+    assert "over all 20 features" in said
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"), [(982, "**18 of 1000** test points (1.8%)"), (400, "(60.0%)")]
+)
+def test_a_colour_is_wrong_for_as_many_points_as_were_counted(right, expected):
+    said = picture_answers.describe_own_colour(right, 1000)
+    assert expected in said
+    assert "often" not in said
+
+
+def test_the_slice_view_says_what_its_models_do_not_see():
+    said = picture_answers.describe_slice_view(20, 0.974, own_data=False)
+    assert said == (
+        "**Models here see 2 of 20 directions** (slice view); with all features the ensemble "
+        "reaches 97.4% of the test data."
+    )
+    unknown = picture_answers.describe_slice_view(7, None, own_data=True)
+    assert unknown.startswith("**7 features became 2 coordinates** (slice view); ")
+    assert "%" not in unknown
 
 
 def test_a_plane_that_leaves_the_data_is_not_trusted():

@@ -363,6 +363,22 @@ def test_a_second_look_reads_one_artifact(done, spec, monkeypatch):
 
 
 @ALL
+def test_exports_are_the_same_fresh_and_from_the_store(done, spec):
+    store, results = done
+    fresh, kept = results[type(spec)], studies.look(spec, store)
+    assert fresh.to_csv() == kept.to_csv()
+    assert json.dumps(fresh.to_json(1.0)) == json.dumps(kept.to_json(1.0))
+    assert (
+        list(kept.rows[0])[:2]
+        == {
+            CapacitySpec: ["width", "model"],
+            SoftnessSpec: ["width", "temperature"],
+            VarianceSpec: ["source", "repeat"],
+        }[type(spec)]
+    )
+
+
+@ALL
 def test_a_complete_study_comes_out_of_its_parts_again_byte_by_byte(done, spec):
     store, _ = done
     before = stored(store)

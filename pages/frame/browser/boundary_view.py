@@ -4,7 +4,6 @@ All other figures are drawn by `chart`, tours by `tour`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -20,22 +19,6 @@ from pages.frame.browser.encoding import encode
 _AROUND = 160
 
 
-@dataclass(frozen=True)
-class BoundaryView:
-    """What came back from the browser.
-
-    Parameters
-    ----------
-    clicked : dict or None
-        `{"u": float, "v": float}` in the run that a click on the plane started, else None.
-    failed : bool
-        Whether the browser could not draw the live view and has a plain chart instead.
-    """
-
-    clicked: dict[str, float] | None
-    failed: bool
-
-
 def boundary_view(
     figure: Mapping[str, Any],
     *,
@@ -46,8 +29,11 @@ def boundary_view(
     frames: Sequence[tuple[str, NDArray[np.float32]]] | None = None,
     preview: Mapping[str, Any] | None = None,
     height: int = 620,
-) -> BoundaryView:
+) -> tuple[float, float] | None:
     """Draw what `figures.boundary_layers` returns, keeping zoom, pan and hidden layers.
+
+    A browser that cannot draw it gets a plain chart. Return the place (u, v) on the plane that
+    was clicked, in the run which that click has started.
 
     Parameters
     ----------
@@ -81,16 +67,15 @@ def boundary_view(
     )
     failure = "The live view could not be loaded; a plain chart is shown instead."
     result = draw("view.js", message, key=key, reports=("clicked",), failure=failure)
-    failed = bool(result.get("failed"))
-    if failed:
+    if result.get("failed"):
         draw_plainly(Figure(figure).update_layout(height=height + _AROUND), key=key, label=label)
-    return BoundaryView(_read_place(result.get("clicked")), failed)
+    return _read_place(result.get("clicked"))
 
 
-def _read_place(value: object) -> dict[str, float] | None:
+def _read_place(value: object) -> tuple[float, float] | None:
     """Return a clicked place, or None for anything that is not one."""
     if not isinstance(value, dict):
         return None
     # Also false for NaN, and for whole numbers too large for a float.
     near = {name: x for name, x in value.items() if isinstance(x, int | float) and abs(x) < 1e9}
-    return {"u": float(near["u"]), "v": float(near["v"])} if {"u", "v"} <= near.keys() else None
+    return (float(near["u"]), float(near["v"])) if {"u", "v"} <= near.keys() else None

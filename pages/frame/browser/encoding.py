@@ -24,9 +24,7 @@ _NAN = 65535
 
 
 def encode(
-    figure: Mapping[str, Any],
-    frames: Sequence[tuple[str, NDArray[np.float32]]] = (),
-    **header: Any,
+    figure: Mapping[str, Any], frames: Sequence[tuple[str, NDArray[np.float32]]] = (), **header: Any
 ) -> bytes:
     """Return a figure, playback frames and a few words as one short message.
 

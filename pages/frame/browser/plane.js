@@ -94,7 +94,7 @@ export class Plane {
     const box = this.plot.getBoundingClientRect();
     const [x, y] = [clientX - box.left - left, clientY - box.top - top];
     if (x < 0 || x > width || y < 0 || y > height) return null;
-    return { u: layout.xaxis.p2d(x), v: layout.yaxis.p2d(y) };
+    return snap({ u: layout.xaxis.p2d(x), v: layout.yaxis.p2d(y) }, this.ground);
   }
 
   // Whether less is shown than `whole`, the range in which the figure came.
@@ -103,6 +103,19 @@ export class Plane {
     const [from, to] = this.whole;
     return Math.abs(high - low) < 0.999 * (to - from);
   }
+}
+
+// The point of the ground's grid next to a place: the one of which Plotly speaks on hover, so
+// that a click asks about what was read.
+export function snap({ u, v }, ground) {
+  if (!ground) return { u, v };
+  const { x0, dx, y0, dy, z } = ground;
+  const [rows, columns] = z.shape.split(",").map(Number);
+  return { u: nearest(u, x0, dx, columns), v: nearest(v, y0, dy, rows) };
+}
+
+function nearest(value, start, step, n) {
+  return start + step * Math.max(0, Math.min(n - 1, Math.round((value - start) / step)));
 }
 
 // Pixels between two pointer events.

@@ -16,6 +16,9 @@ const NARROW = 480;
 const SMALLEST = 120;
 const FAILURE = "The live view could not be drawn; a plain chart is shown instead.";
 
+const STANDING_STILL =
+  "Only the student’s line is of this epoch: its twin and all numbers are those of the end.";
+
 const CONFIG = {
   displaylogo: false,
   doubleClick: "reset",
@@ -36,7 +39,8 @@ class View {
     this.preview = new Preview(this.root, this.plane, (uid) => this.findStyle(uid));
     const picture = element("div", "bv-picture");
     picture.append(this.plot, element("div", "bv-badge", { "aria-hidden": "true" }, "training"));
-    this.root.append(picture, this.player.bar, this.legend.root);
+    this.still = element("p", "bv-still", {}, STANDING_STILL);
+    this.root.append(picture, this.player.bar, this.still, this.legend.root);
     this.latest = 0;
     this.drawing = Promise.resolve();
     this.resizing = new ResizeObserver(() => this.refit());
@@ -84,6 +88,8 @@ class View {
     const isNew = content.state === "ready" && this.isElsewhere(content, traces);
     this.traces = traces;
     this.isFinal = true;
+    this.root.classList.remove("bv-early");
+    this.plane.ground = find(traces, "field");
     this.plane.whole = content.figure.layout.xaxis.range;
     if (isNew) await this.sketch(content.student, layout);
     // A line that is in its place already has nothing to fade from.
@@ -177,6 +183,7 @@ class View {
       // What belongs to the final student would be wrong beside an earlier one.
       if (last !== this.isFinal) await this.restyle({ opacity: last ? 1 : 0 }, "levels", "disagreement");
       this.isFinal = last;
+      this.root.classList.toggle("bv-early", !last);
       this.root.dataset.frame = index;
     });
     return this.drawing;

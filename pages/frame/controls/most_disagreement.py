@@ -2,15 +2,8 @@
 
 import streamlit as st
 
-from distill_core import jobs
-from distill_core.specs import (
-    DatasetSpec,
-    EnsembleSpec,
-    PlaneSpec,
-    ProblemSpec,
-    SpecError,
-    StudentSpec,
-)
+from distill_core import jobs, specs
+from distill_core.specs import DatasetSpec, PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact
 from pages.frame.controls import three_samples
 from pages.frame.controls.settings import ALL_FEATURES, SETTINGS, SLICE, describe, of_spec
@@ -57,8 +50,8 @@ def ask(dataset: DatasetSpec, view: str) -> PlaneSpec:
 
 def present_student(dataset: DatasetSpec) -> StudentSpec:
     """Return the student as it is set now, taught by models that see all features."""
-    ensemble = EnsembleSpec(problem=ProblemSpec(dataset=dataset, plane=None))
-    for row in of_spec(EnsembleSpec):
+    ensemble = specs.EnsembleSpec(problem=specs.ProblemSpec(dataset=dataset, plane=None))
+    for row in of_spec(specs.EnsembleSpec):
         ensemble = row.put(ensemble, read(row.key))
     student = StudentSpec(ensemble=ensemble)
     for row in of_spec(StudentSpec):

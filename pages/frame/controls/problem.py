@@ -1,5 +1,8 @@
 """Which data, which view, which plane: from widgets to what the models see and what is shown."""
 
+import contextlib
+from collections.abc import Iterator
+
 import streamlit as st
 
 from distill_core.data import datasets
@@ -30,12 +33,17 @@ def choose_problem() -> tuple[ProblemSpec, PlaneSpec]:
     return ProblemSpec(dataset=dataset, plane=plane if view == SLICE else None), plane
 
 
-def explain_error(error: SpecError) -> None:
-    """Say why nothing can be shown for the present setting, and what to do."""
-    if isinstance(error, upload.NoDataYet):
+@contextlib.contextmanager
+def explain_errors() -> Iterator[None]:
+    """End the page with why nothing can be shown for the present setting, and what to do."""
+    try:
+        yield
+    except upload.NoDataYet as error:
         st.info(plain(str(error)), icon=":material/upload_file:")
-    else:
+        st.stop()
+    except SpecError as error:
         st.error(plain(str(error)), icon=":material/error:")
+        st.stop()
 
 
 def _choose_dataset() -> DatasetSpec:

@@ -5,16 +5,22 @@ from typing import TypeVar
 
 import streamlit as st
 
-from distill_core.specs import EnsembleSpec, ProblemSpec, Spec, StudentSpec
+from distill_core.specs import EnsembleSpec, PlaneSpec, Spec, StudentSpec
+from pages.frame.controls.problem import choose_problem
 from pages.frame.controls.settings import of_spec
 from pages.frame.controls.widgets import ask, fill
 
 S = TypeVar("S", bound=Spec)
 
 
-def choose_ensemble(problem: ProblemSpec) -> EnsembleSpec:
-    """Ask how many teachers, how combined, from which seed; return the ensemble."""
-    return fill(EnsembleSpec(problem=problem), *(row.key for row in of_spec(EnsembleSpec)))
+def choose_ensemble() -> tuple[EnsembleSpec, PlaneSpec]:
+    """Ask who teaches what: `choose_problem`, then how many teachers, how combined, which seed.
+
+    Return the ensemble and the plane that is shown.
+    """
+    problem, plane = choose_problem()
+    ensemble = EnsembleSpec(problem=problem)
+    return fill(ensemble, *(row.key for row in of_spec(EnsembleSpec))), plane
 
 
 def choose_student(ensemble: EnsembleSpec) -> StudentSpec:

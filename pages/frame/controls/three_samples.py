@@ -7,6 +7,7 @@ from distill_core.data import datasets
 from distill_core.geometry import planes
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.specs import DatasetSpec, PictureSpec, PlaneSpec, SpecError
+from pages.frame.controls import clicked_place
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain, read, write
 from pages.frame.controls.widgets import whole_number
@@ -62,7 +63,7 @@ def of(picture: PictureSpec) -> Samples | None:
     """Return the training samples in which a plane has its corners, if it has any."""
     if picture.plane.kind != "three samples":
         return None
-    data = datasets.load(picture.student.ensemble.problem.dataset)
+    data = datasets.load(picture.dataset)
     return picture.plane.samples or planes.find_typical_samples(data)
 
 
@@ -75,7 +76,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
         return
     samples = of(picture)
     assert samples is not None
-    dataset = picture.student.ensemble.problem.dataset
+    dataset = picture.dataset
     data = datasets.load(dataset)
     said = [f"{n} is {_called(dataset, i)}" for n, i in enumerate(samples, 1)]
     st.caption(f"Corners, numbered in the picture: {', '.join(said)}.")
@@ -111,7 +112,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
 
 def _choose(text: str) -> None:
     st.session_state["corners"] = text
-    st.session_state.pop("place", None)
+    clicked_place.forget()
 
 
 def _called(dataset: DatasetSpec, sample: int) -> str:

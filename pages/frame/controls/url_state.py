@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.frame.controls import clicked_place
 from pages.frame.controls.setting import Setting
 from pages.frame.controls.settings import SETTINGS
 
@@ -110,6 +111,9 @@ def offer_undo_and_reset() -> None:
     """Offer one step back and the way to the beginning."""
     rows = [row for row in SETTINGS.values() if "playground" in row.pages]
     defaults = {row.key: row.default for row in rows if row.undo and row.is_open}
+    # Undo leaves these alone: a pin is there to be compared with what comes after it.
+    beside = [row.key for row in rows if row.widget == "text" and not row.undo and row.is_open]
+    beside = [key for key in beside if key in st.query_params]
     now = {key: st.session_state[key] for key in defaults if key in st.session_state}
     steps = st.session_state.setdefault(_STEPS, [])
     if not steps or steps[-1] != now:
@@ -128,10 +132,12 @@ def offer_undo_and_reset() -> None:
         "Reset",
         icon=":material/restart_alt:",
         width="stretch",
-        disabled=all(now[key] == defaults[key] for key in now),
+        disabled=not beside
+        and not clicked_place.is_kept()
+        and all(now[key] == defaults[key] for key in now),
         on_click=_reset,
-        args=(now, defaults),
-        help="All controls back to where they began.",
+        args=(now, defaults, beside),
+        help="All controls back to where they began; a pinned student and a clicked place go.",
     )
 
 
@@ -142,11 +148,14 @@ def _go_to(setting: Mapping[str, Any]) -> None:
             write(key, value)
 
 
-def _reset(now: Iterable[str], defaults: Mapping[str, Any]) -> None:
-    """Go back to the defaults, those of controls that are not on the screen included."""
-    for key in defaults:
-        if key not in now:
-            st.query_params.pop(key, None)
+def _reset(now: Iterable[str], defaults: Mapping[str, Any], beside: Iterable[str]) -> None:
+    """Go back to the defaults, those of controls that are not on the screen included.
+
+    What stands `beside` the controls in the address goes, and so does the clicked place.
+    """
+    for key in (*(key for key in defaults if key not in now), *beside):
+        st.query_params.pop(key, None)
+    clicked_place.forget()
     _go_to({key: defaults[key] for key in now})
 
 

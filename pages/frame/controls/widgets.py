@@ -109,14 +109,9 @@ def _stops(row: Setting, options: list[Any], shared: dict[str, Any]) -> Any:
     return st.select_slider(row.label, options, row.default, format_func=row.text, **shared)
 
 
-def _slider(row: Setting, options: list[Any], shared: dict[str, Any]) -> Any:
-    low, high = options
-    return st.slider(row.label, low, high, row.default, row.step, **shared)
-
-
 def _number(row: Setting, options: list[Any], shared: dict[str, Any]) -> Any:
-    low, high = options
-    return st.number_input(row.label, low, high, row.default, step=row.step, **shared)
+    draw: Any = st.slider if row.widget == "slider" else st.number_input
+    return draw(row.label, *options, row.default, row.step, **shared)
 
 
 _WIDGETS: dict[str, Callable[[Setting, list[Any], dict[str, Any]], Any]] = {
@@ -125,6 +120,6 @@ _WIDGETS: dict[str, Callable[[Setting, list[Any], dict[str, Any]], Any]] = {
     "pills": _pills,
     "some": _pills,
     "stops": _stops,
-    "slider": _slider,
+    "slider": _number,
     "number": _number,
 }

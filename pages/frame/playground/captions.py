@@ -6,30 +6,31 @@ import streamlit as st
 from distill_core.boundaries.section import Section
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane
-from distill_core.measures import metrics
+from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec
+from distill_core.studies import picture_answers
 from pages.frame.controls import settings
 from pages.frame.playground import classes, layers
+from pages.frame.server import service
 
 
 def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
     """Return what is seen: how far ensemble and student agree, how many lines, whose area."""
-    agree = float(metrics.agreement(ours.labels.ravel(), whole.labels.ravel()))
-    names = datasets.load(picture.student.ensemble.problem.dataset).class_names
+    names = datasets.load(picture.dataset).class_names
     count = len(ours.lines) and 1 + int(np.isnan(ours.lines[:, 0]).sum())
     pieces = "no boundary" if not count else "one boundary line" if count == 1 else f"{count} lines"
     return (
         f"Decision boundaries on the plane {picture.plane.kind}. Ensemble and student "
-        f"({settings.describe(picture.student)}) give the same answer on {agree:.1%} of the "
-        f"shown area. The student has {pieces} in the window; of the area the ensemble gives "
-        f"{classes.describe_shares(whole, names)}."
+        f"({settings.describe(picture.student)}) give the same answer on "
+        f"{ours.agreement(whole):.1%} of the shown area. The student has {pieces} in the window; "
+        f"of the area the ensemble gives {classes.describe_shares(whole, names)}."
     )
 
 
 def explain_limits(picture: PictureSpec, note: str | None) -> None:
     """Say below the picture what it leaves out and where it may mislead."""
-    data = datasets.load(picture.student.ensemble.problem.dataset)
-    plane = load_plane(picture.plane, picture.student.ensemble.problem.dataset)
+    data = datasets.load(picture.dataset)
+    plane = load_plane(picture.plane, picture.dataset)
     notes = [
         f"The shaded area is where student and ensemble differ. Of each kind of points at most "
         f"{layers.MAX_POINTS} are drawn. Click anywhere to ask every model for its answer there."
@@ -37,12 +38,19 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
     if note is not None:
         notes.append(note)
     if picture.student.ensemble.problem.plane is None:
-        distance = float(np.median(plane.distance(data.X_test)))
-        notes.append(
-            "**The models see all features; this is a cut.** Half of the test points lie more than "
-            f"{distance:.1f} standard deviations off the plane, so the colour under a point is "
-            "often not the models' answer for it: the page **Is it true?** counts how often."
+        # The points that the page "Is it true?" shows, so that both pages say the same.
+        shown = data.X_test[: faithfulness.N_SHOWN]
+        look = service.store().get(faithfulness.measure_slice.kind, picture.digest)
+        counted = (
+            "How often the colour under a point is not the ensemble's own answer for it is counted "
+            "on the page **Is it true?**"
+            if look is None
+            else picture_answers.describe_own_colour(
+                int(look.arrays["own_colour"][0].sum()), len(shown)
+            )
         )
+        distance = picture_answers.describe_distance(plane.distance(shown), shown.shape[1])
+        notes.append(f"**The models see all features; this is a cut.** {counted}  \n{distance}")
     outside = plane.share_outside(data.X_train)
     if outside > 0.01:
         notes.append(

@@ -5,10 +5,10 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
-from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
+from pages.frame.controls import clicked_place
 from pages.frame.controls.settings import describe
 from pages.frame.playground import classes
 from pages.frame.playground.picture import Shown
@@ -37,10 +37,27 @@ def write_answer(shown: Shown) -> None:
     st.markdown(picture_answers.describe_gain(ours, twins, student.alpha))
 
 
+def explain_view(shown: Shown) -> None:
+    """Say what the models of the slice view do not see; nothing is trained to say it."""
+    ensemble = shown.picture.student.ensemble
+    if ensemble.problem.plane is None:
+        return
+    dataset = ensemble.problem.dataset
+    free = ensemble.replace(problem=ensemble.problem.replace(plane=None))
+    known = service.store().get("ensemble", free.digest)
+    st.caption(
+        picture_answers.describe_slice_view(
+            datasets.load(dataset).X_test.shape[1],
+            None if known is None else known.meta["accuracy"],
+            own_data=dataset.table is not None,
+        )
+    )
+
+
 def show_measures(shown: Shown) -> None:
     """Show the figures of this setting, each with its change since the last one."""
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
-    before = _before(shown.picture.digest, now)
+    before = _before(shown.picture, now)
     for pair in zip(_MEASURES[::2], _MEASURES[1::2], strict=True):
         for column, (key, label, form, change, help) in zip(st.columns(2), pair, strict=True):
             delta = change.format(now[key] - before[key]) if before else None
@@ -51,7 +68,10 @@ def show_measures(shown: Shown) -> None:
                 delta_color=_DELTA_COLOURS.get(key, "normal"),  # type: ignore[arg-type]
                 help=help,
             )
-    st.caption("Arrows: change since the setting before. Accuracy and KL: test data, one seed.")
+    st.caption(
+        "Arrows: change since the setting before, same data, view and plane. Accuracy and KL: "
+        "test data, one seed."
+    )
 
 
 def compare_with_pinned(shown: Shown, pinned: PictureSpec | None) -> None:
@@ -63,10 +83,9 @@ def compare_with_pinned(shown: Shown, pinned: PictureSpec | None) -> None:
     picture = store.get("picture", pinned.digest)
     if student is None or picture is None:
         return
-    labels = jobs.read_section(picture, window).thin(shown.whole.proba.shape[-1]).labels
-    area = float(metrics.agreement(labels.ravel(), shown.whole.labels.ravel()))
+    seen = jobs.read_section(picture, window).thin(shown.whole.proba.shape[-1])
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
-    then = _figures(student, area, shown.ensemble)
+    then = _figures(student, seen.agreement(shown.whole), shown.ensemble)
     rows = [
         f"| {label} | {form.format(then[key])} | {form.format(now[key])} |"
         for key, label, form, _, _ in _MEASURES
@@ -120,7 +139,15 @@ def draw_votes(shown: Shown) -> None:
     u, v = shown.clicked
     found = probe(shown.picture, u, v, shown.ensemble, shown.student)
     student = shown.picture.student
-    st.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
+    title, button = st.columns([4, 1], vertical_alignment="bottom")
+    title.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
+    button.button(
+        "Remove the place",
+        icon=":material/close:",
+        on_click=clicked_place.forget,
+        width="stretch",
+        help="Takes the mark out of the picture, and these answers off the page.",
+    )
     names = datasets.load(student.ensemble.problem.dataset).class_names
     counts = [int((found.teachers.argmax(-1) == label).sum()) for label in range(len(names))]
     st.markdown(classes.describe_votes(counts, names))
@@ -205,13 +232,19 @@ def _figures(student: Artifact, area: float, ensemble: Artifact) -> dict[str, fl
     }
 
 
-def _before(digest: str, now: dict[str, float]) -> dict[str, float] | None:
-    """Return the figures of the last other setting, and remember the present ones."""
+def _before(picture: PictureSpec, now: dict[str, float]) -> dict[str, float] | None:
+    """Return the figures of the last other setting, and remember the present ones.
+
+    None if that was on other data, in another view or on another plane: the change would be
+    that of the problem.
+    """
+    problem = clicked_place.name_problem(picture)
     last, before = st.session_state.get("measures", (None, None))
-    if last is None or last[0] != digest:
-        before = None if last is None else last[1]
+    if last is None or last[0] != picture:
+        is_same = last is not None and clicked_place.name_problem(last[0]) == problem
+        before = last[1] if is_same else None
     # Always the latest: a rough look at a plane is followed by a fine one.
-    st.session_state["measures"] = ((digest, now), before)
+    st.session_state["measures"] = ((picture, now), before)
     return before
 
 

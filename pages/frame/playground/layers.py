@@ -23,8 +23,8 @@ def choose() -> list[str]:
 
 def load_points(picture: PictureSpec, layers: list[str]) -> figures.Points | None:
     """Return the samples of the chosen layers; off the plane they fade in the all-features view."""
-    data = datasets.load(picture.student.ensemble.problem.dataset)
-    plane = load_plane(picture.plane, picture.student.ensemble.problem.dataset)
+    data = datasets.load(picture.dataset)
+    plane = load_plane(picture.plane, picture.dataset)
     parts = {
         "training points": (data.X_train, data.y_train),
         "test points": (data.X_test, data.y_test),
@@ -47,8 +47,8 @@ def find_corners(picture: PictureSpec) -> NDArray[np.float64] | None:
     samples = three_samples.of(picture)
     if samples is None:
         return None
-    dataset = picture.student.ensemble.problem.dataset
-    return load_plane(picture.plane, dataset).project(datasets.load(dataset).X_train[list(samples)])
+    X = datasets.load(picture.dataset).X_train
+    return load_plane(picture.plane, picture.dataset).project(X[list(samples)])
 
 
 def load_frames(history: Artifact) -> list[tuple[str, NDArray[np.float32]]]:
@@ -59,7 +59,7 @@ def load_frames(history: Artifact) -> list[tuple[str, NDArray[np.float32]]]:
 
 def name_axes(picture: PictureSpec) -> tuple[str, str]:
     """Return what the two axes of the picture are."""
-    names = datasets.load(picture.student.ensemble.problem.dataset).feature_names
+    names = datasets.load(picture.dataset).feature_names
     if picture.plane.features is not None:
         across, up = (names[i] for i in picture.plane.features)
         return f"{across} (standard deviations)", f"{up} (standard deviations)"

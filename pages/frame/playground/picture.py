@@ -13,12 +13,11 @@ from distill_core.data import datasets
 from distill_core.engine import Job
 from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_window
-from distill_core.measures import metrics
 from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import boundary_view
-from pages.frame.controls import three_samples
+from pages.frame.controls import clicked_place, three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
 from pages.frame.server import pace, service, visitors, waiting
@@ -55,7 +54,7 @@ class Shown:
     @property
     def area_agreement(self) -> float:
         """Share of the shown area on which student and ensemble give the same answer."""
-        return float(metrics.agreement(self.ours.labels.ravel(), self.whole.labels.ravel()))
+        return self.ours.agreement(self.whole)
 
 
 def repeat(picture: PictureSpec) -> ReplicatesSpec:
@@ -77,18 +76,18 @@ def draw(
     """
     store = service.store()
     service.engine().visited()
-    window = load_window(picture.plane, picture.student.ensemble.problem.dataset)
+    window = load_window(picture.plane, picture.dataset)
     ensemble = _train_teachers(picture, window)
     rough = not store.has("section", picture.section.digest)
     section, models = _evaluate(picture, rough)
-    student = _make_one(jobs.train_student, picture.student, "Training the student")
+    student = waiting.make_one(jobs.train_student, picture.student, "Training the student")
     whole = jobs.read_section(section, window)
     ours, twins = (
         jobs.read_section(models, window, who).thin(whole.proba.shape[-1]) for who in ("", "twin_")
     )
     history = store.get("history", picture.digest)
-    place = st.session_state.get("place")
-    names = datasets.load(picture.student.ensemble.problem.dataset).class_names
+    place = clicked_place.read(picture)
+    names = datasets.load(picture.dataset).class_names
     drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
     figure = figures.boundary_layers(
         drawn,
@@ -106,7 +105,7 @@ def draw(
         class_names=classes.name_drawn(names, one),
         axis_titles=layers.name_axes(picture),
     )
-    result = boundary_view(
+    clicked = boundary_view(
         figure,
         key="boundary",
         student_digest=picture.digest,
@@ -118,11 +117,8 @@ def draw(
     if st.session_state.get("drawn") != picture.digest:
         st.session_state["drawn"] = picture.digest
         time.sleep(pace.PICTURE_FIRST)
-    if result.clicked:
-        place = (float(result.clicked["u"]), float(result.clicked["v"]))
-        if place != st.session_state.get("place"):
-            st.session_state["place"] = place
-            st.rerun()
+    if clicked is not None and clicked_place.keep(picture, clicked):
+        st.rerun()
     shown = Shown(
         picture,
         ensemble,
@@ -177,7 +173,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
     parts = waiting.list_teachers(spec)
     running = [job for job in waiting.request(parts) if isinstance(job, Job)]
     if not running:
-        return _make_one(jobs.train_ensemble, spec, "Joining the teachers")
+        return waiting.make_one(jobs.train_ensemble, spec, "Joining the teachers")
     words = f"Training {spec.n_members} teachers"
     place = st.empty()
     waiting.draw_bar(place, running, words)
@@ -200,7 +196,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
             waiting.load_result(job)
         # A view is drawn once in a run.
         if not growing:
-            return _make_one(jobs.train_ensemble, spec, "Joining the teachers")
+            return waiting.make_one(jobs.train_ensemble, spec, "Joining the teachers")
     st.rerun()
 
 
@@ -212,16 +208,11 @@ def _evaluate(picture: PictureSpec, rough: bool) -> list[Artifact]:
     return waiting.make(wanted, "Training the student")
 
 
-def _make_one(job: jobs.Job, spec: Spec, words: str, slot: str = "student") -> Artifact:
-    (artifact,) = waiting.make({slot: (job, spec)}, words)
-    return artifact
-
-
 def _load_pinned(pinned: PictureSpec, window: Window, one: int | None) -> NDArray[np.float32]:
-    found = _make_one(jobs.evaluate_picture, pinned, "Training the pinned student", "pinned")
+    found = waiting.make_one(jobs.evaluate_picture, pinned, "Training the pinned student", "pinned")
     return classes.select(jobs.read_section(found, window), one).lines
 
 
 def _load_teachers(picture: PictureSpec) -> NDArray[np.float32]:
-    lines = _make_one(jobs.trace_teachers, picture.section, "Asking each teacher")
+    lines = waiting.make_one(jobs.trace_teachers, picture.section, "Asking each teacher")
     return boundaries.join_lines([part for part in jobs.read_lines(lines, "member") if len(part)])

@@ -40,6 +40,12 @@ def make(wanted: Wanted, words: str) -> list[Artifact]:
     return [load_result(one) if isinstance(one, Job) else one for one in found]
 
 
+def make_one(job: jobs.Job, spec: Spec, words: str, slot: str = "student") -> Artifact:
+    """Return one artifact; otherwise as `make`."""
+    (artifact,) = make({slot: (job, spec)}, words)
+    return artifact
+
+
 def request(wanted: Wanted) -> list[Artifact | Job]:
     """Return stored artifacts, and the jobs that make what is not stored; see `make`."""
     visitor = visitors.identify()

@@ -14,6 +14,7 @@ from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
 from pages.frame.browser.boundary_view import boundary_view
+from pages.frame.controls.settings import ALL_FEATURES, SETTINGS
 from pages.frame.server import waiting
 from pages.frame.slices import plane_names
 from pages.frame.studies import results
@@ -46,6 +47,11 @@ class Look:
         return self.picture.student.ensemble.problem.plane is None
 
     @property
+    def n_features(self) -> int:
+        """How many features the data has."""
+        return datasets.load(self.picture.student.ensemble.problem.dataset).X_test.shape[1]
+
+    @property
     def one_colour(self) -> float:
         """Share of points that the best single colour everywhere would be right for."""
         answers = self.seen.arrays["answers"][0]
@@ -68,7 +74,15 @@ def write_answer(look: Look) -> None:
                 f"**Yes, by construction.** In the slice view the picture is the model: it was "
                 f"trained on these two coordinates, so all {n} points lie on their own colour. "
                 "The meter has something to measure when the models see more than the picture "
-                "shows: choose **all features** in the sidebar."
+                "shows."
+            )
+            st.button(
+                "See it with all features",
+                type="primary",
+                icon=":material/view_in_ar:",
+                disabled=not SETTINGS["view"].is_open,
+                on_click=lambda: st.session_state.update(view=ALL_FEATURES),
+                help="Changes the view; models of all features are trained if there are none yet.",
             )
             return
         st.markdown(picture_answers.judge_slice(meter, look.one_colour))
@@ -95,6 +109,7 @@ def show_figures(look: Look, near: float) -> None:
     st.caption(
         f"Near: within h = {meter.h:.2f} standard deviations, which holds {near:.0%} of the "
         "training data. "
+        + f"{picture_answers.describe_distance(meter.distance, look.n_features)} "
         + (
             "Own colour: the model’s answer at the place where a point is drawn is its answer for "
             "the point itself, with all its features."
@@ -110,7 +125,7 @@ def draw_picture(look: Look) -> None:
     warning = picture_answers.warn(look.meter) if look.is_free else None
     if warning is not None:
         st.warning(warning, icon=":material/warning:")
-    spec, dataset = look.picture, look.picture.student.ensemble.problem.dataset
+    spec, dataset = look.picture, look.picture.dataset
     wanted = {
         "slice section": (jobs.evaluate_section, spec.section),
         "slice picture": (jobs.evaluate_picture, spec),

@@ -32,10 +32,8 @@ _USUAL = (
 
 def look_at_planes(student: StudentSpec, present: PlaneSpec, near: float) -> list[Look]:
     """Return the present plane, the usual ones and the worst found, all looked at."""
-    (searched,) = waiting.make(
-        {"search": (jobs.search_most_disagreement, student)},
-        "Searching the plane of most disagreement",
-    )
+    words = "Searching the plane of most disagreement"
+    searched = waiting.make_one(jobs.search_most_disagreement, student, words, "search")
     called = {plane: plane_names.describe(plane) for plane in (present, *_USUAL)}
     called[jobs.read_disagreement(searched)] = "most disagreement"
     dataset = student.ensemble.problem.dataset
@@ -51,8 +49,7 @@ def look_at_planes(student: StudentSpec, present: PlaneSpec, near: float) -> lis
 
 def draw_pictures(found: list[Look]) -> None:
     """Draw the planes small, side by side, each with its meter below."""
-    dataset = found[0].picture.student.ensemble.problem.dataset
-    class_names = datasets.load(dataset).class_names
+    class_names = datasets.load(found[0].picture.dataset).class_names
     with st.container(key="small-pictures"):
         for start in range(0, len(found), 4):
             columns = st.columns(4, gap="medium")
@@ -62,8 +59,8 @@ def draw_pictures(found: list[Look]) -> None:
 
 
 def _draw_small(look: Look, class_names: Sequence[str]) -> None:
-    plane, dataset = look.picture.plane, look.picture.student.ensemble.problem.dataset
-    window = load_window(plane, dataset)
+    plane = look.picture.plane
+    window = load_window(plane, look.picture.dataset)
     whole, ours = (jobs.read_section(look.seen, window, who) for who in ("", "student_"))
     figure = figures.small_plane_figure(
         window,
@@ -113,9 +110,8 @@ def draw_agreement(found: list[Look], random: Artifact | None) -> None:
 def measure_random_planes(student: StudentSpec) -> Artifact:
     """Return the comparison on random planes."""
     spec = faithfulness.ReproducibilitySpec(student=student)
-    wanted = {"random": (faithfulness.measure_reproducibility, spec)}
-    (found,) = waiting.make(wanted, "Trying 40 random planes")
-    return found
+    words = "Trying 40 random planes"
+    return waiting.make_one(faithfulness.measure_reproducibility, spec, words, "random")
 
 
 def offer_table(found: list[Look]) -> None:

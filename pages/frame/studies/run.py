@@ -82,7 +82,8 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
     """Offer to run a study; one that takes long asks first."""
     store = service.store()
     left = studies.estimate_seconds(spec, store, _n_workers())
-    more = bool(found.n_done)
+    # Teachers and stacks that another page has made are no beginning of this study.
+    more = bool(found.rows)
     verb = "Continue" if more else "Run"
     button, words = st.columns([1, 3], vertical_alignment="center")
     done = f"{found.n_done} of {found.n_tasks} parts are done. " if more else ""
@@ -106,9 +107,7 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
             _start(spec, wanted)
             st.rerun()
         no.button(
-            "Do not run it",
-            width="stretch",
-            on_click=lambda: st.session_state.pop(_ASKED, None),
+            "Do not run it", width="stretch", on_click=lambda: st.session_state.pop(_ASKED, None)
         )
 
 
@@ -151,9 +150,7 @@ def _request(rest: Sequence[Task]) -> list[tuple[Task, Job]]:
     jobs: list[tuple[Task, Job]] = []
     for task in rest:
         if all(other.done(store) for other in task.needs):
-            job = submit(task)
-            assert isinstance(job, Job)
-            jobs.append((task, job))
+            jobs.append((task, submit(task)))
             enough = sum(task.seconds for task, _ in jobs) > 2 * pace.STUDY_POLL * n_workers
             if len(jobs) > n_workers and enough:
                 break

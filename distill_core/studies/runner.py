@@ -84,7 +84,9 @@ def look(spec: StudySpec, store: Store) -> Study:
     if artifact is not None:
         meta = artifact.meta
         n_tasks = meta["n_tasks"]
-        return Study(name, spec, meta["rows"], meta["summary"], meta["answer"], n_tasks, n_tasks)
+        summary = meta["summary"]
+        # Words are made anew: those kept with the figures may be of an earlier version.
+        return Study(name, spec, meta["rows"], summary, answer(summary), n_tasks, n_tasks)
     listed = list_tasks(spec)
     done = tuple(task.done(store) for task in listed)
     rows, summary = room.result(spec, store) if all(done) else _summarise_so_far(spec, store, done)

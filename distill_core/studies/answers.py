@@ -12,6 +12,8 @@ from distill_core.studies.study import Band, format_interval, format_points, has
 _CHANCE = "the chance of seeds and rows"
 # Share of the total below which knowledge uncertainty is called little.
 _LITTLE = 0.05
+# Share below which two means of agreement differ by rounding only.
+_TIE = 1e-12
 
 
 def capacity(summary: Mapping[str, Any]) -> str:
@@ -31,7 +33,12 @@ def softness(summary: Mapping[str, Any]) -> str:
     """Say which setting is best and whether the choice is worth it; see `softness.summarise`."""
     if not summary["best"]:
         return "No cell and its twin are trained yet."
-    return " ".join(_about_cells(entry, summary) for entry in summary["best"])
+    return " ".join(
+        said
+        for entry in summary["best"]
+        for said in (_about_cells(entry, summary), _about_temperature(entry))
+        if said
+    )
 
 
 def variance(summary: Mapping[str, Any]) -> str:
@@ -63,12 +70,17 @@ def stability(part: Mapping[str, Any], over: str) -> str:
     both = f"an ensemble flips {churn['ensemble']} of its predictions from one repeat to another"
     gained = gap["ensemble", "teacher"]
     if _sign(gained) >= 0:
+        verdict = (
+            "the ensemble is less steady, so there is no stability to keep"
+            if _sign(gained) > 0
+            else "whether the ensemble is steadier cannot be told, nor what a student keeps of it"
+        )
         return (
             f"{over}, {both}, a single teacher {churn['teacher']} (difference "
-            f"{format_interval(gained)} points): the ensemble is not shown to be steadier, so "
-            "there is no stability to keep."
+            f"{format_interval(gained)} points): {verdict}."
         )
-    verdict = _describe_kept(_sign(gap["student", "teacher"]), _sign(gap["student", "ensemble"]))
+    signs = (_sign(gap["student", minus]) for minus in ("teacher", "ensemble", "twin"))
+    verdict = _describe_kept(*signs)
     return (
         f"{over}, {both}, a single teacher {churn['teacher']}. The distilled student flips "
         f"{churn['student']}: {verdict}. {_about_churn(churn['twin'], gap['student', 'twin'])}"
@@ -80,13 +92,15 @@ def ledger(found: Mapping[str, Any]) -> str:
     mean = {name: f"{found[name]['mean']:.4f}" for name in ("teacher", "ensemble", "diversity")}
     said = (
         f"A teacher's mean cross-entropy, {mean['teacher']} nats, is the ensemble's, "
-        f"{mean['ensemble']}, plus the teachers' diversity, {mean['diversity']} (residual "
-        f"{found['residual']:.0e}). The student's is {found['student']['mean']:.4f}, "
+        f"{mean['ensemble']}, plus the teachers' diversity, {mean['diversity']}. "
+        f"The student's is {found['student']['mean']:.4f}, "
     )
     # With one repeat there is no interval to write, and no sign to claim.
     sign = _sign(found["student_gap"])
     if sign == 0:
         said += "which cannot be told from the ensemble's"
+    elif _is_nil(found["student_gap"]):
+        said += "no different from the ensemble's to four digits"
     else:
         word = "above" if sign > 0 else "against"
         said += f"{_format_nats(found['student_gap'])} {word} the ensemble's"
@@ -110,6 +124,15 @@ def uncertainty(found: Mapping[str, Any]) -> str:
         1: "more than that total",
         -1: "less than that total",
     }[_sign(found["excess"])]
+    # Studies kept before the comparison existed do not have it.
+    own = ""
+    if "own" in found:
+        word = {
+            0: "not to be told from the",
+            1: "more than the",
+            -1: "less than the",
+        }[_sign(found["own_excess"])]
+        own = f", and {word} {found['own']['mean']:.3f} nats of the ensemble's own answer"
     lost = (
         "Here that is little to lose."
         if share < _LITTLE
@@ -118,8 +141,8 @@ def uncertainty(found: Mapping[str, Any]) -> str:
     return (
         f"The ensemble's uncertainty on test data is {total:.3f} nats, of which {share:.0%} is "
         f"knowledge uncertainty: its teachers disagree. The student gives one probability per "
-        f"point, with an entropy of {found['student']['mean']:.3f} nats, {size}; it has no way to "
-        f"say which part is disagreement. {lost}"
+        f"point, with an entropy of {found['student']['mean']:.3f} nats, {size}{own}; it has no "
+        f"way to say which part is disagreement. {lost}"
     )
 
 
@@ -158,10 +181,9 @@ def _about_twin(summary: Mapping[str, Any]) -> str:
     gained = entries[-1]["gain"]["agreement"]
     if not has_interval(gained):
         return "The seeds are too few to compare distillation with the hard-label twin."
-    signs = {entry["width"]: _sign(entry["gain"]["agreement"]) for entry in entries}
     ahead = [width for width in widths if first is not None and width >= first]
-    alone = [width for width in widths if signs[width] > 0 and width not in ahead]
-    behind = [width for width in widths if signs[width] < 0]
+    alone = [width for width in _select_widths(entries, "agreement", 1) if width not in ahead]
+    behind = _select_widths(entries, "agreement", -1)
     beats = f"distillation beats the hard-label twin in agreement, beyond {_CHANCE}"
     if ahead == widths:
         said = f"At every width tried {beats}"
@@ -181,9 +203,16 @@ def _about_twin(summary: Mapping[str, Any]) -> str:
         said += f"; taken alone, it {'also ' * bool(ahead)}does so at {_list_widths(alone)}"
     if behind:
         said += f"; it is worse than the twin at {_list_widths(behind)}"
+    behind = _select_widths(entries, "accuracy", -1)
+    harm = f"; it is worse than the twin at {_list_widths(behind)}" if behind else ""
     if accuracy is None:
-        return f"{said}. In accuracy no such width is shown."
-    return f"{said}. In accuracy it does so from width {accuracy} on."
+        return f"{said}. In accuracy no such width is shown{harm}."
+    return f"{said}. In accuracy it does so from width {accuracy} on{harm}."
+
+
+def _select_widths(entries: Sequence[Mapping[str, Any]], name: str, sign: int) -> list[int]:
+    """Return the widths at which the gain over the twin, taken alone, has this sign."""
+    return [entry["width"] for entry in entries if _sign(entry["gain"][name]) == sign]
 
 
 def _for_rows(entry: Mapping[str, Any]) -> str:
@@ -202,9 +231,14 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     cells = [c for c in summary["cells"] if c["width"] == entry["width"] and c["alpha"] > 0]
     place = entry["temperature"], entry["alpha"]
     best = next(c for c in cells if (c["temperature"], c["alpha"]) == place)
+    highest = best["agreement"]["mean"]
+    ties = sum(abs(c["agreement"]["mean"] - highest) < _TIE for c in cells) - 1
+    others = (
+        f" and at {ties} other setting{'s' if ties > 1 else ''} exactly as high" if ties else ""
+    )
     said = (
         f"At width {entry['width']} agreement with the ensemble is highest at "
-        f"T = {place[0]:g} and alpha = {place[1]:g}: {format_points(best['agreement']['mean'])}%, "
+        f"T = {place[0]:g} and alpha = {place[1]:g}{others}: {format_points(highest)}%, "
         f"{format_points(best['gain']['agreement']['mean'], sign=True)} points against the twin."
     )
     choice = entry["choice"]
@@ -224,15 +258,49 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return said + "."
 
 
-def _describe_kept(to_teacher: int, to_ensemble: int) -> str:
-    """Say what stability is kept, from the signs of the differences in churn."""
+def _about_temperature(entry: Mapping[str, Any]) -> str:
+    """Say whether T matters at one width; nothing where T = 1 was not compared."""
+    found = entry.get("over_one")
+    if not found:
+        return ""
+    where = f"at width {entry['width']}"
+    if found["low"] is None:
+        return f"Whether T matters {where} cannot be told from fewer than 4 seeds."
+    if not found["above"] and not found["below"]:
+        return (
+            f"Whether T matters {where} cannot be told: no T tried differs from T = 1 at the same "
+            "alpha beyond chance."
+        )
+    if found["above"]:
+        return (
+            f"T matters {where}: T = {found['temperature']:g} gains "
+            f"{format_points(found['mean'], sign=True, digits=2)} points {format_interval(found)} "
+            f"over T = 1 at alpha = {found['alpha']:g}, allowing for the choice among "
+            f"{found['n_settings']} settings."
+        )
+    return (
+        f"T matters {where}: no T tried is shown to be better than T = 1 at the same alpha, and "
+        f"{found['below']} of {found['n_settings']} settings are worse beyond chance."
+    )
+
+
+def _describe_kept(to_teacher: int, to_ensemble: int, to_twin: int) -> str:
+    """Say what stability is kept, from the signs of the differences in churn.
+
+    A student keeps something of the ensemble only if it is steadier than its twin, too.
+    """
     if to_teacher > 0:
         return "more than a single teacher, so the ensemble's stability is lost"
     if to_teacher == 0:
         less = "less steady than the ensemble and " if to_ensemble > 0 else ""
         return f"it is {less}not shown to be steadier than a single teacher"
+    part = (
+        "it keeps a part"
+        if to_twin < 0
+        else "its twin, without any ensemble, is not shown to be less steady"
+    )
     return {
-        1: "steadier than a single teacher, less steady than the ensemble: it keeps a part",
+        1: f"steadier than a single teacher, less steady than the ensemble: {part}",
         0: "steadier than a single teacher, and no loss against the ensemble is shown",
         -1: "steadier than a single teacher and even than the ensemble",
     }[to_ensemble]
@@ -259,3 +327,8 @@ def _sign(found: Band) -> int:
 
 def _format_nats(found: Band) -> str:
     return f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
+
+
+def _is_nil(found: Band) -> bool:
+    """Return whether a difference and its interval vanish when written with four digits."""
+    return all(abs(found[name]) < 0.5e-4 for name in ("mean", "low", "high"))

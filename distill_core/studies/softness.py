@@ -160,7 +160,8 @@ def summarise(
         figure and share, and `gain`: the bands of the figures minus the twin's; `best`: a
         list with one entry per width whose cells are there: `width`, `temperature`, `alpha`
         of the cell with the highest agreement, and `choice`: the band of its
-        gain in agreement, which allows for the choice (see `judge_best`).
+        gain in agreement, which allows for the choice (see `judge_best`), and `over_one`
+        (see `_compare_with_one`).
     """
     grouped: dict[_Cell, list[Row]] = {}
     for row in rows:
@@ -304,10 +305,44 @@ def _find_best(gains: Mapping[_Cell, Mapping[int, NDArray[Any]]]) -> list[dict[s
     # Small numbers, and many of them: a grid has 88 cells a width.
     values = {cell: np.stack([of[seed] for seed in seeds]) for cell, of in gains.items()}
     margin = find_margin(np.stack(list(values.values())))
+    over_one = _compare_with_one(values)
     found = []
     for width in sorted({cell[0] for cell in values}):
         cells = [cell for cell in values if cell[0] == width]
         best, choice = judge_best(np.stack([values[cell] for cell in cells]), margin)
         _, temperature, alpha = cells[best]
-        found.append({"width": width, "temperature": temperature, "alpha": alpha, "choice": choice})
+        found.append(
+            {
+                "width": width,
+                "temperature": temperature,
+                "alpha": alpha,
+                "choice": choice,
+                "over_one": over_one.get(width),
+            }
+        )
+    return found
+
+
+def _compare_with_one(gains: Mapping[_Cell, NDArray[Any]]) -> dict[Any, dict[str, Any]]:
+    """Return by width what another temperature than 1 gains at the same alpha, paired by seed.
+
+    All widths, temperatures and alphas are judged at once, so that the choice among them is
+    allowed for. The band is that of the best, with its `temperature`, `alpha`, and how many
+    settings `n_settings` there were. Without T = 1, or with it alone, there is nothing to compare.
+    """
+    over = {
+        cell: values - gains[cell[0], 1.0, cell[2]]
+        for cell, values in gains.items()
+        if cell[1] != 1 and (cell[0], 1.0, cell[2]) in gains
+    }
+    if not over:
+        return {}
+    margin = find_margin(np.stack(list(over.values())))
+    found = {}
+    for width in sorted({cell[0] for cell in over}):
+        cells = [cell for cell in over if cell[0] == width]
+        best, choice = judge_best(np.stack([over[cell] for cell in cells]), margin)
+        _, temperature, alpha = cells[best]
+        place = {"temperature": temperature, "alpha": alpha, "n_settings": len(cells)}
+        found[width] = {**choice, **place}
     return found

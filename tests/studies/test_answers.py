@@ -101,6 +101,9 @@ def test_without_intervals_no_width_is_named():
         ([NOISE] * 4, "At no width can distillation be told from the hard-label twin"),
         ([NOISE, UP, UP, NOISE], "There is no width from which on"),
         ([NOISE, UP, UP, DOWN], "taken alone, it does so at widths 2, 4"),
+        ([DOWN, DOWN, NOISE, NOISE], "; it is worse than the twin at widths 1, 2."),
+        ([DOWN, NOISE, UP, UP], "seeds and rows; it is worse than the twin at width 1."),
+        ([NOISE, UP, NOISE, UP], "; taken alone, it also does so at width 2."),
     ],
 )
 def test_the_sentence_about_the_twin_follows_the_gains(gains, expected):
@@ -111,7 +114,11 @@ def test_the_sentence_about_the_twin_follows_the_gains(gains, expected):
 
 def test_accuracy_has_a_width_of_its_own():
     said = answers.capacity(curve([KEEPS] * 3, [UP] * 4, [DOWN, NOISE, UP, UP]))
-    assert "In accuracy it does so from width 4 on." in said
+    assert "In accuracy it does so from width 4 on; it is worse than the twin at width 1." in said
+
+
+def test_the_widest_only_is_not_said_where_a_narrow_width_wins_too():
+    assert "only" not in answers.capacity(curve([KEEPS] * 3, [NOISE, UP, NOISE, UP]))
 
 
 def test_no_answer_before_the_widest_student_is_there():
@@ -196,6 +203,37 @@ def test_the_sentence_about_the_best_setting_follows_its_interval(numbers, expec
     assert expected in said
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ((0.0, 0.02), "T matters at width 64: T = 5 gains +2.08 points [+1.91, "),
+        ((0.0, 0.0), "Whether T matters at width 64 cannot be told: no T tried differs"),
+        ((0.0, -0.02), "is shown to be better than T = 1 at the same alpha, and 1 of 2 settings"),
+    ],
+)
+def test_whether_temperature_matters_is_answered_against_one(steps, expected):
+    # Every setting gains over the twin, which says nothing about T.
+    rng = np.random.default_rng(3)
+    cells = {
+        (64, t, 0.5): 0.05 + step + rng.normal(size=(8, 1)) * 0.001
+        for t, step in zip((1.0, 3.0, 5.0), (0.0, *steps), strict=True)
+    }
+    summary = grid(0.05, 0.005, 2)
+    summary["best"][0]["over_one"] = softness._compare_with_one(cells)[64]
+    assert expected in answers.softness(summary)
+    few = softness._compare_with_one({cell: gains[:3] for cell, gains in cells.items()})
+    summary["best"][0]["over_one"] = few[64]
+    assert "cannot be told from fewer than 4 seeds" in answers.softness(summary)
+    alone = {cell: gains for cell, gains in cells.items() if cell[1] == 1}
+    assert softness._compare_with_one(alone) == {}
+
+
+def test_exact_ties_for_the_best_setting_are_counted():
+    summary = grid(0.008, 0.005, 2)
+    summary["cells"][1]["agreement"]["mean"] = summary["cells"][2]["agreement"]["mean"]
+    assert "alpha = 1 and at 1 other setting exactly as high: 98.0%" in answers.softness(summary)
+
+
 def test_softness_has_no_answer_before_the_first_cell():
     assert answers.softness({"n_seeds": 8, "cells": [], "best": []}).startswith("No cell")
 
@@ -254,8 +292,9 @@ def stable(ensemble, to_teacher, to_ensemble, to_twin, n=8):
 @pytest.mark.parametrize(
     ("gaps", "expected"),
     [
-        ((NOISE, DOWN, UP, DOWN), "not shown to be steadier, so there is no stability to keep"),
-        ((UP, DOWN, UP, DOWN), "not shown to be steadier, so there is no stability to keep"),
+        ((NOISE, DOWN, UP, DOWN), "whether the ensemble is steadier cannot be told"),
+        ((UP, DOWN, UP, DOWN), "the ensemble is less steady, so there is no stability to keep"),
+        ((DOWN, DOWN, UP, NOISE), "its twin, without any ensemble, is not shown to be less steady"),
         ((DOWN, DOWN, UP, DOWN), "less steady than the ensemble: it keeps a part"),
         ((DOWN, DOWN, NOISE, DOWN), "no loss against the ensemble is shown"),
         ((DOWN, DOWN, DOWN, DOWN), "steadier than a single teacher and even than the ensemble"),
@@ -271,6 +310,11 @@ def test_the_sentence_about_stability_follows_the_differences(gaps, expected):
     said = answers.variance({"seeds": stable(*gaps)})
     assert said.startswith("When only the seeds change, an ensemble flips 1.0% of its predictions")
     assert expected in said
+
+
+def test_no_stability_is_denied_or_credited_without_evidence():
+    assert "no stability to keep" not in answers.variance({"seeds": stable(*[NOISE] * 4)})
+    assert "keeps a part" not in answers.variance({"seeds": stable(DOWN, DOWN, UP, NOISE)})
 
 
 def test_stability_is_answered_for_each_source_and_not_from_two_repeats():
@@ -301,8 +345,15 @@ def balance(gap, twin_gain):
 def test_the_ledger_in_words_follows_its_numbers(gap, twin_gain, expected):
     said = answers.ledger(balance(gap, twin_gain))
     assert "0.1000 nats, is the ensemble's, 0.0800, plus the teachers' diversity, 0.0200" in said
-    assert "(residual 2e-17)" in said
+    assert "residual" not in said
     assert expected in said
+
+
+def test_a_difference_that_vanishes_in_four_digits_is_not_written_as_zero_above():
+    tiny = {"mean": 2e-5, "low": 1e-5, "high": 3e-5, "n": 8, "beyond_noise": True}
+    said = answers.ledger(balance(tiny, DOWN))
+    assert "no different from the ensemble's to four digits" in said
+    assert "+0.0000" not in said
 
 
 @pytest.mark.parametrize(
@@ -322,10 +373,25 @@ def test_what_the_student_cannot_express_follows_the_numbers(excess, knowledge, 
     assert expected in answers.uncertainty(found)
 
 
-def test_a_partial_answer_says_so():
+@pytest.mark.parametrize(
+    ("own_excess", "expected"),
+    [
+        (DOWN, "less than that total, and less than the 0.070 nats of the ensemble's own answer"),
+        (UP, "less than that total, and more than the 0.070 nats of the ensemble's own answer"),
+        (NOISE, "and not to be told from the 0.070 nats of the ensemble's own answer"),
+    ],
+)
+def test_the_student_is_compared_with_what_it_was_taught_too(own_excess, expected):
+    means = {"total": 0.1, "data": 0.08, "knowledge": 0.02, "own": 0.07, "student": 0.08}
+    found = {name: {"mean": mean} for name, mean in means.items()}
+    assert expected in answers.uncertainty(found | {"excess": DOWN, "own_excess": own_excess})
+
+
+def test_an_unfinished_study_gives_no_verdict():
     study = Study("capacity", None, [], {}, "Width 4 is sufficient.", 3, 8)
     assert study.partial
-    assert study.sentence == "Partial, 3 of 8 parts are done. No verdict before all are."
+    assert study.sentence.startswith("Partial, 3 of 8 parts are done. No answer yet")
+    assert "sufficient" not in study.sentence
     assert Study("capacity", None, [], {}, "Width 4.", 8, 8).sentence == "Width 4."
 
 
@@ -459,6 +525,12 @@ def test_uncertainty_is_split_per_repeat(repeats):
     assert found["total"]["mean"] == pytest.approx(
         found["data"]["mean"] + found["knowledge"]["mean"]
     )
+    mean = softmax(repeats.teachers.astype(float).mean(0), -1)
+    if repeats.combine == "probabilities":
+        mean = softmax(repeats.teachers.astype(float), -1).mean(0)
+    entropy = -(mean * np.log(mean)).sum(-1).mean()
+    assert found["own"]["mean"] == pytest.approx(entropy)
+    assert found["own_excess"]["mean"] == pytest.approx(found["student"]["mean"] - entropy)
     (alone,) = (Repeats(*(part[:, :1] for part in parts(repeats)), repeats.y),)
     assert stability.uncertainty(alone)["total"]["mean"] == pytest.approx(split.total.mean())
 

@@ -11,6 +11,8 @@ from distill_core.studies.study import Band, format_interval, format_points, has
 
 # Share of the total below which knowledge uncertainty is called little.
 _LITTLE = 0.05
+# Share below which two means of agreement differ by rounding only.
+_TIE = 1e-12
 
 
 def capacity(summary: Mapping[str, Any]) -> str:
@@ -62,12 +64,17 @@ def stability(part: Mapping[str, Any], over: str) -> str:
     both = f"an ensemble flips {churn['ensemble']} of its predictions from one repeat to another"
     gained = gap["ensemble", "teacher"]
     if _sign(gained) >= 0:
+        verdict = (
+            "the ensemble is less steady, so there is no stability to keep"
+            if _sign(gained) > 0
+            else "whether the ensemble is steadier cannot be told, nor what a student keeps of it"
+        )
         return (
             f"{over}, {both}, a single teacher {churn['teacher']} (difference "
-            f"{format_interval(gained)} points): the ensemble is not shown to be steadier, so "
-            "there is no stability to keep."
+            f"{format_interval(gained)} points): {verdict}."
         )
-    verdict = _describe_kept(_sign(gap["student", "teacher"]), _sign(gap["student", "ensemble"]))
+    signs = (_sign(gap["student", minus]) for minus in ("teacher", "ensemble", "twin"))
+    verdict = _describe_kept(*signs)
     return (
         f"{over}, {both}, a single teacher {churn['teacher']}. The distilled student flips "
         f"{churn['student']}: {verdict}. {_about_churn(churn['twin'], gap['student', 'twin'])}"
@@ -79,13 +86,15 @@ def ledger(found: Mapping[str, Any]) -> str:
     mean = {name: f"{found[name]['mean']:.4f}" for name in ("teacher", "ensemble", "diversity")}
     said = (
         f"A teacher's mean cross-entropy, {mean['teacher']} nats, is the ensemble's, "
-        f"{mean['ensemble']}, plus the teachers' diversity, {mean['diversity']} (residual "
-        f"{found['residual']:.0e}). The student's is {found['student']['mean']:.4f}, "
+        f"{mean['ensemble']}, plus the teachers' diversity, {mean['diversity']}. "
+        f"The student's is {found['student']['mean']:.4f}, "
     )
     # With one repeat there is no interval to write, and no sign to claim.
     sign = _sign(found["student_gap"])
     if sign == 0:
         said += "which cannot be told from the ensemble's"
+    elif _is_nil(found["student_gap"]):
+        said += "no different from the ensemble's to four digits"
     else:
         word = "above" if sign > 0 else "against"
         said += f"{_format_nats(found['student_gap'])} {word} the ensemble's"
@@ -152,13 +161,10 @@ def _about_twin(summary: Mapping[str, Any]) -> str:
     entries = summary["widths"]
     agreement, accuracy = (summary["beats_twin"][name] for name in ("agreement", "accuracy"))
     narrowest, widest = entries[0]["width"], entries[-1]["width"]
+    alone = _select_widths(entries, "agreement", 1)
+    harm = _describe_harm(_select_widths(entries, "agreement", -1))
     if agreement is None:
         gained = entries[-1]["gain"]["agreement"]
-        alone = [
-            e["width"]
-            for e in entries
-            if e["gain"]["agreement"]["beyond_noise"] and e["gain"]["agreement"]["mean"] > 0
-        ]
         if not has_interval(gained):
             return "The seeds are too few to compare distillation with the hard-label twin."
         said = (
@@ -168,25 +174,40 @@ def _about_twin(summary: Mapping[str, Any]) -> str:
             f"agreement beyond seed noise; taken alone, it does so at {_list_widths(alone)}"
         )
         mean = format_points(gained["mean"], sign=True)
-        said += f" (width {widest}: {mean} points {format_interval(gained)})."
+        said += f" (width {widest}: {mean} points {format_interval(gained)}){harm}."
     elif agreement == narrowest:
         said = (
             "At every width tried distillation beats the hard-label twin in agreement beyond seed "
             "noise."
         )
+    elif agreement == widest and len(alone) > 1:
+        said = (
+            "Distillation beats the hard-label twin in agreement beyond seed noise at "
+            f"{_list_widths(alone)}, but not at every width between{harm}."
+        )
     elif agreement == widest:
         said = (
             f"Distillation beats the hard-label twin in agreement beyond seed noise at width "
-            f"{widest}, the widest, only."
+            f"{widest}, the widest, only{harm}."
         )
     else:
         said = (
             f"From width {agreement} on distillation beats the hard-label twin in agreement beyond "
-            "seed noise."
+            f"seed noise{harm}."
         )
+    harm = _describe_harm(_select_widths(entries, "accuracy", -1))
     if accuracy is None:
-        return f"{said} In accuracy no such width is shown."
-    return f"{said} In accuracy it does so from width {accuracy} on."
+        return f"{said} In accuracy no such width is shown{harm}."
+    return f"{said} In accuracy it does so from width {accuracy} on{harm}."
+
+
+def _select_widths(entries: Sequence[Mapping[str, Any]], name: str, sign: int) -> list[int]:
+    """Return the widths at which the gain over the twin, taken alone, has this sign."""
+    return [entry["width"] for entry in entries if _sign(entry["gain"][name]) == sign]
+
+
+def _describe_harm(widths: Sequence[int]) -> str:
+    return f"; it is worse than the twin at {_list_widths(widths)}" if widths else ""
 
 
 def _list_widths(widths: Sequence[int]) -> str:
@@ -199,9 +220,14 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     cells = [c for c in summary["cells"] if c["width"] == entry["width"] and c["alpha"] > 0]
     place = entry["temperature"], entry["alpha"]
     best = next(c for c in cells if (c["temperature"], c["alpha"]) == place)
+    highest = best["agreement"]["mean"]
+    ties = sum(abs(c["agreement"]["mean"] - highest) < _TIE for c in cells) - 1
+    others = (
+        f" and at {ties} other setting{'s' if ties > 1 else ''} exactly as high" if ties else ""
+    )
     said = (
         f"At width {entry['width']} agreement with the ensemble is highest at "
-        f"T = {place[0]:g} and alpha = {place[1]:g}: {format_points(best['agreement']['mean'])}%, "
+        f"T = {place[0]:g} and alpha = {place[1]:g}{others}: {format_points(highest)}%, "
         f"{format_points(best['gain']['agreement']['mean'], sign=True)} points against the twin."
     )
     choice = entry["choice"]
@@ -221,15 +247,23 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     return said + "."
 
 
-def _describe_kept(to_teacher: int, to_ensemble: int) -> str:
-    """Say what stability is kept, from the signs of the differences in churn."""
+def _describe_kept(to_teacher: int, to_ensemble: int, to_twin: int) -> str:
+    """Say what stability is kept, from the signs of the differences in churn.
+
+    A student keeps something of the ensemble only if it is steadier than its twin, too.
+    """
     if to_teacher > 0:
         return "more than a single teacher, so the ensemble's stability is lost"
     if to_teacher == 0:
         less = "less steady than the ensemble and " if to_ensemble > 0 else ""
         return f"it is {less}not shown to be steadier than a single teacher"
+    part = (
+        "it keeps a part"
+        if to_twin < 0
+        else "its twin, without any ensemble, is not shown to be less steady"
+    )
     return {
-        1: "steadier than a single teacher, less steady than the ensemble: it keeps a part",
+        1: f"steadier than a single teacher, less steady than the ensemble: {part}",
         0: "steadier than a single teacher, and no loss against the ensemble is shown",
         -1: "steadier than a single teacher and even than the ensemble",
     }[to_ensemble]
@@ -256,3 +290,8 @@ def _sign(found: Band) -> int:
 
 def _format_nats(found: Band) -> str:
     return f"{found['mean']:+.4f} [{found['low']:+.4f}, {found['high']:+.4f}]"
+
+
+def _is_nil(found: Band) -> bool:
+    """Return whether a difference and its interval vanish when written with four digits."""
+    return all(abs(found[name]) < 0.5e-4 for name in ("mean", "low", "high"))

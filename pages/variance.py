@@ -65,7 +65,7 @@ results.draw_charts(
 st.caption(
     "● seeds, ◇ resamples. Test data; a teacher's figures are the mean over its ensemble. "
     "Intervals of churn, variance and bias come from the jackknife over repeats, which needs at "
-    "least three."
+    "least three. Squared bias is measured against the labels, so label noise is part of it."
 )
 with st.expander("All figures as a table", icon=":material/table:"):
     st.dataframe(results.tabulate_groups(summary), hide_index=True)

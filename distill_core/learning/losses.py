@@ -36,7 +36,7 @@ def distillation_loss(
 
     `alpha T² KL(targets ‖ softmax(logits / T)) + (1 - alpha) CE(y, softmax(logits))`
 
-    `alpha` weighs the ensemble; T² keeps the size of the soft gradient when T changes
+    `alpha` weighs the ensemble; T² keeps the size of the soft gradient when T is large
     (Hinton, Vinyals, Dean 2015, arXiv 1503.02531, section 2). With alpha = 0 it is the
     cross-entropy, with alpha = 1 the soft loss alone, and nothing jumps in between.
 

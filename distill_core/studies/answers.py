@@ -118,6 +118,15 @@ def uncertainty(found: Mapping[str, Any]) -> str:
         1: "more than that total",
         -1: "less than that total",
     }[_sign(found["excess"])]
+    # Studies kept before the comparison existed do not have it.
+    own = ""
+    if "own" in found:
+        word = {
+            0: "not to be told from the",
+            1: "more than the",
+            -1: "less than the",
+        }[_sign(found["own_excess"])]
+        own = f", and {word} {found['own']['mean']:.3f} nats of the ensemble's own answer"
     lost = (
         "Here that is little to lose."
         if share < _LITTLE
@@ -126,8 +135,8 @@ def uncertainty(found: Mapping[str, Any]) -> str:
     return (
         f"The ensemble's uncertainty on test data is {total:.3f} nats, of which {share:.0%} is "
         f"knowledge uncertainty: its teachers disagree. The student gives one probability per "
-        f"point, with an entropy of {found['student']['mean']:.3f} nats, {size}; it has no way to "
-        f"say which part is disagreement. {lost}"
+        f"point, with an entropy of {found['student']['mean']:.3f} nats, {size}{own}; it has no "
+        f"way to say which part is disagreement. {lost}"
     )
 
 

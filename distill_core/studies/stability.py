@@ -175,20 +175,26 @@ def ledger(repeats: Repeats) -> dict[str, Any]:
 def uncertainty(repeats: Repeats) -> dict[str, Any]:
     """Return mean uncertainties on test data in nats, see `spread.uncertainty`.
 
-    Bands of the ensemble's `total`, `data` and `knowledge` uncertainty and of the `student`'s
-    entropy, and of `excess`: student minus total, with `beyond_noise`.
+    Bands of the ensemble's `total`, `data` and `knowledge` uncertainty, of the entropy of its
+    `own` answer (as it combines its teachers, which is what the student is taught) and of the
+    `student`'s, and with `beyond_noise` of `excess` (student minus total) and `own_excess`
+    (student minus own).
     """
     proba = np.exp(repeats.log_proba["teacher"])
     parts = [spread.uncertainty(proba[:, r]) for r in range(repeats.n)]
-    log_p = repeats.log_proba["student"][0]
-    student = -(np.exp(log_p) * log_p).sum(-1).mean(-1)
+    own, student = (
+        -(np.exp(log_p) * log_p).sum(-1).mean(-1)
+        for log_p in (repeats.log_proba[model][0] for model in ("ensemble", "student"))
+    )
     total = np.array([part.total.mean() for part in parts])
     return {
         "total": band(total.tolist()),
         "data": band(float(part.data.mean()) for part in parts),
         "knowledge": band(float(part.knowledge.mean()) for part in parts),
+        "own": band(own.tolist()),
         "student": band(student.tolist()),
         "excess": difference((student - total).tolist()),
+        "own_excess": difference((student - own).tolist()),
     }
 
 

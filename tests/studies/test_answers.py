@@ -315,6 +315,20 @@ def test_what_the_student_cannot_express_follows_the_numbers(excess, knowledge, 
     assert expected in answers.uncertainty(found)
 
 
+@pytest.mark.parametrize(
+    ("own_excess", "expected"),
+    [
+        (DOWN, "less than that total, and less than the 0.070 nats of the ensemble's own answer"),
+        (UP, "less than that total, and more than the 0.070 nats of the ensemble's own answer"),
+        (NOISE, "and not to be told from the 0.070 nats of the ensemble's own answer"),
+    ],
+)
+def test_the_student_is_compared_with_what_it_was_taught_too(own_excess, expected):
+    means = {"total": 0.1, "data": 0.08, "knowledge": 0.02, "own": 0.07, "student": 0.08}
+    found = {name: {"mean": mean} for name, mean in means.items()}
+    assert expected in answers.uncertainty(found | {"excess": DOWN, "own_excess": own_excess})
+
+
 def test_a_partial_answer_says_so():
     study = Study("capacity", None, [], {}, "Width 4 is sufficient.", 3, 8)
     assert study.partial
@@ -448,6 +462,12 @@ def test_uncertainty_is_split_per_repeat(repeats):
     assert found["total"]["mean"] == pytest.approx(
         found["data"]["mean"] + found["knowledge"]["mean"]
     )
+    mean = softmax(repeats.teachers.astype(float).mean(0), -1)
+    if repeats.combine == "probabilities":
+        mean = softmax(repeats.teachers.astype(float), -1).mean(0)
+    entropy = -(mean * np.log(mean)).sum(-1).mean()
+    assert found["own"]["mean"] == pytest.approx(entropy)
+    assert found["own_excess"]["mean"] == pytest.approx(found["student"]["mean"] - entropy)
     (alone,) = (Repeats(*(part[:, :1] for part in parts(repeats)), repeats.y),)
     assert stability.uncertainty(alone)["total"]["mean"] == pytest.approx(split.total.mean())
 

@@ -110,8 +110,9 @@ def write_loss(student: StudentSpec) -> None:
             \end{{aligned}}"""
         )
         st.caption(
-            "alpha weighs the ensemble, 1 - alpha the labels. T² keeps the size of the ensemble's "
-            "gradient when T changes (Hinton, Vinyals, Dean 2015)."
+            "alpha weighs the ensemble, 1 - alpha the labels. For large T, T² keeps the size of "
+            "the ensemble's gradient (Hinton, Vinyals, Dean 2015); at small T it can still grow "
+            "with T."
         )
 
 

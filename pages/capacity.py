@@ -58,7 +58,9 @@ if found.summary["beats_twin"]:
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
 results.write_answer(found)
-entries, sufficient = found.summary["widths"], found.summary["sufficient"]
+entries = found.summary["widths"]
+# While parts are missing no width is called sufficient, in the figures either.
+sufficient = None if found.partial else found.summary["sufficient"]
 # The widest is no answer: it only says that no narrower one was shown to be enough.
 enough = sufficient if sufficient != spec.widths[-1] else None
 for entry in entries:

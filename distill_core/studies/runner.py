@@ -69,8 +69,9 @@ def look(spec: StudySpec, store: Store) -> Study:
     if artifact is not None:
         meta = artifact.meta
         n_tasks = meta["n_tasks"]
-        rows = order_columns(meta["rows"])
-        return Study(name, spec, rows, meta["summary"], meta["answer"], n_tasks, n_tasks)
+        rows, summary = order_columns(meta["rows"]), meta["summary"]
+        # Words are made anew: those kept with the figures may be of an earlier version.
+        return Study(name, spec, rows, summary, answer(summary), n_tasks, n_tasks)
     listed = list_tasks(spec)
     done = tuple(task.done(store) for task in listed)
     whole = all(done)

@@ -36,6 +36,10 @@ _SETTING_COLUMNS = ("source", "width", "temperature", "alpha", "repeat", "model"
 _FEW_EQUAL = 4
 
 
+# What stands in place of the answer while parts of a study are missing.
+NO_VERDICT = "No answer yet: the figures so far stand below and may still change."
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """One job of a study: it puts one artifact and is not needed where the store has it.
@@ -87,7 +91,8 @@ class Study:
     summary : dict
         Means with intervals; plain JSON values, described at `summarise` of each study.
     answer : str
-        The answer in words, made from the summary alone.
+        The answer in words, made from the summary alone. While parts are missing it may still
+        change, so that it is not shown; see `sentence`.
     n_done, n_tasks : int
         How many tasks are done, of how many.
     """
@@ -107,10 +112,10 @@ class Study:
 
     @property
     def sentence(self) -> str:
-        """The answer, marked as long as it may still change."""
+        """The answer; a study that is not finished has none, only figures so far."""
         if not self.partial:
             return self.answer
-        return f"Partial, {self.n_done} of {self.n_tasks} parts are done. So far: {self.answer}"
+        return f"Partial, {self.n_done} of {self.n_tasks} parts are done. {NO_VERDICT}"
 
     def to_json(self, seconds: float) -> dict[str, Any]:
         """Return everything as plain JSON values; `seconds` is how long it took."""

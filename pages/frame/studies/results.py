@@ -12,13 +12,14 @@ import streamlit as st
 
 from distill_core import figures
 from distill_core.studies import Study
+from distill_core.studies.study import NO_VERDICT
 from pages.frame.browser.chart import chart_view
 from pages.frame.controls.url_state import plain
 from pages.frame.studies import run
 
 
 def write_answer(found: Study) -> None:
-    """Show the answer, its first sentence in bold; what is partial says so."""
+    """Show the answer, its first sentence in bold; what is partial gives no verdict."""
     if not found.rows:
         running = run.is_running(found.spec)
         st.info(
@@ -32,6 +33,8 @@ def write_answer(found: Study) -> None:
     with st.container(border=True):
         if found.partial:
             st.badge(f"Partial: {found.n_done} of {found.n_tasks} parts", icon=":material/pending:")
+            st.markdown(NO_VERDICT)
+            return
         st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
 
 

@@ -32,7 +32,12 @@ def softness(summary: Mapping[str, Any]) -> str:
     """Say which setting is best and whether the choice is worth it; see `softness.summarise`."""
     if not summary["best"]:
         return "No cell and its twin are trained yet."
-    return " ".join(_about_cells(entry, summary) for entry in summary["best"])
+    return " ".join(
+        said
+        for entry in summary["best"]
+        for said in (_about_cells(entry, summary), _about_temperature(entry))
+        if said
+    )
 
 
 def variance(summary: Mapping[str, Any]) -> str:
@@ -254,6 +259,32 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     if choice["below"]:
         said += f"; {choice['below']} of them are worse than the twin beyond noise"
     return said + "."
+
+
+def _about_temperature(entry: Mapping[str, Any]) -> str:
+    """Say whether T matters at one width; nothing where T = 1 was not compared."""
+    found = entry.get("over_one")
+    if not found:
+        return ""
+    where = f"at width {entry['width']}"
+    if found["low"] is None:
+        return f"Whether T matters {where} cannot be told from fewer than 4 seeds."
+    if not found["above"] and not found["below"]:
+        return (
+            f"Whether T matters {where} cannot be told: no T tried differs from T = 1 at the same "
+            "alpha beyond seed noise."
+        )
+    if found["above"]:
+        return (
+            f"T matters {where}: T = {found['temperature']:g} gains "
+            f"{format_points(found['mean'], sign=True, digits=2)} points {format_interval(found)} "
+            f"over T = 1 at alpha = {found['alpha']:g}, allowing for the choice among "
+            f"{found['n_settings']} settings."
+        )
+    return (
+        f"T matters {where}: no T tried is shown to be better than T = 1 at the same alpha, and "
+        f"{found['below']} of {found['n_settings']} settings are worse beyond seed noise."
+    )
 
 
 def _describe_kept(to_teacher: int, to_ensemble: int, to_twin: int) -> str:

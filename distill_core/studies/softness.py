@@ -128,7 +128,8 @@ def summarise(spec: SoftnessSpec, rows: Sequence[Row]) -> dict[str, Any]:
         figure and share, and `gain`: the bands of the figures minus the twin's; `best`: a
         list with one entry per width whose cells are there: `width`, `temperature`, `alpha`
         of the cell with the highest agreement, and `choice`: the band of its
-        gain in agreement, which allows for the choice (see `judge_best`).
+        gain in agreement, which allows for the choice (see `judge_best`), and `over_one`
+        (see `_compare_with_one`).
     """
     grouped: dict[_Cell, list[Row]] = {}
     for row in rows:
@@ -230,4 +231,29 @@ def _find_best(gains: Mapping[_Cell, Mapping[int, float]]) -> dict[str, Any] | N
     cells = list(gains)
     best, choice = judge_best([[gains[cell][seed] for seed in seeds] for cell in cells])
     width, temperature, alpha = cells[best]
-    return {"width": width, "temperature": temperature, "alpha": alpha, "choice": choice}
+    return {
+        "width": width,
+        "temperature": temperature,
+        "alpha": alpha,
+        "choice": choice,
+        "over_one": _compare_with_one(gains, seeds),
+    }
+
+
+def _compare_with_one(
+    gains: Mapping[_Cell, Mapping[int, float]], seeds: Sequence[int]
+) -> dict[str, Any] | None:
+    """Return what another temperature than 1 gains at the same alpha, paired by seed.
+
+    All temperatures and alphas are judged at once, so that the choice among them is allowed
+    for. The band is that of the best, with its `temperature`, `alpha`, and how many settings
+    `n_settings` there were. Without T = 1, or with it alone, there is nothing to compare.
+    """
+    cells = [c for c in gains if c[1] != 1 and (c[0], 1.0, c[2]) in gains]
+    if not cells:
+        return None
+    best, choice = judge_best(
+        [[gains[c][s] - gains[c[0], 1.0, c[2]][s] for s in seeds] for c in cells]
+    )
+    _, temperature, alpha = cells[best]
+    return {**choice, "temperature": temperature, "alpha": alpha, "n_settings": len(cells)}

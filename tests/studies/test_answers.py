@@ -182,6 +182,32 @@ def test_the_sentence_about_the_best_setting_follows_its_interval(numbers, expec
     assert expected in said
 
 
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ((0.0, 0.02), "T matters at width 64: T = 5 gains +2.08 points [+1.91, "),
+        ((0.0, 0.0), "Whether T matters at width 64 cannot be told: no T tried differs"),
+        ((0.0, -0.02), "is shown to be better than T = 1 at the same alpha, and 1 of 2 settings"),
+    ],
+)
+def test_whether_temperature_matters_is_answered_against_one(steps, expected):
+    # Every setting gains over the twin, which says nothing about T.
+    rng = np.random.default_rng(3)
+    cells = {
+        (64, t, 0.5): dict(enumerate(0.05 + step + rng.normal(size=8) * 0.001))
+        for t, step in zip((1.0, 3.0, 5.0), (0.0, *steps), strict=True)
+    }
+    found = softness._compare_with_one(cells, range(8))
+    summary = grid(0.05, 0.005, 2)
+    summary["best"][0]["over_one"] = found
+    assert expected in answers.softness(summary)
+    few = softness._compare_with_one(cells, range(3))
+    summary["best"][0]["over_one"] = few
+    assert "cannot be told from fewer than 4 seeds" in answers.softness(summary)
+    alone = {cell: gains for cell, gains in cells.items() if cell[1] == 1}
+    assert softness._compare_with_one(alone, range(8)) is None
+
+
 def test_exact_ties_for_the_best_setting_are_counted():
     summary = grid(0.008, 0.005, 2)
     summary["cells"][1]["agreement"]["mean"] = summary["cells"][2]["agreement"]["mean"]

@@ -49,7 +49,10 @@ def variance(summary: Mapping[str, Any]) -> str:
         "seeds": "When only the seeds change",
         "resamples": "When only the training data changes (bootstrap)",
     }
-    return " ".join(stability(part, over[source]) for source, part in summary.items())
+    # In this order always: a summary that was kept has its keys sorted.
+    return " ".join(
+        stability(summary[source], said) for source, said in over.items() if source in summary
+    )
 
 
 def stability(part: Mapping[str, Any], over: str) -> str:

@@ -103,7 +103,6 @@ def test_without_intervals_no_width_is_named():
         ([NOISE, UP, UP, DOWN], "taken alone, it does so at widths 2, 4"),
         ([DOWN, DOWN, NOISE, NOISE], "; it is worse than the twin at widths 1, 2."),
         ([DOWN, NOISE, UP, UP], "seeds and rows; it is worse than the twin at width 1."),
-        ([NOISE, UP, NOISE, UP], "; taken alone, it also does so at width 2."),
     ],
 )
 def test_the_sentence_about_the_twin_follows_the_gains(gains, expected):

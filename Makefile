@@ -44,7 +44,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	$(BIN)/python -m pip install -q -r requirements-dev.txt
 	@touch $@
 
-# About twelve minutes on a quiet machine; writes BENCHMARKS.md.
+# About twenty minutes on a quiet machine; writes BENCHMARKS.md.
 benchmarks: $(VENV)/.installed-dev browser
 	$(BIN)/python -m benchmarks.report
 

@@ -15,7 +15,16 @@ from typing import Any
 from benchmarks import Claim, Outcome, tables
 
 PROJECT = Path(__file__).parents[1]
-ORDER = ("ensemble", "student", "sweep", "schedules", "boundary", "scale", "latency")
+ORDER = (
+    "ensemble",
+    "student",
+    "sweep",
+    "schedules",
+    "coverage",
+    "boundary",
+    "scale",
+    "latency",
+)
 _PACKAGES = (
     "torch", "numpy", "scikit-learn", "jax", "contourpy", "distributed", "streamlit", "plotly",
 )  # fmt: skip

@@ -93,8 +93,9 @@ for place, (name, title, form) in zip(
             f"{title}, against the student's width, for student and twin, with 95% bands.",
         )
 st.caption(
-    f"Test data. Bands: 95% intervals of the mean over {spec.n_seeds} student seeds, one ensemble "
-    f"of {ensemble.n_members}. A network without a boundary in the window has no distance."
+    f"Test data, {spec.n_seeds} student seeds, one ensemble of {ensemble.n_members}. Bands: 95% "
+    "intervals; of agreement and accuracy for other seeds and other test rows, of the rest for "
+    "other seeds alone. A network without a boundary in the window has no distance."
 )
 
 pieces.draw_widths(spec, plane, enough)

@@ -68,8 +68,9 @@ for width in spec.widths:
     )
 st.caption(
     f"Test data, {spec.n_seeds} seeds. Blue: better than the twin, orange: worse; the fullest "
-    "colour is the largest difference in its figure. Hatched: within noise of the twin. Every cell "
-    "is judged by its own interval, so that one in twenty lies beyond noise by chance alone; the "
+    "colour is the largest difference in its figure. Hatched: within noise of the twin, by an "
+    "interval for other seeds and, of agreement and accuracy, other test rows. Every cell is "
+    "judged by its own interval, so that one in twenty lies beyond noise by chance alone; the "
     "sentence above allows for having looked at all of them."
 )
 

@@ -63,7 +63,8 @@ results.draw_charts(
     ],
 )
 st.caption(
-    "● seeds, ◇ resamples. Test data; a teacher's figures are the mean over its ensemble. "
+    "● seeds, ◇ resamples. Test data; intervals are for other repeats and other test rows. A "
+    "teacher's figures are the mean over its ensemble. "
     "Intervals of churn, variance and bias come from the jackknife over repeats, which needs at "
     "least three. Squared bias is measured against the labels, so label noise is part of it."
 )

@@ -127,15 +127,12 @@ def uncertainty(found: Mapping[str, Any]) -> str:
         1: "more than that total",
         -1: "less than that total",
     }[_sign(found["excess"])]
-    # Studies kept before the comparison existed do not have it.
-    own = ""
-    if "own" in found:
-        word = {
-            0: "not to be told from the",
-            1: "more than the",
-            -1: "less than the",
-        }[_sign(found["own_excess"])]
-        own = f", and {word} {found['own']['mean']:.3f} nats of the ensemble's own answer"
+    word = {
+        0: "not to be told from the",
+        1: "more than the",
+        -1: "less than the",
+    }[_sign(found["own_excess"])]
+    own = f", and {word} {found['own']['mean']:.3f} nats of the ensemble's own answer"
     lost = (
         "Here that is little to lose."
         if share < _LITTLE
@@ -221,7 +218,7 @@ def _select_widths(entries: Sequence[Mapping[str, Any]], name: str, sign: int) -
 def _for_rows(entry: Mapping[str, Any]) -> str:
     """Say of which rows a claim about a loss speaks."""
     n_rows = entry["loss"].get("n_rows")
-    return "" if n_rows is None else f" and for rows like these {n_rows:,}"
+    return "" if n_rows is None else f", and for rows like these {n_rows:,},"
 
 
 def _list_widths(widths: Sequence[int]) -> str:

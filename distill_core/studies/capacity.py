@@ -23,7 +23,6 @@ _BLOCK = 4
 _SHOWN = (*stacks.FIGURES, "distance", "hausdorff_95")
 # Seconds for one boundary and its distance.
 _PER_BOUNDARY = 7e-3
-_NO_HITS: Mapping[tuple[int, str], Hits] = {}
 
 
 class CapacitySpec(Spec):
@@ -104,6 +103,7 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     known yet or there is no boundary.
     """
     rows: list[Row] = []
+    hits: dict[tuple[int, str], dict[str, dict[int, NDArray[np.bool_]]]] = {}
     for width in spec.widths:
         for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
             part = spec.students(width, seeds)
@@ -114,6 +114,7 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
                 "boundaries", stacks.BoundariesSpec(students=part, plane=spec.plane).digest
             )
             for i, model in enumerate(("student", "twin")):
+                stacks.add_hits(hits.setdefault((width, model), {}), artifact, part, i)
                 for j, seed in enumerate(seeds):
                     row: Row = {"width": width, "model": model, "seed": seed}
                     row |= {name: float(artifact.arrays[name][i, j]) for name in stacks.FIGURES}
@@ -121,31 +122,15 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
                         value = None if apart is None else float(apart.arrays[name][i, j])
                         row[name] = None if value is None or np.isnan(value) else value
                     rows.append(row)
-    return rows, summarise(spec, rows, load_hits(spec, store))
-
-
-def load_hits(spec: CapacitySpec, store: Store) -> dict[tuple[int, str], Hits]:
-    """Return by width and model on which test rows each seed agrees and is right."""
-    found: dict[tuple[int, str], dict[str, dict[int, NDArray[np.bool_]]]] = {}
-    for width in spec.widths:
-        for seeds in stacks.split_seeds(spec.n_seeds, _BLOCK):
-            part = spec.students(width, seeds)
-            artifact = store.get("students", part.digest)
-            if artifact is None:
-                continue
-            for name, hits in stacks.read_hits(artifact, part).items():
-                for model, of_model in zip(("student", "twin"), hits, strict=True):
-                    by_seed = found.setdefault((width, model), {}).setdefault(name, {})
-                    by_seed.update(zip(seeds, of_model, strict=True))
-    return dict(found)
+    return rows, summarise(spec, rows, hits)
 
 
 def summarise(
-    spec: CapacitySpec, rows: Sequence[Row], hits: Mapping[tuple[int, str], Hits] = _NO_HITS
+    spec: CapacitySpec, rows: Sequence[Row], hits: Mapping[tuple[int, str], Hits]
 ) -> dict[str, Any]:
     """Return means, intervals and decisions from the rows, and from the hits on test rows.
 
-    With hits, bands of agreement and accuracy allow for other seeds and other test rows.
+    Bands of agreement and accuracy allow for other seeds and other test rows, the rest for seeds.
 
     `tolerance` is in points; `widths` is a list in ascending order, each with `width`,
     `parameters`, `compression`, the bands of `student`, `twin` and `gain` (student minus twin)

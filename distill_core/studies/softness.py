@@ -24,17 +24,7 @@ from distill_core.measures.intervals import PSEUDO_DIFFERENCES
 from distill_core.specs import EnsembleSpec, Schedule, Spec
 from distill_core.store import Store
 from distill_core.studies import student_stacks as stacks
-from distill_core.studies.study import (
-    Band,
-    Hits,
-    Row,
-    Task,
-    bands,
-    by_seed,
-    gains,
-    subtract_hits,
-    subtract_paired,
-)
+from distill_core.studies.study import Band, Hits, Row, Task, bands, gains, subtract_hits
 
 # Seeds trained in one stack: two with ten alphas take about a second, enough to be efficient.
 _BLOCK = 2
@@ -43,7 +33,6 @@ _FEWEST, _N_DRAWS = 4, 1999
 
 # Width, temperature, alpha.
 _Cell = tuple[Any, Any, Any]
-_NO_HITS: Mapping[_Cell, Hits] = {}
 
 
 class SoftnessSpec(Spec):
@@ -114,42 +103,30 @@ def result(spec: SoftnessSpec, store: Store) -> tuple[list[Row], dict[str, Any]]
     `student_stacks.train_students`.
     """
     rows: list[Row] = []
+    hits: dict[_Cell, dict[str, dict[int, NDArray[np.bool_]]]] = {}
     for width, seeds in itertools.product(spec.widths, stacks.split_seeds(spec.n_seeds, _BLOCK)):
-        twins = store.get("students", spec.twins(width, seeds).digest)
+        twins = spec.twins(width, seeds)
+        of_twins = store.get("students", twins.digest)
         for temperature in spec.temperatures:
-            artifact = store.get("students", spec.students(width, temperature, seeds).digest)
+            students = spec.students(width, temperature, seeds)
+            of_students = store.get("students", students.digest)
             for alpha in spec.alphas:
-                of_cell = twins if alpha == 0 else artifact
+                part, of_cell = (twins, of_twins) if alpha == 0 else (students, of_students)
                 if of_cell is None:
                     continue
-                place = 0 if alpha == 0 else spec.alphas.index(alpha) - 1
+                place = part.alphas.index(alpha)
+                found = hits.setdefault((width, temperature, alpha), {})
+                stacks.add_hits(found, of_cell, part, place)
                 for j, seed in enumerate(seeds):
                     cell = {"width": width, "temperature": temperature, "alpha": alpha}
                     names = (*stacks.FIGURES, *stacks.SHARES)
                     figures = {name: float(of_cell.arrays[name][place, j]) for name in names}
                     rows.append({**cell, "seed": seed, **figures})
-    return rows, summarise(spec, rows, load_hits(spec, store))
-
-
-def load_hits(spec: SoftnessSpec, store: Store) -> dict[_Cell, Hits]:
-    """Return by cell on which test rows each seed agrees and is right."""
-    found: dict[_Cell, dict[str, dict[int, NDArray[np.bool_]]]] = {}
-    for width, seeds in itertools.product(spec.widths, stacks.split_seeds(spec.n_seeds, _BLOCK)):
-        twins = spec.twins(width, seeds)
-        for temperature in spec.temperatures:
-            for part in (twins, spec.students(width, temperature, seeds)):
-                artifact = store.get("students", part.digest)
-                if artifact is None:
-                    continue
-                for name, hits in stacks.read_hits(artifact, part).items():
-                    for alpha, of_alpha in zip(part.alphas, hits, strict=True):
-                        cell = found.setdefault((width, temperature, alpha), {})
-                        cell.setdefault(name, {}).update(zip(seeds, of_alpha, strict=True))
-    return dict(found)
+    return rows, summarise(spec, rows, hits)
 
 
 def summarise(
-    spec: SoftnessSpec, rows: Sequence[Row], hits: Mapping[_Cell, Hits] = _NO_HITS
+    spec: SoftnessSpec, rows: Sequence[Row], hits: Mapping[_Cell, Hits]
 ) -> dict[str, Any]:
     """Return means and intervals of every cell, and what choosing among them is worth.
 
@@ -170,7 +147,7 @@ def summarise(
     cells = []
     for (width, temperature, alpha), of_cell in sorted(grouped.items()):
         twin = grouped.get((width, temperature, 0.0), [])
-        ours = hits.get((width, temperature, alpha), {})
+        ours = hits[width, temperature, alpha]
         theirs = hits.get((width, temperature, 0.0), {})
         cells.append(
             {
@@ -181,8 +158,11 @@ def summarise(
                 "gain": gains(of_cell, twin, stacks.FIGURES, ours, theirs),
             }
         )
-        if alpha > 0:
-            agreement[width, temperature, alpha] = _subtract(of_cell, twin, ours, theirs)
+        if alpha > 0 and theirs:
+            a, b = ours["agreement"], theirs["agreement"]
+            paired = [seed for seed in a if seed in b]
+            gained = dict(zip(paired, subtract_hits(a, b), strict=True))
+            agreement[width, temperature, alpha] = gained
     return {"n_seeds": spec.n_seeds, "cells": cells, "best": _find_best(agreement)}
 
 
@@ -282,17 +262,6 @@ def pick_samples(logits: NDArray[np.float32]) -> NDArray[np.int64]:
     confidence = soften(logits, [1.0])[0].max(-1)
     ranked = np.argsort(-confidence, kind="stable")
     return ranked[np.linspace(0, len(ranked) - 1, 6).round().astype(int)]
-
-
-def _subtract(
-    rows: Sequence[Row], twin: Sequence[Row], ours: Hits, theirs: Hits
-) -> dict[int, NDArray[Any]]:
-    """Return the gain in agreement by seed on every test row, or their mean as the only one."""
-    if "agreement" in ours and "agreement" in theirs:
-        a, b = ours["agreement"], theirs["agreement"]
-        return dict(zip([seed for seed in a if seed in b], subtract_hits(a, b), strict=True))
-    paired = subtract_paired(by_seed(rows, "agreement"), by_seed(twin, "agreement"))
-    return {seed: np.array([value]) for seed, value in paired.items()}
 
 
 def _find_best(gains: Mapping[_Cell, Mapping[int, NDArray[Any]]]) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
     Arrays have shape (n_alphas, n_seeds): `agreement` with the ensemble, `accuracy`, `kl`
     from the ensemble, `ece`; and which part of the training loss and of its gradient comes
     from the ensemble (see `ensemble_shares`), at the end of training, and with `first_`
-    after the first step. `agreement_hits` and `accuracy_hits` are read by `read_hits`.
+    after the first step. `agreement_hits` and `accuracy_hits` are read by `add_hits`.
     """
     _, logits = jobs.load_ensemble(spec.ensemble, store, report)
     problem = load_problem(spec.ensemble.problem)
@@ -123,15 +123,19 @@ def train_students(spec: StudentsSpec, store: Store, report: Report) -> Arrays:
     return {**figures, **hits, **shares, **stack.to_arrays()}
 
 
-def read_hits(artifact: Artifact, spec: StudentsSpec) -> dict[str, NDArray[np.bool_]]:
-    """Return on which test rows students agree with the ensemble, and are right.
+def add_hits(
+    found: dict[str, dict[int, NDArray[np.bool_]]],
+    artifact: Artifact,
+    spec: StudentsSpec,
+    place: int,
+) -> None:
+    """Add on which test rows students agree with the ensemble, and are right.
 
-    By figure ("agreement", "accuracy") an array of shape (n_alphas, n_seeds, n_rows).
+    `found` is by figure ("agreement", "accuracy") and seed; `place` is that of the alpha.
     """
-    return {
-        name: jobs.read_hits(artifact.arrays[f"{name}_hits"], spec.ensemble.problem)
-        for name in ("agreement", "accuracy")
-    }
+    for name in ("agreement", "accuracy"):
+        hits = jobs.read_hits(artifact.arrays[f"{name}_hits"][place], spec.ensemble.problem)
+        found.setdefault(name, {}).update(zip(spec.seeds, hits, strict=True))
 
 
 @artifact("boundaries")

@@ -295,17 +295,9 @@ def _clip(end: float, mean: float, figure: str) -> float:
 def _cross(values: NDArray[Any], pseudo: tuple[float, ...]) -> Band:
     if not values.size:
         return {"mean": None, "low": None, "high": None, "n": 0}
-    found, seeds = crossed_interval(values, pseudo), interval(values.mean(1, dtype=float))
-    known = found.n > 1
-    return {
-        "mean": found.mean,
-        "low": found.low if known else None,
-        "high": found.high if known else None,
-        "n": found.n,
-        "n_rows": found.n_rows,
-        "seeds_low": seeds.low if known else None,
-        "seeds_high": seeds.high if known else None,
-    }
+    found, seeds = crossed_interval(values, pseudo), _to_band(interval(values.mean(1, dtype=float)))
+    alone = {f"seeds_{end}": seeds[end] for end in ("low", "high")}
+    return {**_to_band(found), "n_rows": found.n_rows, **alone}
 
 
 def _sort_keys(value: Any) -> Any:
@@ -319,14 +311,13 @@ def _band(values: Iterable[float | None]) -> Band:
     kept = tuple(value for value in values if value is not None and math.isfinite(value))
     if not kept:
         return {"mean": None, "low": None, "high": None, "n": 0}
-    found = _interval(kept)
+    return _to_band(_interval(kept))
+
+
+def _to_band(found: Interval) -> Band:
     known = found.n > 1
-    return {
-        "mean": found.mean,
-        "low": found.low if known else None,
-        "high": found.high if known else None,
-        "n": found.n,
-    }
+    ends = {"low": found.low if known else None, "high": found.high if known else None}
+    return {"mean": found.mean, **ends, "n": found.n}
 
 
 @functools.lru_cache(maxsize=8192)

@@ -44,20 +44,6 @@ def lone(store):
         yield engine
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    dask = pytest.importorskip("dask")
-    distributed = pytest.importorskip("distributed")
-    # Restarted workers come from a warm fork server here: seconds less per test.
-    with (
-        dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-    ):
-        yield cluster
-
-
 @pytest.fixture
 def dask_engine(cluster, store):
     with Engine(store, scheduler=cluster.scheduler_address) as engine:

@@ -51,7 +51,7 @@ def test_the_sufficient_width_is_the_last_that_passes_from_the_widest_down():
 def test_a_claim_says_of_which_rows_it_speaks():
     summary = curve([LOSES, {**KEEPS, "n_rows": 1000}])
     said = answers.capacity(summary)
-    assert "with 95% confidence and for rows like these 1,000 its agreement" in said
+    assert "with 95% confidence, and for rows like these 1,000, its agreement" in said
     assert "rows like these" not in answers.capacity(curve([LOSES, KEEPS]))
 
 
@@ -368,8 +368,8 @@ def test_a_difference_that_vanishes_in_four_digits_is_not_written_as_zero_above(
 )
 def test_what_the_student_cannot_express_follows_the_numbers(excess, knowledge, expected):
     means = {"total": 0.1, "data": 0.1 - knowledge, "knowledge": knowledge, "student": 0.08}
-    found = {name: {"mean": mean} for name, mean in means.items()} | {"excess": excess}
-    assert expected in answers.uncertainty(found)
+    found = {name: {"mean": mean} for name, mean in {**means, "own": 0.07}.items()}
+    assert expected in answers.uncertainty(found | {"excess": excess, "own_excess": NOISE})
 
 
 @pytest.mark.parametrize(

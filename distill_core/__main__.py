@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from distill_core.engine import Engine, EngineError, Job
+from distill_core.measures.shares import format_share
 from distill_core.specs import ReproductionSpec, SpecError
 from distill_core.store import Store, StoreError
 
@@ -93,9 +94,9 @@ def _reproduce(arguments: argparse.Namespace) -> None:
     def say(trial: "Trial") -> None:
         print(
             f"seed {trial.seed} ({trial.seed + 1} of {spec.seeds}): "
-            f"ensemble {trial.ensemble_accuracy:.1%}, "
-            f"distilled {trial.distilled_accuracy:.1%}, "
-            f"hard-label {trial.baseline_accuracy:.1%}, "
+            f"ensemble {format_share(trial.ensemble_accuracy)}, "
+            f"distilled {format_share(trial.distilled_accuracy)}, "
+            f"hard-label {format_share(trial.baseline_accuracy)}, "
             f"{trial.ensemble_seconds + trial.students_seconds:.1f} s of training",
             file=sys.stderr,
             flush=True,

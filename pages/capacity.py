@@ -58,22 +58,27 @@ if found.summary["beats_twin"]:
     asked = spec.replace(tolerance=tolerance)
     found = replace(found, spec=asked, summary=summary, answer=answers.capacity(summary))
 results.write_answer(found)
-entries = found.summary["widths"]
 # While parts are missing no width is called sufficient, in the figures either.
 sufficient = None if found.partial else found.summary["sufficient"]
+shown = {entry["width"]: entry for entry in found.summary["widths"]}
 # The widest is no answer: it only says that no narrower one was shown to be enough.
 enough = sufficient if sufficient != spec.widths[-1] else None
-for entry in entries:
-    if entry["width"] == sufficient:
-        results.show_metrics(
-            {
-                "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
-                "Its parameters": (f"{entry['parameters']:,}", ""),
-                "Compression": (f"{entry['compression']:,.0f} ×", ""),
-                "Its agreement": results.format_value(entry["student"]["agreement"]),
-                "Its accuracy": results.format_value(entry["student"]["accuracy"]),
-            }
-        )
+if sufficient is not None:
+    entry, whole = shown[sufficient], found.summary["ensemble"]
+    results.show_metrics(
+        {
+            "Sufficient width" if enough else "Widest tried": (f"{sufficient}", ""),
+            "Its parameters": (f"{entry['parameters']:,}", f"{entry['compression']:,.0f} × fewer"),
+            "Its agreement": results.format_value(entry["student"]["agreement"]),
+            "Its accuracy": results.format_value(entry["student"]["accuracy"]),
+            "Ensemble’s accuracy": results.format_count(whole["accuracy"], whole["n_rows"]),
+        }
+    )
+example = shown[sufficient or max(shown)]
+summary = results.choose_chance(
+    found, {f"Agreement at width {example['width']}": example["student"]["agreement"]}
+)
+entries = summary["widths"]
 
 left, right = st.columns([3, 2], gap="medium")
 for place, (name, title, form) in zip(
@@ -94,8 +99,8 @@ for place, (name, title, form) in zip(
         )
 st.caption(
     f"Test data, {spec.n_seeds} student seeds, one ensemble of {ensemble.n_members}. Bands: 95% "
-    "intervals; of agreement and accuracy for other seeds and other test rows, of the rest for "
-    "other seeds alone. A network without a boundary in the window has no distance."
+    "intervals; those of calibration, KL and distance speak of other seeds alone. A network "
+    "without a boundary in the window has no distance."
 )
 
 pieces.draw_widths(spec, plane, enough)

@@ -40,11 +40,21 @@ with explain_errors():
 
 results.write_answer(found)
 best = {entry["width"]: (entry["temperature"], entry["alpha"]) for entry in found.summary["best"]}
+first = next((cell for cell in found.summary["cells"] if cell["width"] in best), None)
+summary = results.choose_chance(
+    found,
+    {}
+    if first is None
+    else {
+        f"Agreement at width {first['width']}, T = {first['temperature']:g}, alpha = "
+        f"{first['alpha']:g}": first["agreement"]
+    },
+)
 for width in spec.widths:
     if width not in best:
         # No cell has its twin yet: a grid would be empty.
         continue
-    cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
+    cells = [cell for cell in summary["cells"] if cell["width"] == width]
     st.subheader(f"Every T and alpha against the twin, width {width}")
     results.draw_charts(
         2,
@@ -58,7 +68,7 @@ for width in spec.widths:
                     factor=factor,
                     unit=unit,
                     lower_is_better=lower_is_better,
-                    best=best.get(width) if name == "agreement" else None,
+                    best=best[width] if name == "agreement" and not found.partial else None,
                 ),
                 f"softness-{width}-{name}",
                 f"{title} at every T and alpha, minus the twin's, width {width}.",
@@ -68,8 +78,8 @@ for width in spec.widths:
     )
 st.caption(
     f"Test data, {spec.n_seeds} seeds. Blue: better than the twin, orange: worse; the fullest "
-    "colour is the largest difference in its figure. Hatched: within noise of the twin, by an "
-    "interval for other seeds and, of agreement and accuracy, other test rows. Every cell is "
+    "colour is the largest difference in its figure. Hatched: within noise of the twin, by "
+    "its own interval; those of calibration and KL speak of other seeds alone. Every cell is "
     "judged by its own interval, so that one in twenty lies beyond noise by chance alone; the "
     "sentence above allows for having looked at all of them."
 )
@@ -77,7 +87,7 @@ st.caption(
 pieces.draw_soft_targets(ensemble)
 
 width = spec.widths[-1]
-cells = [cell for cell in found.summary["cells"] if cell["width"] == width]
+cells = [cell for cell in summary["cells"] if cell["width"] == width]
 st.subheader("How much of the training comes from the ensemble")
 when = ask("when")
 results.draw_charts(

@@ -42,8 +42,11 @@ with explain_errors():
     found = run.follow(spec, [maps.task(seen)])
 
 results.write_answer(found)
+first = next(iter(found.summary.values()))
+churn = first["groups"]["student"]["churn"]
+summary = results.choose_chance(found, {"Predictions that flip, student": churn})
 # What comes from the store has its names in alphabetical order.
-summary = dict(sorted(found.summary.items(), reverse=True))
+summary = dict(sorted(summary.items(), reverse=True))
 results.draw_charts(
     3,
     [
@@ -63,7 +66,7 @@ results.draw_charts(
     ],
 )
 st.caption(
-    "● seeds, ◇ resamples. Test data; intervals are for other repeats and other test rows. A "
+    "● seeds, ◇ resamples. Test data. A "
     "teacher's figures are the mean over its ensemble. "
     "Intervals of churn, variance and bias come from the jackknife over repeats, which needs at "
     "least three. Squared bias is measured against the labels, so label noise is part of it."
@@ -74,8 +77,8 @@ with st.expander("All figures as a table", icon=":material/table:"):
 st.subheader("Where the cross-entropy goes")
 source = ask("over", list(summary))
 ledger = summary[source]["ledger"]
-if summary[source]["n"] > 1:
-    st.markdown(plain(answers.ledger(ledger)))
+if not found.partial:
+    st.markdown(plain(answers.ledger(found.summary[source]["ledger"])))
 results.draw_chart(
     figures.ledger_figure(ledger),
     "variance-ledger",
@@ -90,7 +93,8 @@ artifact = service.store().get("maps", seen.digest)
 if artifact is not None:
     view = maps.read(seen, artifact)
     st.subheader("What the student cannot express")
-    st.markdown(plain(answers.uncertainty(summary["seeds"]["uncertainty"])))
+    if not found.partial:
+        st.markdown(plain(answers.uncertainty(found.summary["seeds"]["uncertainty"])))
     pieces.draw_uncertainty(view, ensemble.problem)
     st.subheader("The boundary of every repeat")
     pieces.draw_repeats(view)

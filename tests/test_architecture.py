@@ -75,14 +75,14 @@ KNOWN = {
     "uploads": "specs store data",
     "jobs": "specs store data geometry learning boundaries measures engine uploads",
     "studies": "specs store data geometry learning boundaries measures engine uploads jobs",
-    # Types alone: figures import nothing of them when they run.
-    "figures": "geometry boundaries",
+    # Of the first two types alone: figures import nothing of them when they run.
+    "figures": "geometry boundaries measures",
     "__main__": "specs store measures engine jobs studies",
     "frame/server": "specs store geometry engine uploads jobs",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
-    "frame/browser": "specs engine jobs figures frame/server frame/controls",
-    "frame/studies": "specs data geometry engine jobs studies figures frame/server frame/controls "
-    "frame/browser",
+    "frame/browser": "specs measures engine jobs figures frame/server frame/controls",
+    "frame/studies": "specs data geometry measures engine jobs studies figures frame/server "
+    "frame/controls frame/browser",
     "frame/playground": "specs store data geometry boundaries measures engine jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from distill_core.figures.palette import COLOURS, axis, escape
 from distill_core.figures.studies import Band, category, describe_band, layout
+from distill_core.measures.shares import format_share
 
 _LOOKS = {"student": ("circle", "student"), "twin": ("diamond-open", "twin (hard labels)")}
 
@@ -29,7 +30,7 @@ def planes_figure(
     for model, (symbol, name) in _LOOKS.items():
         colour = COLOURS[model][0]
         shift = 0.13 if model == "twin" else -0.13
-        values, texts = list(area[model]), [f"{value:.1%}" for value in area[model]]
+        values, texts = list(area[model]), [format_share(value) for value in area[model]]
         ends = [(0.0, 0.0)] * len(values)
         if random:
             band = random[model]
@@ -63,7 +64,7 @@ def planes_figure(
             y=[-0.6, len(rows) - 0.4],
             mode="lines",
             line={"color": colour, "width": 1.6, "dash": "solid" if model == "student" else "dash"},
-            hovertemplate=f"{name}, test data: {test[model]:.1%}<extra></extra>",
+            hovertemplate=f"{name}, test data: {format_share(test[model])}<extra></extra>",
         )
     low = min(0.98, *area["student"], *area["twin"], *test.values())
     figure.update_layout(

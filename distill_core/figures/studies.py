@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from distill_core.figures.palette import COLOURS, LEGEND_BELOW, axis, corner_title, ground
+from distill_core.measures.shares import format_share
 
 Band = Mapping[str, Any]
 
@@ -98,12 +99,24 @@ def bands_figure(
 
 
 def describe_band(band: Band, form: str) -> str:
-    """Return a band in words: the mean with its interval, or that there is none."""
+    """Return a band in words: the mean with its interval, or that there is none.
+
+    100% is written of a share (a format such as ".1%") only where it is all.
+    """
     if band["mean"] is None:
         return "not known"
+    mean = _write(band["mean"], form)
     if band["low"] is None:
-        return f"{band['mean']:{form}}, no interval"
-    return f"{band['mean']:{form}} [{band['low']:{form}}, {band['high']:{form}}], n = {band['n']}"
+        return f"{mean}, no interval"
+    low, high = (_write(band[end], form) for end in ("low", "high"))
+    rows = f" seeds, {band['n_rows']:,} rows" if "n_rows" in band else ""
+    return f"{mean} [{low}, {high}], n = {band['n']}{rows}"
+
+
+def _write(value: float, form: str) -> str:
+    # A difference has a sign and may lie below 0.
+    is_share = form.endswith("%") and form[0] == "." and 0 <= value <= 1
+    return format_share(value, int(form[1:-1])) if is_share else f"{value:{form}}"
 
 
 def layout(title: str, height: int, *, bottom: int) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from distill_core.specs import EnsembleSpec, PlaneSpec, Schedule, SectionSpec, S
 from distill_core.store import Store
 from distill_core.studies import student_stacks as stacks
 from distill_core.studies import sufficiency
-from distill_core.studies.study import Hits, Row, Task, bands, gains
+from distill_core.studies.study import Hits, Row, Task, bands, cross_difference, gains
 
 # Seeds trained in one stack: wide enough to be efficient, small enough to show soon.
 _BLOCK = 4
@@ -122,11 +122,14 @@ def result(spec: CapacitySpec, store: Store) -> tuple[list[Row], dict[str, Any]]
                         value = None if apart is None else float(apart.arrays[name][i, j])
                         row[name] = None if value is None or np.isnan(value) else value
                     rows.append(row)
-    return rows, summarise(spec, rows, hits)
+    return rows, summarise(spec, rows, hits, stacks.find_ensemble_hits(spec.ensemble, store))
 
 
 def summarise(
-    spec: CapacitySpec, rows: Sequence[Row], hits: Mapping[tuple[int, str], Hits]
+    spec: CapacitySpec,
+    rows: Sequence[Row],
+    hits: Mapping[tuple[int, str], Hits],
+    of_ensemble: NDArray[np.bool_] | None = None,
 ) -> dict[str, Any]:
     """Return means, intervals and decisions from the rows, and from the hits on test rows.
 
@@ -134,8 +137,10 @@ def summarise(
 
     `tolerance` is in points; `widths` is a list in ascending order, each with `width`,
     `parameters`, `compression`, the bands of `student`, `twin` and `gain` (student minus twin)
-    by figure, and `loss`: the band of the agreement it loses against the widest student. Then
-    `n_seeds`, `sufficient` (a width or None) and `beats_twin` (the same, for `agreement` and
+    by figure, `loss`: the band of the agreement it loses against the widest student, and
+    `to_ensemble`: that of its accuracy minus the ensemble's. Then `n_seeds`, `ensemble` with its
+    `accuracy` on `n_rows` rows (from `of_ensemble` (n_rows,), on which it is right; neither without
+    that), `sufficient` (a width or None) and `beats_twin` (the same, for `agreement` and
     `accuracy`).
     """
     whole = spec.ensemble.n_members * stacks.count_parameters(spec.ensemble, spec.ensemble.hidden)
@@ -160,15 +165,30 @@ def summarise(
                 "loss": gains(widest, models["student"], ["agreement"], of_widest, of["student"])[
                     "agreement"
                 ],
+                **_compare_with_ensemble(of["student"], of_ensemble),
             }
         )
-    summary = {"tolerance": spec.tolerance, "n_seeds": spec.n_seeds, "widths": entries}
+    summary: dict[str, Any] = {"tolerance": spec.tolerance, "n_seeds": spec.n_seeds}
+    if of_ensemble is not None:
+        n_rows = len(of_ensemble)
+        summary["ensemble"] = {"accuracy": float(of_ensemble.mean()), "n_rows": n_rows}
+    summary["widths"] = entries
     complete = [entry["width"] for entry in entries][-1:] == [spec.widths[-1]]
     return (
         sufficiency.decide(summary)
         if complete
         else {**summary, "sufficient": None, "beats_twin": {}}
     )
+
+
+def _compare_with_ensemble(
+    of_student: Hits, of_ensemble: NDArray[np.bool_] | None
+) -> dict[str, Any]:
+    """Return the band of a student's accuracy minus the ensemble's, paired by test row."""
+    if of_ensemble is None or not of_student:
+        return {}
+    right = np.stack(list(of_student["accuracy"].values())).astype(np.int8)
+    return {"to_ensemble": cross_difference(right - of_ensemble)}
 
 
 def load_boundaries(

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
 from distill_core.measures import intervals
+from distill_core.measures.shares import format_share
 
 
 def describe_gain(student: ArrayLike, twin: ArrayLike, alpha: float) -> str:
@@ -54,7 +55,9 @@ def describe_slice_view(n_features: int, accuracy: float | None, own_data: bool)
         seen = f"**Models here see 2 of {n_features} directions** (slice view)"
     if accuracy is None:
         return f"{seen}; what they reach with all features is seen in the other view."
-    return f"{seen}; with all features the ensemble reaches {accuracy:.1%} of the test data."
+    return (
+        f"{seen}; with all features the ensemble reaches {format_share(accuracy)} of the test data."
+    )
 
 
 def judge_slice(meter: Meter, one_colour: float) -> str:
@@ -70,10 +73,10 @@ def judge_slice(meter: Meter, one_colour: float) -> str:
     n = len(meter.distance)
     count, others = meter.own_colour.sum(1)
     return (
-        f"**{_judge(meter, one_colour)}** Of {n} test points shown, **{count} ({count / n:.0%})** "
-        f"lie on a colour that is the ensemble’s own prediction for them, {others} "
-        f"({others / n:.0%}) on the student’s; one colour everywhere would reach "
-        f"{one_colour:.0%}."
+        f"**{_judge(meter, one_colour)}** Of {n} test points shown, **{count} "
+        f"({format_share(count / n, 0)})** lie on a colour that is the ensemble’s own prediction "
+        f"for them, {others} ({format_share(others / n, 0)}) on the student’s; one colour "
+        f"everywhere would reach {format_share(one_colour, 0)}."
         + f" **The plane leaves the data**: {meter.outside:.0%} of its directions lie where "
         "no training point is." * (meter.outside > 0.01)
     )
@@ -102,7 +105,7 @@ def describe_own_colour(right: int, n: int) -> str:
     wrong = n - right
     return (
         f"The colour under a point is not the ensemble's own answer for **{wrong} of {n}** test "
-        f"points ({wrong / n:.1%})."
+        f"points ({format_share(wrong / n)})."
     )
 
 
@@ -137,7 +140,8 @@ def describe_random_planes(student: ArrayLike, twin: ArrayLike, pair: ArrayLike)
     shares = []
     for values in (student, twin, pair):
         found = intervals.interval(values)
-        shares.append(f"{found.mean:.1%} [{found.low:.1%}, {found.high:.1%}]")
+        mean, low, high = (format_share(x) for x in (found.mean, found.low, found.high))
+        shares.append(f"{mean} [{low}, {high}]")
     gain = intervals.interval(100 * (np.asarray(student) - np.asarray(twin)))
     span = f"{gain.mean:+.1f} points, plane by plane [{gain.low:+.1f}, {gain.high:+.1f}]"
     beyond = "" if gain.excludes() else ": no difference can be told"

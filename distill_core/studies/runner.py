@@ -10,6 +10,7 @@ from distill_core.engine import Engine, Job
 from distill_core.jobs import report_nothing
 from distill_core.store import Store
 from distill_core.studies import answers, capacity, softness, variance
+from distill_core.studies.answer import Answer
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Row, Study, Task, order_columns
@@ -21,7 +22,7 @@ StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
 ASK_ABOVE = 120.0
 
 # What each study consists of, and its answer.
-_ROOMS: dict[type, tuple[Any, Callable[[Mapping[str, Any]], str]]] = {
+_ROOMS: dict[type, tuple[Any, Callable[[Mapping[str, Any]], Answer]]] = {
     CapacitySpec: (capacity, answers.capacity),
     SoftnessSpec: (softness, answers.softness),
     VarianceSpec: (variance, answers.variance),
@@ -80,7 +81,7 @@ def look(spec: StudySpec, store: Store) -> Study:
     n_done = min(sum(done), sum(task.done(store) for task in listed))
     study = Study(name, spec, rows, summary, answer(summary), n_done, len(listed))
     if not study.partial:
-        meta = {"n_tasks": len(listed), "rows": rows, "summary": summary, "answer": study.answer}
+        meta = {"n_tasks": len(listed), "rows": rows, "summary": summary}
         store.put("study", spec.digest, {}, meta)
     return study
 

@@ -138,6 +138,17 @@ def add_hits(
         found.setdefault(name, {}).update(zip(spec.seeds, hits, strict=True))
 
 
+def find_ensemble_hits(spec: EnsembleSpec, store: Store) -> NDArray[np.bool_] | None:
+    """Return on which test rows (n_rows,) the ensemble is right; None before it is trained."""
+    whole = store.get("ensemble", spec.digest)
+    if whole is None:
+        return None
+    logits = torch.from_numpy(whole.arrays["test_logits"])
+    answers = losses.soft_targets(logits, 1.0, spec.combine).numpy().argmax(-1)
+    right: NDArray[np.bool_] = answers == load_problem(spec.problem).y_test.numpy()
+    return right
+
+
 @artifact("boundaries")
 def trace_boundaries(spec: BoundariesSpec, store: Store, report: Report) -> Arrays:
     """Trace the students' boundaries on a plane; put them and their distances to the ensemble's.

@@ -21,6 +21,7 @@ from distill_core.measures.intervals import (
 )
 from distill_core.specs import Spec
 from distill_core.store import Store
+from distill_core.studies.answer import Answer
 
 Row = dict[str, str | int | float | None]
 # A mean over seeds with its 95% interval: mean, low, high, n; None where it cannot be said.
@@ -47,6 +48,9 @@ _SETTING_COLUMNS = ("source", "width", "temperature", "alpha", "repeat", "model"
 # Seeds: equal differences of fewer are chance, as test data is finite and figures are coarse.
 _FEW_EQUAL = 4
 
+
+# The entries of a summary that decide something.
+_DECISIONS = ("sufficient", "beats_twin", "best")
 
 # What stands in place of the answer while parts of a study are missing.
 NO_VERDICT = "No answer yet: the figures so far stand below and may still change."
@@ -102,9 +106,9 @@ class Study:
         Tidy: one row per setting and seed, the same columns in each.
     summary : dict
         Means with intervals; plain JSON values, described at `summarise` of each study.
-    answer : str
+    answer : Answer
         The answer in words, made from the summary alone. While parts are missing it may still
-        change, so that it is not shown; see `sentence`.
+        change, so that it is not shown; see `verdict`.
     n_done, n_tasks : int
         How many tasks are done, of how many.
     """
@@ -113,7 +117,7 @@ class Study:
     spec: Spec
     rows: list[Row]
     summary: dict[str, Any] = field(repr=False)
-    answer: str
+    answer: Answer
     n_done: int
     n_tasks: int
 
@@ -123,20 +127,27 @@ class Study:
         return self.n_done < self.n_tasks
 
     @property
-    def sentence(self) -> str:
+    def verdict(self) -> Answer:
         """The answer; a study that is not finished has none, only figures so far."""
         if not self.partial:
             return self.answer
-        return f"Partial, {self.n_done} of {self.n_tasks} parts are done. {NO_VERDICT}"
+        return Answer(f"Partial, {self.n_done} of {self.n_tasks} parts are done. {NO_VERDICT}")
 
     def to_json(self, seconds: float) -> dict[str, Any]:
-        """Return everything as plain JSON values; `seconds` is how long it took."""
+        """Return everything as plain JSON values; `seconds` is how long it took.
+
+        While parts are missing, the summary has figures alone and no decisions.
+        """
+        left_out = _DECISIONS if self.partial else ()
+        summary = {name: value for name, value in self.summary.items() if name not in left_out}
         return {
             "study": self.name,
             "spec": self.spec.model_dump(mode="json"),
             "rows": self.rows,
-            "summary": _sort_keys(self.summary),
-            "answer": self.sentence,
+            "summary": _sort_keys(summary),
+            "answer": self.verdict.said,
+            "notes": list(self.verdict.notes),
+            "claims": self.verdict.claims,
             "partial": self.partial,
             "seconds": seconds,
         }

@@ -13,8 +13,11 @@ def table(study: Study) -> str:
     Percentages and points with their 95% interval over seeds and test rows; `*` marks a
     difference beyond chance.
     """
+    answer = study.verdict
+    notes = [f"- {note}" for note in answer.notes]
+    claims = ["", answer.claims] if answer.claims else []
     body = _TABLES[study.name](study.summary)
-    return "\n".join([study.sentence, "", *body, "", _LEGEND])
+    return "\n".join([answer.said, *notes, *claims, "", *body, "", _LEGEND])
 
 
 _LEGEND = (

@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from distill_core import jobs, studies
+from distill_core.data import datasets
 from distill_core.engine import Job
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import DatasetSpec, EnsembleSpec, PlaneSpec, ProblemSpec
@@ -61,7 +62,10 @@ def test_answer_is_made_from_the_stored_numbers(open_page, store):
     assert not app.exception
     (path,) = (store.root / "student").glob("*/*.json")
     student = store.get("student", path.stem).meta["student"]
-    assert f"**{student['agreement']:.1%}** of the test data" in words(app)
+    n_rows = len(datasets.load(DatasetSpec(name="breast cancer")).X_test)
+    assert f"**{student['agreement']:.1%}** of {n_rows} test rows" in words(app)
+    agreement = next(one for one in app.metric if one.label == "Agreement, test data")
+    assert f"of {n_rows} test rows; for other rows like these" in agreement.help
     assert "Over 8 student seeds" in words(app)
 
 

@@ -1,8 +1,10 @@
 """Rules, intervals and sentences of the studies, fed with numbers made up for the purpose."""
 
 import copy
+import dataclasses
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from scipy.special import softmax
 
 from distill_core.boundaries.faithfulness import Meter
 from distill_core.measures import spread
+from distill_core.specs import StudentSpec
 from distill_core.studies import answers, picture_answers, softness, stability, sufficiency
+from distill_core.studies.answer import Answer
 from distill_core.studies.stability import GROUPS, PAIRS, Repeats
 from distill_core.studies.study import Study, band, difference, gain, to_csv
 
@@ -21,6 +25,18 @@ NOISE = {"mean": 0.001, "low": -0.01, "high": 0.012, "n": 8, "beyond_noise": Fal
 ONE = {"mean": 0.02, "low": None, "high": None, "n": 1, "beyond_noise": False}
 LOSES = {"mean": 0.02, "low": 0.015, "high": 0.025, "n": 8, "beyond_noise": True}
 KEEPS = {"mean": 0.001, "low": -0.001, "high": 0.004, "n": 8, "beyond_noise": False}
+
+
+def say_capacity(summary):
+    return answers.capacity(summary).text
+
+
+def say_softness(summary):
+    return answers.softness(summary).text
+
+
+def say_variance(summary):
+    return answers.variance(summary).text
 
 
 def curve(losses, gains=None, accuracy_gains=None, tolerance=1.0, n_seeds=8):
@@ -42,7 +58,7 @@ def curve(losses, gains=None, accuracy_gains=None, tolerance=1.0, n_seeds=8):
 
 
 def test_the_sufficient_width_is_the_last_that_passes_from_the_widest_down():
-    said = answers.capacity(curve([LOSES, LOSES, KEEPS, KEEPS]))
+    said = say_capacity(curve([LOSES, LOSES, KEEPS, KEEPS]))
     assert "Width 4 is sufficient" in said
     assert "of width 16, the widest tried" in said
     assert "4,000 parameters, 128 times fewer" in said
@@ -50,38 +66,38 @@ def test_the_sufficient_width_is_the_last_that_passes_from_the_widest_down():
 
 def test_a_claim_says_of_which_rows_it_speaks():
     summary = curve([LOSES, {**KEEPS, "n_rows": 1000}])
-    said = answers.capacity(summary)
-    assert "with 95% confidence, and for rows like these 1,000, its agreement" in said
-    assert "rows like these" not in answers.capacity(curve([LOSES, KEEPS]))
+    said = say_capacity(summary)
+    assert "width 4, the widest tried, for rows like these 1,000." in said
+    assert "rows like these" not in say_capacity(curve([LOSES, KEEPS]))
 
 
 def test_a_width_below_one_that_failed_is_not_named():
-    said = answers.capacity(curve([LOSES, KEEPS, LOSES, KEEPS]))
+    said = say_capacity(curve([LOSES, KEEPS, LOSES, KEEPS]))
     assert "Width 8 is sufficient" in said
 
 
 def test_a_loss_whose_interval_reaches_the_tolerance_is_not_sufficient():
     almost = {**KEEPS, "high": 0.0101}
-    assert "Width 8 is sufficient" in answers.capacity(curve([LOSES, LOSES, almost, KEEPS]))
-    assert "Width 4 is sufficient" in answers.capacity(
+    assert "Width 8 is sufficient" in say_capacity(curve([LOSES, LOSES, almost, KEEPS]))
+    assert "Width 4 is sufficient" in say_capacity(
         curve([LOSES, LOSES, almost, KEEPS], tolerance=1.1)
     )
 
 
 def test_another_tolerance_gives_another_width_without_new_numbers():
     summary = curve([LOSES, LOSES, KEEPS, KEEPS])
-    assert "Width 1, the narrowest tried," in answers.capacity(sufficiency.decide(summary, 3.0))
-    said = answers.capacity(sufficiency.decide(summary, 0.2))
+    assert "Width 1, the narrowest tried," in say_capacity(sufficiency.decide(summary, 3.0))
+    said = say_capacity(sufficiency.decide(summary, 0.2))
     assert "No narrower student is shown to be sufficient: at width 8" in said
     assert "0.2 points" in said
 
 
 def test_without_intervals_no_width_is_named():
-    said = answers.capacity(curve([ONE, ONE], [ONE] * 3, [ONE] * 3, n_seeds=1))
+    said = say_capacity(curve([ONE, ONE], [ONE] * 3, [ONE] * 3, n_seeds=1))
     assert said.startswith("One seed: an interval cannot be given")
     # Two seeds that happen to agree are no evidence either.
     equal = {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 2, "beyond_noise": False}
-    said = answers.capacity(curve([equal, equal], [equal] * 3, n_seeds=2))
+    said = say_capacity(curve([equal, equal], [equal] * 3, n_seeds=2))
     assert "too few to say which width is sufficient" in said
     assert "too few to compare" in said
 
@@ -106,25 +122,81 @@ def test_without_intervals_no_width_is_named():
     ],
 )
 def test_the_sentence_about_the_twin_follows_the_gains(gains, expected):
-    said = answers.capacity(curve([KEEPS] * 3, gains))
+    said = say_capacity(curve([KEEPS] * 3, gains))
     assert expected in said
-    assert "In accuracy no such width is shown." in said
+    assert "In accuracy there is no width from which on it is shown to beat the twin." in said
 
 
 def test_accuracy_has_a_width_of_its_own():
-    said = answers.capacity(curve([KEEPS] * 3, [UP] * 4, [DOWN, NOISE, UP, UP]))
-    assert "In accuracy it does so from width 4 on; it is worse than the twin at width 1." in said
+    said = say_capacity(curve([KEEPS] * 3, [UP] * 4, [DOWN, NOISE, UP, UP]))
+    assert (
+        "In accuracy distillation beats the twin from width 4 on; it is worse than the twin at "
+        "width 1." in said
+    )
 
 
 def test_the_widest_only_is_not_said_where_a_narrow_width_wins_too():
-    assert "only" not in answers.capacity(curve([KEEPS] * 3, [NOISE, UP, NOISE, UP]))
+    assert "only" not in say_capacity(curve([KEEPS] * 3, [NOISE, UP, NOISE, UP]))
 
 
 def test_no_answer_before_the_widest_student_is_there():
-    assert "not trained yet" in answers.capacity(
+    assert "not trained yet" in say_capacity(
         {"widths": [], "n_seeds": 8, "tolerance": 1.0, "sufficient": None, "beats_twin": {}}
     )
-    assert "not trained yet" in answers.capacity(curve([]))
+    assert "not trained yet" in say_capacity(curve([]))
+
+
+# A band of a difference with both intervals: of seeds alone, and of rows too.
+BOTH = {"n": 8, "n_rows": 1000, "beyond_noise": False}
+BOTH |= {"mean": 0.004, "low": -0.006, "high": 0.014, "seeds_low": 0.0, "seeds_high": 0.008}
+
+
+def test_an_answer_has_two_sentences_and_says_what_it_does_not_claim():
+    answer = answers.capacity(curve([LOSES, KEEPS, KEEPS], [UP] * 4))
+    assert len(re.findall(r"\.( |$)", answer.said)) == 2
+    assert answer.notes[0].startswith("Width 2 has 2,000 parameters, 256 times fewer than the")
+    assert answer.notes[0].endswith("; every width between passes, too.")
+    assert "Not claimed: that a narrower student cannot do it" in answer.claims
+    assert not answers.capacity(curve([])).claims, "where nothing is said, nothing is claimed"
+    # Nothing lies between neighbours.
+    assert "every width between" not in say_capacity(curve([LOSES, LOSES, KEEPS]))
+
+
+def test_how_many_seeds_or_rows_would_decide_is_said():
+    undecided = {**BOTH, "mean": 0.003, "low": -0.006, "high": 0.012}
+    said = say_capacity(curve([LOSES, undecided]))
+    assert "To tell whether width 2 is sufficient, about 2,000 test rows would be" in said
+    said = say_capacity(curve([LOSES, KEEPS], [NOISE, NOISE, BOTH]))
+    assert "To tell student and twin apart at width 4, more seeds and more test rows, both" in said
+    # It loses more than the tolerance: more of anything would hardly change that.
+    assert "would be needed" not in say_capacity(curve([LOSES, {**undecided, "mean": 0.02}]))
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        (DOWN, "on 96.0% of the test data, the ensemble on 98.0%: -2.0 points [-3.00, -1.00]."),
+        (NOISE, "+0.1 points [-1.00, +1.20], which cannot be told from the chance of seeds"),
+        (ONE, "+2.0 points, without an interval."),
+    ],
+)
+def test_the_student_is_compared_with_the_ensemble_itself(gap, expected):
+    summary = curve([LOSES, KEEPS])
+    summary["ensemble"] = {"accuracy": 0.98, "n_rows": 1000}
+    for entry in summary["widths"]:
+        entry |= {"student": {"accuracy": {"mean": 0.96}}, "to_ensemble": gap}
+    assert expected in say_capacity(summary)
+
+
+@pytest.mark.parametrize(("n_rows", "said"), [(60, True), (1000, False)])
+def test_small_test_data_is_called_small(n_rows, said):
+    band = {**UP, "n_rows": n_rows}
+    texts = (
+        say_capacity(curve([LOSES, KEEPS], [band] * 3)),
+        say_variance({"seeds": stable(*[{**DOWN, "n_rows": n_rows}] * 4)}),
+    )
+    for text in texts:
+        assert ("with 60 rows a single one is 1.7 points" in text) == said
 
 
 def at_most(share, n):
@@ -182,7 +254,7 @@ def grid(mean, margin, above=0, below=0, n=8):
     [
         (
             (0.008, 0.005, 2),
-            "beyond the chance of seeds and rows, and so is the gain of 2 settings",
+            "allowing for the choice: beyond the chance of seeds and rows.",
         ),
         (
             (0.008, 0.009),
@@ -190,15 +262,18 @@ def grid(mean, margin, above=0, below=0, n=8):
         ),
         (
             (-0.008, 0.005, 0, 2),
-            "seeds and rows, but below the twin; 2 of them are worse",
+            "beyond the chance of seeds and rows, but below the twin.",
         ),
-        ((0.008, None), "Fewer than 4 seeds: whether that is more than chance cannot be said."),
+        ((0.008, 0.005, 2), "At width 64 2 settings of the grid are beyond chance better than"),
+        ((-0.008, 0.005, 0, 1), "At width 64 1 setting of the grid is beyond chance worse than"),
+        ((0.008, None), "with fewer than 4 seeds, whether that is more than chance cannot be"),
     ],
 )
 def test_the_sentence_about_the_best_setting_follows_its_interval(numbers, expected):
-    said = answers.softness(grid(*numbers))
-    assert "highest at T = 3 and alpha = 1: 98.0%" in said
-    assert "Allowing for the choice among 2 settings" in said or numbers[1] is None
+    said = say_softness(grid(*numbers))
+    assert "the best of 2 settings, T = 3 and alpha = 1, has " in said
+    assert "T = 3 and alpha = 1 reaches 98.0% agreement" in said
+    assert "allowing for the choice" in said or numbers[1] is None
     assert expected in said
 
 
@@ -219,10 +294,10 @@ def test_whether_temperature_matters_is_answered_against_one(steps, expected):
     }
     summary = grid(0.05, 0.005, 2)
     summary["best"][0]["over_one"] = softness._compare_with_one(cells)[64]
-    assert expected in answers.softness(summary)
+    assert expected in say_softness(summary)
     few = softness._compare_with_one({cell: gains[:3] for cell, gains in cells.items()})
     summary["best"][0]["over_one"] = few[64]
-    assert "cannot be told from fewer than 4 seeds" in answers.softness(summary)
+    assert "cannot be told from fewer than 4 seeds" in say_softness(summary)
     alone = {cell: gains for cell, gains in cells.items() if cell[1] == 1}
     assert softness._compare_with_one(alone) == {}
 
@@ -230,11 +305,33 @@ def test_whether_temperature_matters_is_answered_against_one(steps, expected):
 def test_exact_ties_for_the_best_setting_are_counted():
     summary = grid(0.008, 0.005, 2)
     summary["cells"][1]["agreement"]["mean"] = summary["cells"][2]["agreement"]["mean"]
-    assert "alpha = 1 and at 1 other setting exactly as high: 98.0%" in answers.softness(summary)
+    assert "reaches 98.0% agreement with the ensemble, and so does 1 other setting." in (
+        say_softness(summary)
+    )
+
+
+def test_several_widths_are_answered_in_two_sentences():
+    wins, fails = grid(0.008, 0.005, 2), grid(0.001, 0.005)
+    for part, width in ((wins, 8), (fails, 64)):
+        for entry in (*part["cells"], *part["best"]):
+            entry["width"] = width
+    over = {"low": -0.01, "high": 0.02, "mean": 0.004, "temperature": 5.0, "alpha": 0.5}
+    wins["best"][0]["over_one"] = {**over, "above": 1, "below": 0, "n_settings": 4}
+    fails["best"][0]["over_one"] = {**over, "above": 0, "below": 0, "n_settings": 4}
+    both = {"n_seeds": 8, "cells": wins["cells"] + fails["cells"]}
+    answer = answers.softness(both | {"best": wins["best"] + fails["best"]})
+    assert answer.said == (
+        "Beyond the chance of seeds and rows, the best setting beats the twin at width 8; no "
+        "setting is shown to be better than the twin at width 64. T matters at width 8; whether it "
+        "does at width 64 cannot be told."
+    )
+    assert any(note.startswith("At width 64 the best of 2 settings") for note in answer.notes)
+    assert any("times as many seeds and test rows" in note for note in answer.notes)
+    assert "Not claimed: that the best setting here is the best one" in answer.claims
 
 
 def test_softness_has_no_answer_before_the_first_cell():
-    assert answers.softness({"n_seeds": 8, "cells": [], "best": []}).startswith("No cell")
+    assert say_softness({"n_seeds": 8, "cells": [], "best": []}).startswith("No cell")
 
 
 @pytest.mark.parametrize("n_seeds", [4, 8, 16])
@@ -300,28 +397,31 @@ def stable(ensemble, to_teacher, to_ensemble, to_twin, n=8):
         ((DOWN, NOISE, UP, DOWN), "less steady than the ensemble and not shown to be steadier"),
         ((DOWN, NOISE, NOISE, DOWN), "it is not shown to be steadier than a single teacher"),
         ((DOWN, UP, UP, DOWN), "the ensemble's stability is lost"),
-        ((DOWN, DOWN, UP, DOWN), "distillation makes it steadier, beyond noise"),
+        (
+            (DOWN, DOWN, UP, DOWN),
+            "distillation makes the student steadier, beyond the chance of repeats",
+        ),
         ((DOWN, DOWN, UP, NOISE), "not shown that distillation makes it steadier"),
-        ((DOWN, DOWN, UP, UP), "distillation makes it less steady, beyond noise"),
+        ((DOWN, DOWN, UP, UP), "makes the student less steady, beyond the chance of repeats and"),
     ],
 )
 def test_the_sentence_about_stability_follows_the_differences(gaps, expected):
-    said = answers.variance({"seeds": stable(*gaps)})
+    said = say_variance({"seeds": stable(*gaps)})
     assert said.startswith("When only the seeds change, an ensemble flips 1.0% of its predictions")
     assert expected in said
 
 
 def test_no_stability_is_denied_or_credited_without_evidence():
-    assert "no stability to keep" not in answers.variance({"seeds": stable(*[NOISE] * 4)})
-    assert "keeps a part" not in answers.variance({"seeds": stable(DOWN, DOWN, UP, NOISE)})
+    assert "no stability to keep" not in say_variance({"seeds": stable(*[NOISE] * 4)})
+    assert "keeps a part" not in say_variance({"seeds": stable(DOWN, DOWN, UP, NOISE)})
 
 
 def test_stability_is_answered_for_each_source_and_not_from_two_repeats():
     both = {"seeds": stable(DOWN, DOWN, UP, DOWN), "resamples": stable(NOISE, DOWN, UP, DOWN, n=2)}
-    said = answers.variance(both)
+    said = say_variance(both)
     assert "it keeps a part" in said
     assert "only the training data changes (bootstrap): 2 of the 3 repeats" in said
-    assert answers.variance({}) == "No repeat is trained yet."
+    assert say_variance({}) == "No repeat is trained yet."
 
 
 def balance(gap, twin_gain):
@@ -336,9 +436,9 @@ def balance(gap, twin_gain):
         (UP, DOWN, "+0.0200 [+0.0100, +0.0300] above the ensemble's"),
         (NOISE, DOWN, "which cannot be told from the ensemble's"),
         (DOWN, DOWN, "-0.0200 [-0.0300, -0.0100] against the ensemble's"),
-        (UP, DOWN, "its twin's is 0.0950, higher than the student's beyond noise"),
+        (UP, DOWN, "its twin's is 0.0950, higher than the student's beyond chance"),
         (UP, NOISE, "its twin's is 0.0950, which cannot be told from the student's"),
-        (UP, UP, "its twin's is 0.0950, lower than the student's beyond noise"),
+        (UP, UP, "its twin's is 0.0950, lower than the student's beyond chance"),
     ],
 )
 def test_the_ledger_in_words_follows_its_numbers(gap, twin_gain, expected):
@@ -387,11 +487,16 @@ def test_the_student_is_compared_with_what_it_was_taught_too(own_excess, expecte
 
 
 def test_an_unfinished_study_gives_no_verdict():
-    study = Study("capacity", None, [], {}, "Width 4 is sufficient.", 3, 8)
+    summary = {"sufficient": 4, "beats_twin": {}, "widths": []}
+    whole = Answer("Width 4 is sufficient.", ("A note.",), "Claimed.")
+    study = Study("capacity", StudentSpec(), [], summary, whole, 3, 8)
     assert study.partial
-    assert study.sentence.startswith("Partial, 3 of 8 parts are done. No answer yet")
-    assert "sufficient" not in study.sentence
-    assert Study("capacity", None, [], {}, "Width 4.", 8, 8).sentence == "Width 4."
+    said = study.to_json(1.0)
+    assert said["answer"].startswith("Partial, 3 of 8 parts are done. No answer yet")
+    assert (said["notes"], said["claims"], said["summary"]) == ([], "", {"widths": []})
+    said = dataclasses.replace(study, n_done=8).to_json(1.0)
+    assert (said["answer"], said["notes"], said["claims"]) == (whole.said, ["A note."], "Claimed.")
+    assert said["summary"] == summary
 
 
 def test_bands_leave_out_what_does_not_exist_and_say_how_much_remains():

@@ -292,7 +292,7 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
     tasks = runner.list_tasks(spec)
     empty = studies.look(spec, store)
     assert empty.rows == []
-    assert empty.sentence.startswith(f"Partial, 0 of {len(tasks)} parts are done.")
+    assert empty.verdict.said.startswith(f"Partial, 0 of {len(tasks)} parts are done.")
     while studies.list_missing(spec, store):
         task = ready(spec, store)[0]
         task.job(task.spec, store)
@@ -303,7 +303,7 @@ def test_a_study_grows_task_by_task_and_says_that_it_is_partial(store, spec):
         assert store.has("study", spec.digest) == (not study.partial)
     assert [n for n, _ in seen] == list(range(1, len(tasks) + 1))
     assert [n for _, n in seen] == sorted(n for _, n in seen)
-    assert not study.sentence.startswith("Partial")
+    assert not study.verdict.said.startswith("Partial")
 
 
 def ready(spec, store):
@@ -477,7 +477,7 @@ def test_a_cancelled_study_keeps_what_is_done(store, engine, done):
     study = studies.look(longer, store)
     assert study.partial
     assert study.n_done >= 5
-    assert study.sentence.startswith("Partial")
+    assert study.verdict.said.startswith("Partial")
     strict(study.to_json(1.0))
 
 
@@ -511,16 +511,35 @@ def test_what_makes_a_task_fail_is_passed_on(store):
         studies.run(SOFTNESS, store, lambda task: Failed())
 
 
+def test_the_ensemble_is_compared_with_students_on_the_same_rows(done):
+    """Against networks asked one by one."""
+    store, studied = done
+    study = studied[CapacitySpec]
+    whole = study.summary["ensemble"]
+    assert whole["n_rows"] == len(load_problem(ENSEMBLE.problem).y_test)
+    assert whole["accuracy"] == store.get("ensemble", ENSEMBLE.digest).meta["accuracy"]
+    for entry in study.summary["widths"]:
+        accuracy = [
+            row["accuracy"]
+            for row in study.rows
+            if (row["width"], row["model"]) == (entry["width"], "student")
+        ]
+        gap = entry["to_ensemble"]
+        assert gap["mean"] == pytest.approx(np.mean(accuracy) - whole["accuracy"])
+        assert gap["low"] <= gap["mean"] <= gap["high"]
+        assert gap["n_rows"] == whole["n_rows"]
+
+
 def test_one_seed_has_figures_but_no_interval(store):
     study = studies.run(CAPACITY.replace(n_seeds=1), store)
-    assert study.answer.startswith("One seed: an interval cannot be given")
+    assert study.answer.said.startswith("One seed: an interval cannot be given")
     entry = study.summary["widths"][0]
     assert entry["student"]["agreement"]["low"] is None
     assert entry["student"]["agreement"]["mean"] is not None
     study = studies.run(SOFTNESS.replace(n_seeds=1), store)
-    assert "Fewer than 4 seeds" in study.answer
+    assert "with fewer than 4 seeds" in study.answer.said
     study = studies.run(VARIANCE.replace(n_repeats=1, n_resamples=0), store)
-    assert study.answer.startswith("When only the seeds change: 1 of the 3 repeats")
+    assert study.answer.said.startswith("When only the seeds change: 1 of the 3 repeats")
     assert list(study.summary) == ["seeds"]
 
 
@@ -650,10 +669,11 @@ def test_the_command_prints_json_and_writes_rows(small, capsys, tmp_path, done):
     assert main(["study", "softness", "--json", "--csv", str(path)]) == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
-    assert set(found) == {"study", "spec", "rows", "summary", "answer", "partial", "seconds"}
+    words = {"answer", "notes", "claims"}
+    assert set(found) == {"study", "spec", "rows", "summary", "partial", "seconds"} | words
     assert found["study"] == "softness"
     assert found["rows"] == done[1][SoftnessSpec].rows
-    assert found["answer"] == done[1][SoftnessSpec].answer
+    assert found["answer"] == done[1][SoftnessSpec].answer.said
     assert "parts" in err
     assert path.read_text() == done[1][SoftnessSpec].to_csv()
     # The second time nothing is trained, and no worker is started.
@@ -724,5 +744,7 @@ def test_the_command_knows_both_views(capsys):
 def test_the_text_of_a_study_begins_with_its_answer(done, spec):
     study = done[1][type(spec)]
     shown = terminal.table(study)
-    assert shown.startswith(study.answer)
+    assert shown.startswith(study.answer.said)
+    assert all(f"\n- {note}\n" in shown for note in study.answer.notes)
+    assert f"\n{study.answer.claims}\n" in shown
     assert "95% interval" in shown

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from distill_core import jobs
 from distill_core.engine import Job
+from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.browser.encoding import encode_lines
 from pages.frame.controls.settings import of_spec
@@ -81,7 +82,10 @@ def _answer(request: Request) -> Response:
         return Response(status_code=204)
     lines, agreement = seen
     body = encode_lines(
-        lines, student=picture.digest, twin=_twin(picture), note=f"agreement {agreement:.1%}"
+        lines,
+        student=picture.digest,
+        twin=_twin(picture),
+        note=f"agreement {format_share(agreement)}",
     )
     return Response(body, media_type="application/octet-stream", headers=_NOT_KEPT)
 

@@ -8,6 +8,7 @@ from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec
 from pages.frame.controls.setting import Setting
 
 SLICE, ALL_FEATURES = "slice", "all features"
+SEEDS_ALONE = "seeds alone"
 UPLOAD, MOST_DISAGREEMENT = "your own data", "most disagreement"
 
 # What the rows of a group have in common.
@@ -261,6 +262,15 @@ _ROWS = (
         widget="buttons",
         pages=("capacity",),
         options=("student", "twin"),
+    ),
+    Setting(
+        key="chance",
+        label="Intervals for",
+        widget="buttons",
+        pages=("capacity", "softness", "variance"),
+        options=("seeds and rows", SEEDS_ALONE),
+        help="What the drawn intervals allow for: other seeds and other test rows of the same "
+        "kind, or other seeds on these very rows. The answer always allows for both.",
     ),
     _softness(
         key="cellseeds",

@@ -7,6 +7,7 @@ from distill_core.boundaries.section import Section
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane
 from distill_core.jobs import faithfulness
+from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec
 from distill_core.studies import picture_answers
 from pages.frame.controls import settings
@@ -22,8 +23,8 @@ def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
     return (
         f"Decision boundaries on the plane {picture.plane.kind}. Ensemble and student "
         f"({settings.describe(picture.student)}) give the same answer on "
-        f"{ours.agreement(whole):.1%} of the shown area. The student has {pieces} in the window; "
-        f"of the area the ensemble gives {classes.describe_shares(whole, names)}."
+        f"{format_share(ours.agreement(whole))} of the shown area. The student has {pieces} in the "
+        f"window; of the area the ensemble gives {classes.describe_shares(whole, names)}."
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from distill_core import boundaries
 from distill_core.boundaries.section import Section
 from distill_core.figures import Points
+from distill_core.measures.shares import format_share
 from pages.frame.controls.url_state import plain
 from pages.frame.controls.widgets import ask_name
 
@@ -58,7 +59,7 @@ def explain_colours(class_names: Sequence[str], one: int | None) -> str | None:
 def describe_shares(section: Section, class_names: Sequence[str]) -> str:
     """Say how much of the shown area each class gets, the largest first."""
     order = np.argsort(-section.share, kind="stable")
-    said = [f"{section.share[c]:.0%} to {class_names[c]}" for c in order[:_MAX_SAID]]
+    said = [f"{format_share(section.share[c], 0)} to {class_names[c]}" for c in order[:_MAX_SAID]]
     rest = len(order) - len(said)
     return ", ".join(said) + (f" and the rest to {rest} more classes" if rest else "")
 

@@ -5,6 +5,7 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
+from distill_core.measures.shares import describe_count, format_share
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
@@ -18,11 +19,11 @@ from pages.frame.studies import results
 
 def write_answer(shown: Shown) -> None:
     """Answer the page's question in a sentence or two made from the numbers."""
-    ours, twin = shown.student.meta["student"], shown.student.meta["twin"]
+    ours, twin = (format_share(shown.student.meta[who]["agreement"]) for who in ("student", "twin"))
     st.markdown(
-        f"The student answers like the ensemble on **{ours['agreement']:.1%}** of the test data "
-        f"and **{shown.area_agreement:.1%}** of the shown area. Its twin, taught by labels alone, "
-        f"reaches {twin['agreement']:.1%} of the test data. These are numbers of one seed."
+        f"The student answers like the ensemble on **{ours}** of {_count_rows(shown):,} test rows "
+        f"and **{format_share(shown.area_agreement)}** of the shown area. Its twin, taught by "
+        f"labels alone, reaches {twin} of the test rows. These are numbers of one seed."
     )
     if not len(shown.ours.lines):
         st.markdown("It gives **one answer on the whole shown area**: it has no boundary here.")
@@ -30,11 +31,11 @@ def write_answer(shown: Shown) -> None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return
     student = shown.picture.student
-    ours, twins = (
+    students, twins = (
         jobs.read_hits(shown.replicates.arrays[f"{who}_hits"], student.ensemble.problem)
         for who in ("student", "twin")
     )
-    st.markdown(picture_answers.describe_gain(ours, twins, student.alpha))
+    st.markdown(picture_answers.describe_gain(students, twins, student.alpha))
 
 
 def explain_view(shown: Shown) -> None:
@@ -58,19 +59,21 @@ def show_measures(shown: Shown) -> None:
     """Show the figures of this setting, each with its change since the last one."""
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
     before = _before(shown.picture, now)
+    n_rows = _count_rows(shown)
     for pair in zip(_MEASURES[::2], _MEASURES[1::2], strict=True):
         for column, (key, label, form, change, help) in zip(st.columns(2), pair, strict=True):
-            delta = change.format(now[key] - before[key]) if before else None
+            delta = change(now[key] - before[key]) if before else None
+            count = f" {describe_count(now[key], n_rows)}." if key in _COUNTED else ""
             column.metric(
                 label,
-                form.format(now[key]),
+                form(now[key]),
                 None if delta is None or _is_zero(delta) else delta,
                 delta_color=_DELTA_COLOURS.get(key, "normal"),  # type: ignore[arg-type]
-                help=help,
+                help=f"{help}{count}",
             )
     st.caption(
-        "Arrows: change since the setting before, same data, view and plane. Accuracy and KL: "
-        "test data, one seed."
+        "Arrows: change since the setting before, same data, view and plane. Agreement, accuracy "
+        f"and KL: {n_rows:,} test rows, one seed; the tooltips have the intervals."
     )
 
 
@@ -87,7 +90,7 @@ def compare_with_pinned(shown: Shown, pinned: PictureSpec | None) -> None:
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
     then = _figures(student, seen.agreement(shown.whole), shown.ensemble)
     rows = [
-        f"| {label} | {form.format(then[key])} | {form.format(now[key])} |"
+        f"| {label} | {form(then[key])} | {form(now[key])} |"
         for key, label, form, _, _ in _MEASURES
         if key != "ensemble"
     ]
@@ -129,7 +132,7 @@ def draw_learning_curves(shown: Shown) -> None:
             ),
             "curves",
             f"Agreement with the ensemble on test data after each epoch: the student ends at "
-            f"{curves[-1, 0, 1]:.1%}, its twin at {curves[-1, 1, 1]:.1%}.",
+            f"{format_share(curves[-1, 0, 1])}, its twin at {format_share(curves[-1, 1, 1])}.",
         )
 
 
@@ -171,62 +174,74 @@ _ACCURACY = (
     "Share of the test data that is classified as labelled. In the slice view nobody sees more "
     "than two of all directions, so that even the best answer is often wrong."
 )
-_PERCENT, _POINTS = "{:.1f}%", "{:+.1f} points"
-# Key, label, form of the value, form of its change, help.
+# Shares of counted test rows.
+_COUNTED = ("agreement", "student", "twin", "ensemble")
+
+
+def _points(change: float) -> str:
+    return f"{100 * change:+.1f} points"
+
+
+# Key, label, how its value is written, and its change, help.
 _MEASURES = [
     (
         "agreement",
         "Agreement, test data",
-        _PERCENT,
-        _POINTS,
+        format_share,
+        _points,
         "Share of the test data on which student and ensemble give the same answer. It says "
         "nothing about who is right.",
     ),
     (
         "area",
         "Agreement, slice area",
-        _PERCENT,
-        _POINTS,
+        format_share,
+        _points,
         "Share of the shown square on which they give the same answer, whether or not any data "
         "lies there.",
     ),
-    ("student", "Accuracy, student", _PERCENT, _POINTS, _ACCURACY),
-    ("twin", "Accuracy, twin", _PERCENT, _POINTS, _ACCURACY),
-    ("ensemble", "Accuracy, ensemble", _PERCENT, _POINTS, _ACCURACY),
+    ("student", "Accuracy, student", format_share, _points, _ACCURACY),
+    ("twin", "Accuracy, twin", format_share, _points, _ACCURACY),
+    ("ensemble", "Accuracy, ensemble", format_share, _points, _ACCURACY),
     (
         "kl",
         "KL from ensemble",
-        "{:.4f}",
-        "{:+.4f}",
+        "{:.4f}".format,
+        "{:+.4f}".format,
         "Mean Kullback-Leibler divergence of the student's probabilities from the ensemble's on "
         "the test data, in nats. 0: the same probabilities.",
     ),
     (
         "parameters",
         "Student's parameters",
-        "{:,.0f}",
-        "{:+,.0f}",
+        "{:,.0f}".format,
+        "{:+,.0f}".format,
         "Weights and biases of the student.",
     ),
     (
         "compression",
         "Compression",
-        "{:,.0f} ×",
-        "{:+,.0f}",
+        "{:,.0f} ×".format,
+        "{:+,.0f}".format,
         "Parameters of all teachers together over those of the student.",
     ),
 ]
 _DELTA_COLOURS = {"kl": "inverse", "parameters": "off", "compression": "off"}
 
 
+def _count_rows(shown: Shown) -> int:
+    """Return how many test rows the figures are of."""
+    return len(datasets.load(shown.picture.dataset).X_test)
+
+
 def _figures(student: Artifact, area: float, ensemble: Artifact) -> dict[str, float]:
     ours, twin = student.meta["student"], student.meta["twin"]
     return {
-        "agreement": 100 * ours["agreement"],
-        "area": 100 * area,
-        "ensemble": 100 * ensemble.meta["accuracy"],
-        "student": 100 * ours["accuracy"],
-        "twin": 100 * twin["accuracy"],
+        "agreement": ours["agreement"],
+        "area": area,
+        "ensemble": ensemble.meta["accuracy"],
+        "student": ours["accuracy"],
+        "twin": twin["accuracy"],
         "kl": ours["kl"],
         "parameters": student.meta["n_parameters"],
         "compression": student.meta["compression"],

@@ -10,6 +10,7 @@ from distill_core.boundaries.faithfulness import Meter
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.jobs import faithfulness
+from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
@@ -91,15 +92,15 @@ def write_answer(look: Look) -> None:
 def show_figures(look: Look, near: float) -> None:
     """Show the meter's figures in a row."""
     meter, n = look.meter, len(look.meter.distance)
-    near_shares = ["none" if np.isnan(s) else f"{s:.0%}" for s in meter.near_shares]
+    near_shares = ["none" if np.isnan(s) else format_share(s, 0) for s in meter.near_shares]
     results.show_metrics(
         {
             "Own colour, ensemble": (
-                f"{meter.shares[0]:.1%}",
+                format_share(meter.shares[0]),
                 f"{meter.own_colour[0].sum()} of {n} points",
             ),
             "Own colour, student": (
-                f"{meter.shares[1]:.1%}",
+                format_share(meter.shares[1]),
                 f"{meter.own_colour[1].sum()} of {n} points",
             ),
             "Near the plane": (f"{meter.n_near} points", f"{near_shares[0]} own colour"),
@@ -154,7 +155,7 @@ def draw_picture(look: Look) -> None:
         key="slice",
         student_digest=spec.digest,
         state="ready",
-        label=f"The plane {look.called}. {meter.shares[0]:.0%} of {n} points lie on "
+        label=f"The plane {look.called}. {format_share(meter.shares[0], 0)} of {n} points lie on "
         "a colour that is the ensemble's own prediction for them; the others are hollow.",
         height=560,
     )

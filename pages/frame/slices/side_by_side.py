@@ -10,6 +10,7 @@ from distill_core import figures, jobs
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.jobs import faithfulness
+from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec, PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
@@ -74,9 +75,8 @@ def _draw_small(look: Look, class_names: Sequence[str]) -> None:
     results.draw_chart(figure, f"plane-{plane_names.write(plane)}", words)
     mark = "" if look.meter.trusted else ":material/warning: "
     away = f", {look.meter.outside:.0%} outside the data" * (look.meter.outside > 0.01)
-    st.caption(
-        f"{mark}own colour {look.meter.shares[0]:.0%} (student {look.meter.shares[1]:.0%}){away}"
-    )
+    own, students = (format_share(share, 0) for share in look.meter.shares[:2])
+    st.caption(f"{mark}own colour {own} (student {students}){away}")
 
 
 def draw_agreement(found: list[Look], random: Artifact | None) -> None:
@@ -88,8 +88,9 @@ def draw_agreement(found: list[Look], random: Artifact | None) -> None:
         said = f" {picture_answers.describe_random_planes(*models)}"
     low, high = min(area["student"]), max(area["student"])
     st.markdown(
-        f"Student and ensemble agree on **{test['student']:.1%}** of the test data, and on "
-        f"{low:.1%} to {high:.1%} of a plane’s shown area, depending on the plane." + said
+        f"Student and ensemble agree on **{format_share(test['student'])}** of the test data, and "
+        f"on {format_share(low)} to {format_share(high)} of a plane’s shown area, depending on the "
+        "plane." + said
     )
     bands = None
     if random is not None:
@@ -119,7 +120,7 @@ def offer_table(found: list[Look]) -> None:
     rows = _list_rows(found)
     shown: list[dict[str, Any]] = [
         {
-            name: f"{value:.1%}" if name in _SHARES and isinstance(value, float) else value
+            name: format_share(value) if name in _SHARES and isinstance(value, float) else value
             for name, value in row.items()
         }
         for row in rows

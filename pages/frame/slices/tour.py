@@ -9,6 +9,7 @@ from distill_core.boundaries import faithfulness
 from distill_core.data import datasets
 from distill_core.geometry import tours
 from distill_core.jobs.faithfulness import TourSpec, evaluate_tour_part
+from distill_core.measures.shares import format_share
 from distill_core.specs import DatasetSpec, PlaneSpec, StudentSpec
 from distill_core.store import Artifact
 from pages.frame.browser.tour import tour_view
@@ -98,7 +99,8 @@ def _play(spec: TourSpec, parts: list[Artifact]) -> None:
         steps=[
             (
                 plane_names.describe(step.spec),
-                f"step {i} of {len(steps)}: {share:.0%} of {n} points on their own colour",
+                f"step {i} of {len(steps)}: {format_share(share, 0)} of {n} points on their own "
+                "colour",
             )
             for i, (step, share) in enumerate(zip(steps, shares, strict=True), 1)
         ],

@@ -11,15 +11,22 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from distill_core import figures
-from distill_core.studies import Study
+from distill_core.measures.shares import format_share
+from distill_core.studies import Study, answers
+from distill_core.studies.chances import keep_seeds_alone
 from distill_core.studies.study import NO_VERDICT
 from pages.frame.browser.chart import chart_view
+from pages.frame.controls.settings import SEEDS_ALONE
 from pages.frame.controls.url_state import plain
+from pages.frame.controls.widgets import ask
 from pages.frame.studies import run
 
 
 def write_answer(found: Study) -> None:
-    """Show the answer, its first sentence in bold; what is partial gives no verdict."""
+    """Show the answer, its first sentence in bold, and what qualifies it below.
+
+    What is partial gives no verdict.
+    """
     if not found.rows:
         running = run.is_running(found.spec)
         st.info(
@@ -29,13 +36,33 @@ def write_answer(found: Study) -> None:
             icon=":material/hourglass_top:" if running else ":material/science:",
         )
         st.stop()
-    first, *rest = re.split(r"(?<=\.) (?=[A-Z])", found.answer, maxsplit=1)
+    answer = found.verdict
     with st.container(border=True):
         if found.partial:
             st.badge(f"Partial: {found.n_done} of {found.n_tasks} parts", icon=":material/pending:")
             st.markdown(NO_VERDICT)
             return
+        first, *rest = re.split(r"(?<=\.) (?=[A-Z])", answer.said, maxsplit=1)
         st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
+        if answer.claims:
+            st.caption(plain(answer.claims))
+        if answer.notes:
+            st.markdown("\n".join(f"- {plain(note)}" for note in answer.notes))
+
+
+def choose_chance(found: Study, examples: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Ask whether intervals allow for seeds alone, and return the summary with such intervals.
+
+    The difference is explained with the visitor's own numbers: `examples` are bands of shares
+    under the words that name them, of which the first that is known is taken.
+    """
+    chosen = ask("chance")
+    said = [answers.compare_chances(name, band) for name, band in examples.items()]
+    st.caption(plain(next(filter(None, said), "")))
+    if chosen != SEEDS_ALONE:
+        return found.summary
+    alone: dict[str, Any] = keep_seeds_alone(found.summary)
+    return alone
 
 
 def draw_chart(figure: go.Figure, key: str, words: str) -> None:
@@ -63,8 +90,13 @@ def show_metrics(values: Mapping[str, tuple[str, str]]) -> None:
 def format_value(found: Mapping[str, Any]) -> tuple[str, str]:
     """Return the mean and the interval of a share's band as `show_metrics` shows them."""
     known = found["low"] is not None
-    between = f"{found['low']:.1%} to {found['high']:.1%}" if known else "no interval"
-    return f"{found['mean']:.1%}", between
+    ends = " to ".join(format_share(found[end]) for end in ("low", "high")) if known else ""
+    return format_share(found["mean"]), ends or "no interval"
+
+
+def format_count(share: float, n: int) -> tuple[str, str]:
+    """Return one counted share, and of how many rows, as `show_metrics` shows them."""
+    return format_share(share), f"{round(share * n):,} of {n:,} rows"
 
 
 def tabulate_groups(summary: Mapping[str, Any]) -> list[dict[str, str]]:

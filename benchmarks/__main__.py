@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import boundaries, coverage, latency, scale, schedules, tables, training
+from benchmarks import answers, boundaries, coverage, latency, scale, schedules, tables, training
 
 BENCHMARKS = {
+    "answers": answers.run,
     "boundary": boundaries.run,
     "coverage": coverage.run,
     "ensemble": training.ensemble,

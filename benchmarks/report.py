@@ -21,6 +21,7 @@ ORDER = (
     "sweep",
     "schedules",
     "coverage",
+    "answers",
     "boundary",
     "scale",
     "latency",

@@ -48,7 +48,7 @@ def describe_needed(found: Band, margin: float, unit: str = "seeds") -> str:
     said = [f"{_round(n):,} {what}" for n, what in wanted if n is not None]
     if said:
         return f"about {' or '.join(said)}"
-    return f"more {unit} and more test rows, both"
+    return f"both more {unit} and more test rows"
 
 
 def keep_seeds_alone(summary: Any) -> Any:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from distill_core.boundaries.faithfulness import TRUSTED_SHARE, Meter
+from distill_core.data import datasets
 from distill_core.measures import intervals
 from distill_core.measures.shares import format_share
+from distill_core.specs import EnsembleSpec
 
 
 def describe_gain(student: ArrayLike, twin: ArrayLike, alpha: float) -> str:
@@ -58,6 +60,17 @@ def describe_slice_view(n_features: int, accuracy: float | None, own_data: bool)
     return (
         f"{seen}; with all features the ensemble reaches {format_share(accuracy)} of the test data."
     )
+
+
+def name_view(ensemble: EnsembleSpec) -> str:
+    """Say in which view an answer was found: what the models see of the data."""
+    dataset = ensemble.problem.dataset
+    n_features = datasets.load(dataset).X_test.shape[1]
+    if ensemble.problem.plane is None:
+        return f"View: all features; the models see all {n_features}."
+    if dataset.table is not None:
+        return f"View: slice; {n_features} features became 2 coordinates."
+    return f"View: slice; the models see 2 of {n_features} directions."
 
 
 def judge_slice(meter: Meter, one_colour: float) -> str:

@@ -19,7 +19,7 @@ from distill_core.measures.intervals import (
     crossed_interval,
     interval,
 )
-from distill_core.specs import Spec
+from distill_core.specs import EnsembleSpec, Spec
 from distill_core.store import Store
 from distill_core.studies.answer import Answer
 
@@ -125,6 +125,13 @@ class Study:
     def partial(self) -> bool:
         """Whether something is still missing."""
         return self.n_done < self.n_tasks
+
+    @property
+    def ensemble(self) -> EnsembleSpec:
+        """The ensemble that was asked about."""
+        spec: Any = self.spec
+        found: EnsembleSpec = getattr(spec, "student", spec).ensemble
+        return found
 
     @property
     def verdict(self) -> Answer:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from distill_core.studies import picture_answers
 from distill_core.studies.stability import GROUPS
 from distill_core.studies.study import Band, Study
 
@@ -15,7 +16,7 @@ def table(study: Study) -> str:
     """
     answer = study.verdict
     notes = [f"- {note}" for note in answer.notes]
-    claims = ["", answer.claims] if answer.claims else []
+    claims = ["", f"{answer.claims} {picture_answers.name_view(study.ensemble)}".strip()]
     body = _TABLES[study.name](study.summary)
     return "\n".join([answer.said, *notes, *claims, "", *body, "", _LEGEND])
 

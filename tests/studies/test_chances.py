@@ -43,7 +43,7 @@ def test_what_one_of_the_two_alone_cannot_do_is_not_promised():
     assert estimate_needed(found, 0.0) == (None, None)
     assert describe_needed(found, 3.5, "repeats") == "about 2,500 test rows"
     assert describe_needed(found, 4.5) == "about 17 seeds or 720 test rows"
-    assert describe_needed(found, 2.0) == "more seeds and more test rows, both"
+    assert describe_needed(found, 2.0) == "both more seeds and more test rows"
 
 
 def test_seeds_alone_replace_what_they_can():

@@ -746,5 +746,6 @@ def test_the_text_of_a_study_begins_with_its_answer(done, spec):
     shown = terminal.table(study)
     assert shown.startswith(study.answer.said)
     assert all(f"\n- {note}\n" in shown for note in study.answer.notes)
-    assert f"\n{study.answer.claims}\n" in shown
+    view = "View: slice; the models see 2 of 20 directions."
+    assert f"\n{study.answer.claims} {view}\n" in shown
     assert "95% interval" in shown

@@ -72,7 +72,7 @@ def _about_best(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """Say what the best setting of a width gains over the twin, and how sure that is."""
     choice, n_cells = entry["choice"], len(_select_cells(entry, summary))
     said = (
-        f"At width {entry['width']} the best of {n_cells} settings, T = {entry['temperature']:g} "
+        f"At width {entry['width']}, the best of {n_cells} settings, T = {entry['temperature']:g} "
         f"and alpha = {entry['alpha']:g}, has {format_points(choice['mean'], sign=True, digits=2)} "
         "points of agreement against the twin"
     )
@@ -96,18 +96,19 @@ def _about_cells(entry: Mapping[str, Any], summary: Mapping[str, Any]) -> list[s
     others = f", and so does {ties} other setting" if ties == 1 else f", and so do {ties} others"
     choice = entry["choice"]
     notes = [
-        f"At width {entry['width']} T = {place[0]:g} and alpha = {place[1]:g} reaches "
+        f"At width {entry['width']}, T = {place[0]:g} and alpha = {place[1]:g} reaches "
         f"{format_points(highest)}% agreement with the ensemble{others * bool(ties)}."
     ]
     if choice["above"]:
-        notes.append(f"At width {entry['width']} {_count(choice['above'])} better than the twin.")
+        notes.append(_count(entry["width"], choice["above"], "better"))
     if choice["below"]:
-        notes.append(f"At width {entry['width']} {_count(choice['below'])} worse than the twin.")
+        notes.append(_count(entry["width"], choice["below"], "worse"))
     return notes + _say_what_lacks(entry)
 
 
-def _count(n: int) -> str:
-    return f"{n} setting{'s' if n > 1 else ''} of the grid {'are' if n > 1 else 'is'} beyond chance"
+def _count(width: int, n: int, word: str) -> str:
+    many = f"{n} settings of the grid are" if n > 1 else f"{n} setting of the grid is"
+    return f"At width {width}, {many} {word} than the twin beyond chance."
 
 
 def _say_what_lacks(entry: Mapping[str, Any]) -> list[str]:

@@ -55,8 +55,8 @@ def stability(part: Mapping[str, Any], over: str) -> Answer:
         f"another, a single teacher {churn['teacher']}"
     )
     notes = [
-        f"{over}, the ensemble flips {format_points(gained['mean'], sign=True)} points against a "
-        f"single teacher {format_interval(gained)}{for_rows(gained)}."
+        f"{over}, ensemble minus single teacher is {format_points(gained['mean'], sign=True)} "
+        f"points of flipped predictions {format_interval(gained)}{for_rows(gained)}."
     ]
     if find_sign(gained) >= 0:
         verdict = (
@@ -150,15 +150,13 @@ def _describe_kept(to_teacher: int, to_ensemble: int, to_twin: int) -> str:
     if to_teacher == 0:
         less = "less steady than the ensemble and " if to_ensemble > 0 else ""
         return f"it is {less}not shown to be steadier than a single teacher"
-    part = (
-        "it keeps a part"
-        if to_twin < 0
-        else "its twin, without any ensemble, is not shown to be less steady"
-    )
+    twin = "its twin, without any ensemble, is not shown to be less steady"
+    part = "it keeps a part" if to_twin < 0 else twin
+    but = "" if to_twin < 0 else f"; {twin}"
     return {
         1: f"steadier than a single teacher, less steady than the ensemble: {part}",
-        0: "steadier than a single teacher, and no loss against the ensemble is shown",
-        -1: "steadier than a single teacher and even than the ensemble",
+        0: f"steadier than a single teacher, and no loss against the ensemble is shown{but}",
+        -1: f"steadier than a single teacher and even than the ensemble{but}",
     }[to_ensemble]
 
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from distill_core import figures
 from distill_core.measures.shares import format_share
-from distill_core.studies import Study, answers
+from distill_core.studies import Study, answers, picture_answers
 from distill_core.studies.chances import keep_seeds_alone
 from distill_core.studies.study import NO_VERDICT
 from pages.frame.browser.chart import chart_view
@@ -44,8 +44,8 @@ def write_answer(found: Study) -> None:
             return
         first, *rest = re.split(r"(?<=\.) (?=[A-Z])", answer.said, maxsplit=1)
         st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
-        if answer.claims:
-            st.caption(plain(answer.claims))
+        view = picture_answers.name_view(found.ensemble)
+        st.caption(plain(f"{answer.claims} {view}".strip()))
         if answer.notes:
             st.markdown("\n".join(f"- {plain(note)}" for note in answer.notes))
 

@@ -1,6 +1,5 @@
 """The server: `streamlit run app.py`. Starts the workers with it and hands over to the pages."""
 
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from starlette.middleware import Middleware
 
 from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
-from pages.frame.server import service
+from pages.frame.server import memory, service
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
 
 # What the pages import.
@@ -26,11 +25,8 @@ _MODULES = [
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the workers before the first visitor comes, stop them after the last."""
     service.warm_up(_MODULES)
-    # Streamlit collects garbage after every run of a page; what is loaded by now will stay,
-    # so it need not be searched each time.
-    gc.collect()
-    gc.freeze()
-    yield {}
+    async with memory.tidied():
+        yield {}
     service.engine().close()
 
 

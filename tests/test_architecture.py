@@ -87,7 +87,7 @@ KNOWN = {
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
-    "frame/router": "frame/controls",
+    "frame/router": "frame/controls frame/server",
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/studies frame/playground frame/slices",
     # What it names as strings is loaded before the first visitor comes.

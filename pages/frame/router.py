@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.frame.controls import carry_over
+from pages.frame.server import memory
 
 _PAGES = Path(__file__).resolve().parent.parent
 
@@ -32,3 +33,4 @@ try:
     page.run()
 finally:
     carry_over.remember()
+    memory.note_run()

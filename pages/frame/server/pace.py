@@ -60,5 +60,10 @@ STUDY_POLL, STUDY_REDRAW = 0.4, 1.0
 # Seconds. Streamlit keeps a session for two minutes after its connection broke, as it may come
 # back; what it uploaded is deleted after these.
 UPLOAD_GRACE = 150.0
+# Seconds without a run of any page after which garbage is collected; seconds after which it is
+# collected even if pages run all the time; seconds between two looks.
+COLLECT_AFTER, COLLECT_AT_LATEST, COLLECT_LOOK = 1.0, 30.0, 0.5
+# Collections of the younger generations after which Python would search the oldest one.
+NEVER = 1_000_000_000
 # Seconds between two looks for uploads that nobody uses any more.
 TIDY_EVERY = 3600.0

@@ -8,12 +8,23 @@ from collections.abc import Sequence
 
 import torch
 
-from benchmarks import answers, boundaries, coverage, latency, scale, schedules, tables, training
+from benchmarks import (
+    answers,
+    boundaries,
+    coverage,
+    engine,
+    latency,
+    scale,
+    schedules,
+    tables,
+    training,
+)
 
 BENCHMARKS = {
     "answers": answers.run,
     "boundary": boundaries.run,
     "coverage": coverage.run,
+    "engine": engine.run,
     "ensemble": training.ensemble,
     "latency": latency.run,
     "scale": scale.run,

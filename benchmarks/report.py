@@ -24,6 +24,7 @@ ORDER = (
     "answers",
     "boundary",
     "scale",
+    "engine",
     "latency",
 )
 _PACKAGES = (

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from distill_core.figures.palette import CLASSES, COLOURS, axis, corner_title, escape, ground
 
+CURVES_HEIGHT = 220
+"""Pixels of the learning curves."""
+
 
 def learning_curves_figure(
     student: NDArray[np.floating[Any]], twin: NDArray[np.floating[Any]], *, value_name: str
@@ -31,7 +34,7 @@ def learning_curves_figure(
         )
     figure.layout = ground() | dict(
         title=corner_title(value_name),
-        height=220,
+        height=CURVES_HEIGHT,
         margin={"l": 48, "r": 10, "t": 30, "b": 68},
         hovermode="x unified",
         legend={"orientation": "h", "y": -0.36, "yanchor": "top", "x": 0},

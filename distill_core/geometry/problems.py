@@ -52,6 +52,12 @@ def load_plane(plane: PlaneSpec, dataset: DatasetSpec) -> Plane:
 
 
 @datasets.remember(maxsize=64)
+def measure_outside(plane: PlaneSpec, dataset: DatasetSpec) -> float:
+    """Return which share of a plane's directions the training data does not span, from 0 to 1."""
+    return load_plane(plane, dataset).share_outside(datasets.load(dataset).X_train)
+
+
+@datasets.remember(maxsize=64)
 def load_window(plane: PlaneSpec, dataset: DatasetSpec) -> Window:
     """Return the square of a plane that is shown, fixed by the training data alone."""
     data = datasets.load(dataset)

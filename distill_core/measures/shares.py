@@ -1,5 +1,7 @@
 """Shares: how they are written, and how sure one counted share is."""
 
+import functools
+
 from scipy import stats
 
 
@@ -17,6 +19,7 @@ def format_share(share: float, digits: int = 1) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=4096)
 def wilson_interval(count: int, n: int) -> tuple[float, float]:
     """Return the 95% interval, from 0 to 1, of a share of which count of n rows were seen.
 

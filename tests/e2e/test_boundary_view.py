@@ -39,7 +39,7 @@ import streamlit as st
 sys.path.insert(0, {project!r})
 from distill_core import figures
 from distill_core.geometry.planes import Window
-from pages.frame.browser.boundary_view import boundary_view
+from pages.frame.browser.boundary_view import Drawn, boundary_view
 
 elsewhere = st.toggle("elsewhere")
 WINDOW = Window(0, 1, 5) if elsewhere else Window(0.5, -0.25, 4.0)
@@ -73,13 +73,12 @@ figure = figures.boundary_layers(
     class_names=("<img src=x onerror='document.title=1'>", "b & %{{x}} </span>"),
 )
 frames = [(f"epoch {{i + 1}} of 12", circle(radius * (i + 1) / 12)) for i in range(12)]
+label = f"A circle of radius {{radius}} inside one of 3"
 clicked = boundary_view(
-    figure,
+    lambda: Drawn(figure, label, frames if state == "ready" else ()),
     key="view",
     student_digest=f"radius {{radius}}" + " elsewhere" * elsewhere,
     state=state,
-    label=f"A circle of radius {{radius}} inside one of 3",
-    frames=frames if state == "ready" else None,
     height=500,
 )
 st.session_state.setdefault("clicks", []).extend([dict(zip("uv", clicked))] if clicked else [])

@@ -1,6 +1,7 @@
 """A page's figures: drawn by the live view's Plotly, those in sight first."""
 
 import zlib
+from collections.abc import Callable, Hashable
 
 import streamlit as st
 from plotly.graph_objects import Figure
@@ -8,24 +9,43 @@ from plotly.io.json import to_json_plotly
 
 from distill_core.figures import DARK, darken
 from pages.frame.browser.component import draw
+from pages.frame.server.shared import build
 
 _FAILED = "charts failed"
 
 
-def chart_view(figure: Figure, *, key: str, label: str) -> None:
+def chart_view(
+    figure: Figure | Callable[[], Figure],
+    *,
+    key: str,
+    label: str,
+    height: int | None = None,
+    shared: Hashable | None = None,
+) -> None:
     """Draw a figure as wide as its place; calls with the same key update the same figure.
 
     A visitor whose browser cannot draw it gets all figures from `st.plotly_chart` instead. The
     figure comes in light colours, which the browser changes for a dark theme; its layout says
     the height. The key also names the picture that it is saved as; the label says what is seen,
     for those who do not see it.
+
+    What makes a figure may stand in its place, with the height and, `shared`, all on which figure
+    and label depend; it is then made once for all visitors (see `server.shared`).
     """
+
+    def make() -> Figure:
+        return figure() if callable(figure) else figure
+
+    def pack() -> bytes:
+        content = {"name": key, "label": label, "figure": make().to_dict(), "dark": dict(DARK)}
+        return zlib.compress(to_json_plotly(content).encode())
+
     if st.session_state.get(_FAILED):
-        draw_plainly(figure, key=key, label=label)
+        draw_plainly(make(), key=key, label=label)
         return
-    content = {"name": key, "label": label, "figure": figure.to_dict(), "dark": dict(DARK)}
-    message = zlib.compress(to_json_plotly(content).encode())
-    height = figure.layout.height
+    message = build(shared, pack)
+    if height is None:
+        height = make().layout.height
     draw("chart.js", message, key=f"{key} chart", on_failed=_keep_plain, height=height)
 
 

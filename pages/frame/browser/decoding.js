@@ -6,6 +6,14 @@ export async function decode(data) {
   return read((await inflate(data)).buffer);
 }
 
+// Reads a message with, in front, the name of the visitor whose it is.
+export async function decodeAddressed(data) {
+  const end = 1 + data[0];
+  const content = await decode(data.subarray(end));
+  const visitor = new TextDecoder().decode(data.subarray(1, end));
+  return content.preview ? { ...content, preview: { ...content.preview, visitor } } : content;
+}
+
 export function parse(bytes) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }

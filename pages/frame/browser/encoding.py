@@ -46,6 +46,12 @@ def encode(
     return zlib.compress(_join({**header, "frames": shown, "figure": figure_parts}, body), 6)
 
 
+def address(visitor: str, message: bytes) -> bytes:
+    """Return a message with whose it is in front: the length of the name (a byte), the name."""
+    name = visitor.encode()
+    return bytes([len(name)]) + name + message
+
+
 def encode_arrays(arrays: Mapping[str, NDArray[Any]], **header: Any) -> bytes:
     """Return arrays by name, and a few words as JSON, as one short message.
 

@@ -1,7 +1,7 @@
 // The live view in the browser: draws what encoding.py wrote with Plotly.react on one and the
 // same node, and brings together what belongs to it: playback, legend, preview, clicks.
 
-import { areSame, decode } from "./decoding.js";
+import { areSame, decodeAddressed } from "./decoding.js";
 import { connect, element, place } from "./dom.js";
 import { Legend } from "./legend.js";
 import { load } from "./loading.js";
@@ -57,7 +57,7 @@ class View {
     // Already now, beside the decoding; whether it worked is asked below.
     load().catch(() => {});
     try {
-      const content = await decode(data);
+      const content = await decodeAddressed(data);
       if (mine !== this.latest) return;
       if (!this.content) {
         this.content = content;

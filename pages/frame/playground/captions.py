@@ -5,7 +5,7 @@ import streamlit as st
 
 from distill_core.boundaries.section import Section
 from distill_core.data import datasets
-from distill_core.geometry.problems import load_plane
+from distill_core.geometry.problems import load_plane, measure_outside
 from distill_core.jobs import faithfulness
 from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec
@@ -52,7 +52,7 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
         )
         distance = picture_answers.describe_distance(plane.distance(shown), shown.shape[1])
         notes.append(f"**The models see all features; this is a cut.** {counted}  \n{distance}")
-    outside = plane.share_outside(data.X_train)
+    outside = measure_outside(picture.plane, picture.dataset)
     if outside > 0.01:
         notes.append(
             f"**This plane leaves the data**: {outside:.0%} of its directions lie outside the span "

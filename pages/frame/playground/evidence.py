@@ -9,11 +9,12 @@ from distill_core.measures.shares import describe_count, format_share
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
+from pages.frame.browser.chart import chart_view
 from pages.frame.controls import clicked_place
 from pages.frame.controls.settings import describe
 from pages.frame.playground import classes
 from pages.frame.playground.picture import Shown
-from pages.frame.server import service
+from pages.frame.server import service, shared
 from pages.frame.studies import results
 
 
@@ -126,12 +127,14 @@ def draw_learning_curves(shown: Shown) -> None:
         return
     curves = shown.history.arrays["curves"]
     with st.expander("Learning curves", icon=":material/show_chart:", expanded=True):
-        results.draw_chart(
-            figures.learning_curves_figure(
+        chart_view(
+            lambda: figures.learning_curves_figure(
                 curves[:, 0, 1], curves[:, 1, 1], value_name="agreement, test data"
             ),
-            "curves",
-            f"Agreement with the ensemble on test data after each epoch: the student ends at "
+            key="curves",
+            height=figures.CURVES_HEIGHT,
+            shared=shared.name(shown.picture.dataset, "curves", shown.picture.digest),
+            label=f"Agreement with the ensemble on test data after each epoch: the student ends at "
             f"{format_share(curves[-1, 0, 1])}, its twin at {format_share(curves[-1, 1, 1])}.",
         )
 

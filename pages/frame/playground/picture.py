@@ -16,11 +16,11 @@ from distill_core.geometry.problems import load_window
 from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
-from pages.frame.browser.boundary_view import boundary_view
+from pages.frame.browser.boundary_view import Drawn, boundary_view
 from pages.frame.controls import clicked_place, three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
-from pages.frame.server import pace, service, visitors, waiting
+from pages.frame.server import pace, service, shared, visitors, waiting
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,31 +88,40 @@ def draw(
     history = store.get("history", picture.digest)
     place = clicked_place.read(picture)
     names = datasets.load(picture.dataset).class_names
-    drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
-    figure = figures.boundary_layers(
-        drawn,
-        over,
-        twin=dashed,
-        teachers=_load_teachers(picture) if "each teacher" in chosen and one is None else None,
-        # Shading a rough look takes time, and its edges would be wrong.
-        disagreement=None if rough else boundaries.disagreement(drawn, over),
-        points=classes.sort_points(layers.load_points(picture, chosen), one),
-        corners=layers.find_corners(picture),
-        pinned=None if pinned is None else _load_pinned(pinned, window, one),
-        pinned_name="" if pinned is None else f"pinned: {describe(pinned.student)}",
-        marked=place,
-        student_levels="student's levels" in chosen,
-        class_names=classes.name_drawn(names, one),
-        axis_titles=layers.name_axes(picture),
-    )
+    with_teachers = "each teacher" in chosen and one is None
+    teachers = _load_teachers(picture) if with_teachers else None
+    line = None if pinned is None else _load_pinned(pinned, window, one)
+
+    def make() -> Drawn:
+        drawn, over, dashed = (classes.select(section, one) for section in (whole, ours, twins))
+        figure = figures.boundary_layers(
+            drawn,
+            over,
+            twin=dashed,
+            teachers=teachers,
+            # Shading a rough look takes time, and its edges would be wrong.
+            disagreement=None if rough else boundaries.disagreement(drawn, over),
+            points=classes.sort_points(layers.load_points(picture, chosen), one),
+            corners=layers.find_corners(picture),
+            pinned=line,
+            pinned_name="" if pinned is None else f"pinned: {describe(pinned.student)}",
+            marked=place,
+            student_levels="student's levels" in chosen,
+            class_names=classes.name_drawn(names, one),
+            axis_titles=layers.name_axes(picture),
+        )
+        label = captions.describe(whole, ours, picture)
+        frames = () if history is None or one is not None else layers.load_frames(history)
+        return Drawn(figure, label, frames)
+
+    known = rough, history is None, one, place, tuple(chosen), pinned and pinned.digest
     clicked = boundary_view(
-        figure,
+        make,
         key="boundary",
         student_digest=picture.digest,
         state="ready",
-        label=captions.describe(whole, ours, picture),
-        frames=None if history is None or one is not None else layers.load_frames(history),
         preview=None if one is not None else preview_route.offer(picture, visitors.identify()),
+        shared=shared.name(picture.dataset, "picture", picture.digest, *known),
     )
     if st.session_state.get("drawn") != picture.digest:
         st.session_state["drawn"] = picture.digest
@@ -180,16 +189,14 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
     snapshots = [job.snapshot for job in running if job.snapshot is not None]
     growing = bool(snapshots) and picture.plane == (spec.problem.plane or PlaneSpec())
     if growing:
+        figure = figures.boundary_layers(
+            jobs.read_growth(snapshots, window),
+            class_names=datasets.load(spec.problem.dataset).class_names,
+            axis_titles=layers.name_axes(picture),
+        )
+        label = "The ensemble is still being trained; its boundary so far is shown."
         boundary_view(
-            figures.boundary_layers(
-                jobs.read_growth(snapshots, window),
-                class_names=datasets.load(spec.problem.dataset).class_names,
-                axis_titles=layers.name_axes(picture),
-            ),
-            key="boundary",
-            student_digest="",
-            state="training",
-            label="The ensemble is still being trained; its boundary so far is shown.",
+            lambda: Drawn(figure, label), key="boundary", student_digest="", state="training"
         )
     if waiting.wait(running, words, at_most=pace.GROWTH_STEP, place=place):
         for job in running:

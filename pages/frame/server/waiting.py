@@ -78,9 +78,7 @@ def wait(
 ) -> bool:
     """Wait until all jobs have finished; return False when `at_most` seconds are over first.
 
-    When many visitors wait, `at_most` is longer. A progress bar appears when it takes long. Every
-    Streamlit call below is also the point at which a newer setting of the same visitor
-    interrupts this run.
+    When many visitors wait, `at_most` is longer. A progress bar appears when it takes long.
     """
     at_once = place is not None
     place = place or st.empty()
@@ -96,7 +94,7 @@ def wait(
                 if at_once or elapsed > pace.SHOW_AFTER:
                     draw_bar(place, jobs, words)
                 else:
-                    place.empty()
+                    _listen()
     finally:
         _waiting.discard(threading.get_ident())
     place.empty()
@@ -115,11 +113,18 @@ def _crowd() -> float:
 
 def rest(seconds: float) -> None:
     """Do nothing for a while, unless the visitor wants something else by then."""
-    place = st.empty()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(pace.LISTEN_EVERY)
-        place.empty()
+        _listen()
+
+
+def _listen() -> None:
+    """Let a newer setting of the same visitor interrupt this run, without a message to anybody.
+
+    Streamlit looks for one whenever the session's state is touched.
+    """
+    st.session_state.get("newer setting")
 
 
 def draw_bar(place: DeltaGenerator, jobs: Sequence[Job], words: str) -> None:

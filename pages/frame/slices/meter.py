@@ -14,7 +14,7 @@ from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
-from pages.frame.browser.boundary_view import boundary_view
+from pages.frame.browser.boundary_view import Drawn, boundary_view
 from pages.frame.controls.settings import ALL_FEATURES, SETTINGS
 from pages.frame.server import waiting
 from pages.frame.slices import plane_names
@@ -150,13 +150,15 @@ def draw_picture(look: Look) -> None:
         points=points,
         class_names=data.class_names,
     )
+    label = (
+        f"The plane {look.called}. {format_share(meter.shares[0], 0)} of {n} points lie on a "
+        "colour that is the ensemble's own prediction for them; the others are hollow."
+    )
     boundary_view(
-        figure,
+        lambda: Drawn(figure, label),
         key="slice",
         student_digest=spec.digest,
         state="ready",
-        label=f"The plane {look.called}. {format_share(meter.shares[0], 0)} of {n} points lie on "
-        "a colour that is the ensemble's own prediction for them; the others are hollow.",
         height=560,
     )
     if look.is_free:

@@ -395,6 +395,8 @@ def test_playback_starts_again_and_gives_way_to_an_update(opened):
     opened.get_by_role("button", name="Play the training").click()
     expect(view).not_to_have_attribute("data-frame", "11")
     opened.get_by_role("button", name="Pause").click()
+    # What is being drawn just now is drawn to its end.
+    opened.wait_for_timeout(700)
     frame = view.get_attribute("data-frame")
     opened.wait_for_timeout(700)
     assert view.get_attribute("data-frame") == frame != "11"

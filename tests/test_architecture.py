@@ -77,7 +77,9 @@ KNOWN = {
     "studies": "specs store data geometry learning boundaries measures engine uploads jobs",
     # Of the first two types alone: figures import nothing of them when they run.
     "figures": "geometry boundaries measures",
-    "__main__": "specs store measures engine jobs studies",
+    "exports": "specs store data geometry learning boundaries measures uploads jobs studies "
+    "figures",
+    "__main__": "specs store measures engine jobs studies exports",
     "frame/server": "specs store geometry engine uploads jobs",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
     "frame/browser": "specs measures engine jobs figures frame/server frame/controls",

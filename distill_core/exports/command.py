@@ -1,6 +1,7 @@
 """The commands `export` and `report`: their arguments, what they write and what they print."""
 
 import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -10,7 +11,9 @@ from distill_core import specs
 from distill_core.exports import files
 from distill_core.exports.model import ExportedModel, ExportError, build, check_numpy
 from distill_core.exports.onnx_file import ML_OPSET, OPSET, check_onnx, onnx_file
+from distill_core.exports.page import write_html
 from distill_core.exports.python_file import python_file
+from distill_core.exports.report import report_picture
 from distill_core.exports.weights_file import card_file, safetensors_file
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import PictureSpec, SpecError
@@ -126,7 +129,16 @@ _FILES = {"onnx": _make_onnx, "safetensors": _make_safetensors, "python": _make_
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    raise NotImplementedError
+    files.check_free(arguments.out, force=arguments.force)
+    store = Store()
+    picture = read_picture(arguments, store)
+    command = shlex.join(["python", "-m", "distill_core", *sys.argv[1:]])
+    try:
+        made = report_picture(picture, store, arguments.link, command, _ProgressPrinter())
+    except (StoreError, TrainingDivergedError) as error:
+        raise SystemExit(str(error)) from error
+    files.write(arguments.out, write_html(made).encode(), force=arguments.force)
+    print(f"{arguments.out}: {made.found}")
 
 
 class _ProgressPrinter:

@@ -9,6 +9,7 @@ from typing import Any
 
 from distill_core import specs
 from distill_core.exports import files
+from distill_core.exports.bundle import make_bundle
 from distill_core.exports.model import ExportedModel, ExportError, build, check_numpy
 from distill_core.exports.onnx_file import ML_OPSET, OPSET, check_onnx, onnx_file
 from distill_core.exports.page import write_html
@@ -20,7 +21,7 @@ from distill_core.specs import PictureSpec, SpecError
 from distill_core.store import Store, StoreError
 from distill_core.studies import command as study_command
 
-_FORMATS = ("onnx", "safetensors", "python")
+_FORMATS = ("onnx", "safetensors", "python", "zip")
 _VIEWS = ("slice", "all features")
 
 # Seconds between two lines about progress.
@@ -100,6 +101,11 @@ def _export(arguments: argparse.Namespace) -> None:
         files.check_free(path, force=arguments.force)
     picture = read_picture(arguments, store)
     try:
+        if arguments.format == "zip":
+            report = report_picture(picture, store, report=_ProgressPrinter())
+            files.write(out, make_bundle(picture, store, report), force=arguments.force)
+            print(f"{out}: setting, tables, weights, figures, report, and reproduce.py.")
+            return
         model = build(picture.student, store, _ProgressPrinter())
     except (StoreError, TrainingDivergedError) as error:
         raise SystemExit(str(error)) from error

@@ -10,6 +10,7 @@ from distill_core.exports.page import Figure, Report
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.jobs import artifacts, faithfulness
 from distill_core.measures.intervals import Interval
+from distill_core.measures.shares import format_share
 from distill_core.specs import DatasetSpec, PictureSpec, ReplicatesSpec
 from distill_core.store import Store
 from distill_core.studies import picture_answers, replacement
@@ -76,16 +77,16 @@ def report_picture(
             (_signed(found.lost), f"cases lost of 1,000, 95% interval {_span(found.lost)}"),
             (f"{many / n_parameters:,.0f} times", "smaller, counted in weights"),
             (
-                f"{found.agreement.mean:.1%}",
+                format_share(found.agreement.mean),
                 f"of {len(data.y_test):,} test rows answered like the ensemble",
             ),
         ],
         pictures=[draw_picture(picture, store)],
         table=[
             ("Right on test data", "accuracy", "cases lost of 1,000 against the ensemble"),
-            (f"ensemble of {n}", f"{found.ensemble:.1%}", "-"),
-            ("student, taught by the ensemble", f"{found.student:.1%}", _cell(found.lost)),
-            ("twin, taught by labels alone", f"{found.twin:.1%}", _cell(found.twin_lost)),
+            (f"ensemble of {n}", format_share(found.ensemble), "-"),
+            ("student, taught by the ensemble", format_share(found.student), _cell(found.lost)),
+            ("twin, taught by labels alone", format_share(found.twin), _cell(found.twin_lost)),
         ],
         method=[
             f"{n} networks of {_layers(ensemble.hidden)} hidden units were trained on "

@@ -83,15 +83,16 @@ KNOWN = {
     "frame/server": "specs store geometry engine uploads jobs",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
     "frame/browser": "specs measures engine jobs figures frame/server frame/controls",
-    "frame/studies": "specs data geometry measures engine jobs studies figures frame/server "
-    "frame/controls frame/browser",
+    "frame/takeaway": "specs engine studies exports frame/server frame/controls",
+    "frame/studies": "specs data geometry measures engine jobs studies figures exports "
+    "frame/server frame/controls frame/browser frame/takeaway",
     "frame/playground": "specs store data geometry boundaries measures engine jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/router": "frame/controls",
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
-    "frame/studies frame/playground frame/slices",
+    "frame/takeaway frame/studies frame/playground frame/slices",
     # What it names as strings is loaded before the first visitor comes.
     "app": "frame/server frame/browser frame/router frame/studies frame/playground frame/slices",
 }

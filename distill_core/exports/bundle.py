@@ -13,8 +13,9 @@ from distill_core import figures, jobs
 from distill_core.data import datasets
 from distill_core.exports import onnx_file, python_file, report, weights_file
 from distill_core.exports.digests import digest_training
-from distill_core.exports.model import ExportError, build, hide_table
+from distill_core.exports.model import ExportError, build
 from distill_core.exports.page import Report, write_html
+from distill_core.exports.setting import hide_table
 from distill_core.geometry.problems import load_window
 from distill_core.jobs import artifacts
 from distill_core.specs import PictureSpec

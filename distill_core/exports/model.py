@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from distill_core import jobs
 from distill_core.data import datasets
 from distill_core.exports.predictor import Predictor
+from distill_core.exports.setting import hide_table
 from distill_core.geometry.problems import load_plane
 from distill_core.jobs import artifacts
 from distill_core.learning.networks import Stack
@@ -17,9 +18,6 @@ from distill_core.specs import SpecError, StudentSpec
 from distill_core.store import Store
 
 FORMAT = "distillation-playground student, 1"
-# What stands in an exported setting in place of the name of an uploaded table, which would let
-# others ask for what was computed from it.
-OWN_DATA = "your own data"
 _MISSING = (
     "A missing number, and a missing or unknown category, count as the mean of the training data. "
     "Rows with missing values were left out of training, so answers for them were never tested."
@@ -120,16 +118,6 @@ def build(
     }
     proba = jobs.predict_test(own, spec.ensemble)[0]
     return ExportedModel(card, arrays, encoding.decode(data.X_test), proba)
-
-
-def hide_table(setting: Any) -> Any:
-    """Return a setting's JSON values without the names of uploaded tables."""
-    if isinstance(setting, dict):
-        return {
-            key: OWN_DATA if key == "table" and value is not None else hide_table(value)
-            for key, value in setting.items()
-        }
-    return [hide_table(item) for item in setting] if isinstance(setting, list) else setting
 
 
 def check(model: ExportedModel, predict: Predict) -> Check:

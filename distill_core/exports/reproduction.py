@@ -14,7 +14,7 @@ from typing import Any
 from distill_core import uploads
 from distill_core.data import csv_files, tables
 from distill_core.exports.digests import digest_training
-from distill_core.exports.model import OWN_DATA
+from distill_core.exports.setting import OWN_DATA
 from distill_core.specs import SpecError, StudentSpec
 from distill_core.store import Store
 

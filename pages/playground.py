@@ -13,7 +13,7 @@ from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.playground import classes, evidence, layers
 from pages.frame.playground.picture import complete, draw
 from pages.frame.server import visitors, waiting
-from pages.frame.takeaway import models
+from pages.frame.takeaway import models, report
 
 preview_route.wait_for_line(visitors.identify())
 st.title("Does the student follow the ensemble?")
@@ -56,4 +56,5 @@ with right:
     evidence.draw_learning_curves(shown)
 evidence.draw_votes(shown)
 models.offer(shown.picture)
-complete(shown)
+if not report.is_under_way():
+    complete(shown)

@@ -63,6 +63,11 @@ def offer_picture(picture: PictureSpec) -> None:
         st.error(plain(error), icon=":material/error:")
 
 
+def is_under_way() -> bool:
+    """Say whether a report is being made; its progress shows between the page's runs."""
+    return _ASKED in st.session_state
+
+
 @st.fragment(run_every=pace.STUDY_POLL)
 def _watch(picture: PictureSpec) -> None:
     """Show how far the trainings are, with a way to stop them; then make the report."""

@@ -50,9 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     _add_reproduce(commands)
     if argv[:1] != ["reproduce"]:
+        from distill_core.exports import command as exports_command
         from distill_core.studies import command
 
         command.add(commands)
+        exports_command.add(commands)
         _add_warm(commands)
     arguments = parser.parse_args(argv)
     try:

@@ -114,7 +114,7 @@ class Store:
             was stored before is then still there.
         """
         index = self._index(kind, digest)
-        blob = save(_savable(arrays))
+        blob = save(savable(arrays))
         blob_sha = hashlib.sha256(blob).hexdigest()
         content = {"format": _FORMAT, "kind": kind, "digest": digest, "blob": blob_sha}
         try:
@@ -277,7 +277,7 @@ def _unseal(sealed: bytes, kind: str, digest: str) -> dict[str, Any]:
     return content
 
 
-def _savable(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def savable(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Return the arrays as safetensors needs them: in C order and of known types."""
     savable = {}
     for name, array in arrays.items():

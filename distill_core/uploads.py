@@ -15,6 +15,7 @@ import numpy as np
 from distill_core.data import datasets
 from distill_core.data.csv_files import UploadError
 from distill_core.data.datasets import Table
+from distill_core.data.encoding import Encoding
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, canonical_json
 from distill_core.store import BLOB_NAME, Store
@@ -30,7 +31,9 @@ def keep(store: Store, prepared: Prepared, owner: str = "") -> DatasetSpec:
     gets an entry of another name, and none of them can delete or guess the other's.
     """
     table = prepared.table
-    names = {"features": table.feature_names, "classes": table.class_names}
+    # The same features of columns in other units are another table.
+    encoding = None if table.encoding is None else table.encoding.to_json()
+    names = {"features": table.feature_names, "classes": table.class_names, "encoding": encoding}
     content = hashlib.sha256(canonical_json({"format": 1, "owner": owner, **names}))
     for array in (table.X, table.y):
         content.update(np.ascontiguousarray(array).data)
@@ -55,7 +58,9 @@ def use(store: Store) -> None:
                 "another server. Upload the file again."
             )
         features, classes = (tuple(artifact.meta[name]) for name in ("features", "classes"))
-        return Table(artifact.arrays["X"], artifact.arrays["y"], features, classes)
+        made = artifact.meta.get("encoding")
+        encoding = None if made is None else Encoding.from_json(made)
+        return Table(artifact.arrays["X"], artifact.arrays["y"], features, classes, encoding)
 
     datasets.find_tables_with(find)
 

@@ -13,6 +13,7 @@ from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.playground import classes, evidence, layers
 from pages.frame.playground.picture import complete, draw
 from pages.frame.server import visitors, waiting
+from pages.frame.takeaway import models, report
 
 preview_route.wait_for_line(visitors.identify())
 st.title("Does the student follow the ensemble?")
@@ -54,4 +55,6 @@ with right:
     evidence.write_loss(shown.picture.student)
     evidence.draw_learning_curves(shown)
 evidence.draw_votes(shown)
-complete(shown)
+models.offer(shown.picture)
+if not report.is_under_way():
+    complete(shown)

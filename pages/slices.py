@@ -10,6 +10,7 @@ from pages.frame.controls.url_state import explain_address, plain
 from pages.frame.controls.widgets import ask
 from pages.frame.server import waiting
 from pages.frame.slices import meter, plane_names, side_by_side, tour
+from pages.frame.takeaway import report
 
 st.title("Does this slice tell the truth?")
 st.markdown(
@@ -54,5 +55,6 @@ try:
             "Other planes are other models in the slice view, so there is nothing to set side by "
             "side: with all features the same two models can be seen on every plane."
         )
+    report.offer_picture(picture)
 except waiting.Unavailable as reason:
     st.error(plain(str(reason)), icon=":material/error:")

@@ -77,19 +77,22 @@ KNOWN = {
     "studies": "specs store data geometry learning boundaries measures engine uploads jobs",
     # Of the first two types alone: figures import nothing of them when they run.
     "figures": "geometry boundaries measures",
-    "__main__": "specs store measures engine jobs studies",
+    "exports": "specs store data geometry learning boundaries measures uploads jobs studies "
+    "figures",
+    "__main__": "specs store measures engine jobs studies exports",
     "frame/server": "specs store geometry engine uploads jobs",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
     "frame/browser": "specs measures engine jobs figures frame/server frame/controls",
-    "frame/studies": "specs data geometry measures engine jobs studies figures frame/server "
-    "frame/controls frame/browser",
+    "frame/takeaway": "specs engine studies exports frame/server frame/controls",
+    "frame/studies": "specs data geometry measures engine jobs studies figures exports "
+    "frame/server frame/controls frame/browser frame/takeaway",
     "frame/playground": "specs store data geometry boundaries measures engine jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
     "frame/router": "frame/controls frame/server",
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
-    "frame/studies frame/playground frame/slices",
+    "frame/takeaway frame/studies frame/playground frame/slices",
     # What it names as strings is loaded before the first visitor comes.
     "app": "frame/server frame/browser frame/router frame/studies frame/playground frame/slices",
 }

@@ -1,5 +1,6 @@
 """From a `DatasetSpec` to a standardised, split `Dataset`; no planes, no models."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sklearn.datasets import (
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from distill_core.data.encoding import Encoding
 from distill_core.specs import DatasetSpec, SpecError
 
 # Samples and features of made data, and the share of any data that is for testing.
@@ -40,6 +42,8 @@ class Dataset:
         Labels counted from 0.
     feature_names, class_names : tuple of str
         `d` and `n_classes` names to show.
+    encoding : Encoding, optional
+        How features come from the columns that people have.
     """
 
     X_train: NDArray[np.float64]
@@ -48,6 +52,7 @@ class Dataset:
     y_test: NDArray[np.int64]
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
+    encoding: Encoding | None = None
 
     @property
     def n_features(self) -> int:
@@ -72,12 +77,15 @@ class Table:
         Labels counted from 0.
     feature_names, class_names : tuple of str
         As in the file: plain text, to be shown as such.
+    encoding : Encoding, optional
+        How features come from the file's columns.
     """
 
     X: NDArray[np.float32]
     y: NDArray[np.int64]
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
+    encoding: Encoding | None = None
 
 
 def find_tables_with(find: Callable[[str], Table]) -> None:
@@ -126,7 +134,9 @@ def load(spec: DatasetSpec) -> Dataset:
     if spec.name == "upload":
         table = _find_table(spec.table or "")
         X, y = table.X.astype(float), table.y
-        return _split(X, y, spec.seed, table.feature_names, table.class_names, stratified=True)
+        names, classes, encoding = table.feature_names, table.class_names, table.encoding
+        data = _split(X, y, spec.seed, names, classes, stratified=True, encoding=encoding)
+        return data if encoding else dataclasses.replace(data, encoding=None)
     if spec.name == "tutorial":
         X, y = make_classification(
             n_samples=N_SAMPLES,
@@ -145,9 +155,9 @@ def load(spec: DatasetSpec) -> Dataset:
         else:
             flat, y = _FLAT[spec.name](generator)
             X = _hide(flat, generator)
-    names = [f"feature {i}" for i in range(X.shape[1])]
-    classes = [f"class {i}" for i in range(spec.n_classes or 2)]
-    return _split(X, y, spec.seed, names, classes, stratified=len(classes) > 2)
+    made = [f"feature {i}" for i in range(X.shape[1])]
+    kinds = [f"class {i}" for i in range(spec.n_classes or 2)]
+    return _split(X, y, spec.seed, made, kinds, stratified=len(kinds) > 2)
 
 
 def _load_real(spec: DatasetSpec) -> Dataset:
@@ -169,6 +179,7 @@ def _split(
     feature_names: Iterable[str],
     class_names: Iterable[str],
     stratified: bool = False,
+    encoding: Encoding | None = None,
 ) -> Dataset:
     """Split and standardise; a stratified split has each class in both parts.
 
@@ -178,13 +189,15 @@ def _split(
         X, y, test_size=TEST_SHARE, random_state=seed, stratify=y if stratified else None
     )
     scaler = StandardScaler().fit(X_train)
+    names = tuple(str(name) for name in feature_names)
     return Dataset(
         scaler.transform(X_train),
         y_train.astype(np.int64),
         scaler.transform(X_test),
         y_test.astype(np.int64),
-        tuple(str(name) for name in feature_names),
+        names,
         tuple(str(name) for name in class_names),
+        (encoding or Encoding.of_numbers(names)).rescale(scaler.mean_, scaler.scale_),
     )
 
 

@@ -17,6 +17,7 @@ from distill_core.data.csv_files import (
     make_unique,
 )
 from distill_core.data.datasets import Table
+from distill_core.data.encoding import Encoding, Feature, SourceColumn
 
 # Classes of a table, and rows of each.
 MAX_CLASSES = 10
@@ -28,6 +29,8 @@ MAX_NUMBERS = 5_000_000
 _UNEVEN = 3
 # Share of missing values above which a column is not used unless it is chosen.
 _MOSTLY_MISSING = 0.5
+# Standard deviation of a column below which dividing by it loses digits.
+_SMALLEST = 1e-290
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,7 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
     decisions += dropped
     y = codes[kept]
     decisions += _check_classes(label_column, names, y)
-    X, feature_names, made = _make_features(columns, kept, n_features)
+    X, feature_names, encoding, made = _make_features(columns, kept, n_features)
     decisions += made
     if len(feature_names) < 2:
         found = "Only one feature" if feature_names else "No feature"
@@ -77,7 +80,7 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
         f"the {len(y):,} rows are for training and one fifth for testing, each with the same "
         "shares of the classes."
     )
-    table = Table(X, y, tuple(feature_names), tuple(names))
+    table = Table(X, y, tuple(feature_names), tuple(names), encoding)
     return Prepared(table, (*sheet.notes, *decisions))
 
 
@@ -234,19 +237,27 @@ def _check_classes(label: Column, names: list[str], y: NDArray[np.int64]) -> lis
 
 def _make_features(
     columns: list[Column], kept: NDArray[np.bool_], n_features: int
-) -> tuple[NDArray[np.float32], list[str], list[str]]:
-    """Return the features of the kept rows (n, d), their names and what is said about them."""
+) -> tuple[NDArray[np.float32], list[str], Encoding | None, list[str]]:
+    """Return the features of the kept rows (n, d), their names, encoding and what is said of them.
+
+    The encoding is None if a column is too large or too small to compute with in its own units.
+    """
     X = np.empty((int(kept.sum()), n_features), dtype=np.float32)
     names: list[str] = []
     said, constant = [], []
-    for column in columns:
+    sources: list[SourceColumn] = []
+    features: list[Feature] = []
+    for index, column in enumerate(columns):
+        made: list[tuple[str, str | None, NDArray[np.float64]]]
         if column.kind == "numbers":
-            made = [(column.name, column.numbers[kept])]
+            sources.append(SourceColumn(column.name))
+            made = [(column.name, None, column.numbers[kept])]
         else:
             words, codes = _encode(column, "feature")
+            sources.append(SourceColumn(column.name, tuple(words)))
             first = 1 if len(words) == 2 else 0
             made = [
-                (f"{column.name} = {word}", (codes[kept] == code).astype(float))
+                (f"{column.name} = {word}", word, (codes[kept] == code).astype(float))
                 for code, word in enumerate(words)
                 if code >= first
             ]
@@ -254,29 +265,39 @@ def _make_features(
                 f"{column.name!r} holds {len(words)} categories and becomes "
                 + ("one feature, 0 or 1." if len(made) == 1 else f"{len(made)} features, 0 or 1.")
             )
-        for name, values in made:
+        for name, category, values in made:
             if (scaled := _scale(values)) is None:
                 constant.append(name)
             else:
-                X[:, len(names)] = scaled
+                X[:, len(names)], centre, spread = scaled
                 names.append(name)
+                features.append(Feature(index, category, centre, spread))
     if constant:
         said.append(
             "Left out, with the same value in every row: "
             + ", ".join(map(repr, constant[:8]))
             + (", ..." if len(constant) > 8 else ".")
         )
-    return np.ascontiguousarray(X[:, : len(names)]), make_unique(names), said
+    usable = all(np.isfinite(f.centre) and _SMALLEST < f.spread < np.inf for f in features)
+    encoding = Encoding(tuple(sources), tuple(features)) if usable else None
+    return np.ascontiguousarray(X[:, : len(names)]), make_unique(names), encoding, said
 
 
-def _scale(values: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return values with mean 0 and standard deviation 1, however large; None if constant."""
+def _scale(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float] | None:
+    """Return values with mean 0 and standard deviation 1, however large; None if constant.
+
+    With them their mean and their standard deviation, infinite where too large to compute with.
+    """
     # Halves: the difference of two large numbers would be infinite.
-    values = values / 2 - values[0] / 2
+    first = values[0] / 2
+    values = values / 2 - first
     if not (largest := np.abs(values).max()):
         return None
     values = values / largest
-    return (values - values.mean()) / values.std()
+    mean, std = values.mean(), values.std()
+    with np.errstate(over="ignore"):
+        centre, spread = 2 * (first + largest * mean), 2 * (largest * std)
+    return (values - mean) / std, float(centre), float(spread)
 
 
 def _count(n: int, noun: str) -> str:

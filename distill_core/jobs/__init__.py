@@ -25,6 +25,7 @@ from distill_core.jobs.artifacts import (
 from distill_core.jobs.faithfulness import read_disagreement, search_most_disagreement
 from distill_core.jobs.students import (
     Combine,
+    collect_answers,
     evaluate_picture,
     fit_students,
     measure_on_test,

@@ -164,6 +164,22 @@ def train_replicates(spec: ReplicatesSpec, store: Store, report: Report) -> Arra
     }
 
 
+@artifact("answers")
+def collect_answers(spec: ReplicatesSpec, store: Store, report: Report) -> Arrays:
+    """Train one setting and its twin over several seeds; put what everyone answers on test rows.
+
+    `students` and `twins` are labels (n_seeds, n_rows), `ensemble` is (n_rows,).
+    """
+    ensemble = spec.student.ensemble
+    _, logits = load_ensemble(ensemble, store, report)
+    stack = fit_students(spec.students, logits, lambda done, total, _: report(done, total))
+    labels = predict_test(stack, ensemble).argmax(-1).astype(np.uint8)
+    target = losses.soft_targets(logits["test_logits"], 1.0, ensemble.combine).numpy()
+    students, twins = np.split(labels, 2)
+    whole = target.argmax(-1).astype(np.uint8)
+    return {"students": students, "twins": twins, "ensemble": whole}
+
+
 def fit_students(
     specs: Sequence[StudentSpec], logits: Mapping[str, Tensor], on_step: training.OnStep
 ) -> Stack:

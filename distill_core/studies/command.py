@@ -41,7 +41,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     kinds = parser.add_subparsers(dest="study", metavar="study", required=True)
     for name, about in _ABOUT.items():
         one = kinds.add_parser(name, help=about, description=about)
-        _add_data(one)
+        add_data(one)
         one.add_argument("--plane", default="class centres", help="kind (default: %(default)s)")
         one.add_argument(
             "--view",
@@ -80,7 +80,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         one.set_defaults(run=_run)
 
 
-def _add_data(parser: argparse.ArgumentParser) -> None:
+def add_data(parser: argparse.ArgumentParser) -> None:
     """Add what says which data: a name, or a file with the column that holds the classes."""
     known = [f"'{name}'" for name in get_args(specs.DatasetName) if name != "upload"]
     parser.add_argument("--dataset", help=f"one of {', '.join(known)} (default: 'tutorial')")

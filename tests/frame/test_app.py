@@ -26,6 +26,9 @@ class InlineEngine:
     def visited(self):
         pass
 
+    def release(self, visitor, slot=None):
+        pass
+
     def worker_pids(self):
         return [1, 2]
 

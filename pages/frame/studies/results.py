@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from distill_core import figures
+from distill_core.exports.setting import hide_table
 from distill_core.measures.shares import format_share
 from distill_core.studies import Study, answers, picture_answers
 from distill_core.studies.chances import keep_seeds_alone
@@ -20,6 +21,7 @@ from pages.frame.controls.settings import SEEDS_ALONE
 from pages.frame.controls.url_state import plain
 from pages.frame.controls.widgets import ask
 from pages.frame.studies import run
+from pages.frame.takeaway import report
 
 
 def write_answer(found: Study) -> None:
@@ -127,10 +129,12 @@ def pick_widths(widths: Sequence[int], chosen: int | None) -> list[int]:
 
 
 def offer_files(found: Study) -> None:
-    """Offer the table and the spec as files."""
+    """Offer the report, the table and the spec as files."""
     name = f"{found.name}-{found.spec.digest[:8]}"
-    spec = {"study": found.name, "spec": found.spec.model_dump(mode="json")}
-    table, setting, words = st.columns([1, 1, 3], vertical_alignment="center")
+    spec = {"study": found.name, "spec": hide_table(found.spec.model_dump(mode="json"))}
+    told, table, setting, words = st.columns([1, 1, 1, 3], vertical_alignment="center")
+    with told:
+        report.offer_study(found)
     table.download_button(
         "Table (CSV)",
         found.to_csv,

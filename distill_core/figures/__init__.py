@@ -6,6 +6,7 @@ the browser.
 """
 
 from distill_core.figures.charts import CURVES_HEIGHT, learning_curves_figure, votes_figure
+from distill_core.figures.deploy import deploy_figure
 from distill_core.figures.groups import groups_figure, ledger_figure
 from distill_core.figures.palette import DARK, darken, escape
 from distill_core.figures.plane import boundary_layers

@@ -68,7 +68,12 @@ def interval(values: ArrayLike) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def crossed_interval(values: ArrayLike, pseudo: tuple[float, ...] = PSEUDO_DIFFERENCES) -> Interval:
+def crossed_interval(
+    values: ArrayLike,
+    pseudo: tuple[float, ...] = PSEUDO_DIFFERENCES,
+    *,
+    n_compared: int = 1,
+) -> Interval:
     """Return the mean over seeds and rows with an interval for other seeds *and* other rows.
 
     Seeds and rows are crossed: every seed answers every row. The variance of the mean is
@@ -84,6 +89,9 @@ def crossed_interval(values: ArrayLike, pseudo: tuple[float, ...] = PSEUDO_DIFFE
     pseudo : tuple of float
         Rows that are added before the spread over rows is taken: `PSEUDO_SHARES` or
         `PSEUDO_DIFFERENCES`. Where hardly a row differs, the rows say little about the others.
+    n_compared : int
+        How many intervals are to hold at once with 95% confidence, this one among them: its own
+        chance to miss is divided by so many (Bonferroni; Dunn 1961).
 
     Returns
     -------
@@ -110,14 +118,15 @@ def crossed_interval(values: ArrayLike, pseudo: tuple[float, ...] = PSEUDO_DIFFE
     rows = float(with_pseudo.var(ddof=1)) / len(with_pseudo)
     variance = max(seeds + rows - rest / (n * n_rows), seeds, rows)
     spread = seeds**2 / (n - 1) + rows**2 / (n_rows - 1)
-    half = _half(variance, max(variance**2 / spread, n - 1) if spread else n - 1)
+    freedom = max(variance**2 / spread, n - 1) if spread else n - 1
+    half = _half(variance, freedom, _TAIL / n_compared)
     # Pseudo rows draw the centre towards the middle; the mean itself stays inside.
     low, high = min(centre - half, mean), max(centre + half, mean)
     return Interval(mean, low, high, n, n_rows)
 
 
-def _half(variance: float, freedom: float) -> float:
-    return float(stats.t.isf(_TAIL, freedom)) * math.sqrt(variance)
+def _half(variance: float, freedom: float, tail: float = _TAIL) -> float:
+    return float(stats.t.isf(tail, freedom)) * math.sqrt(variance)
 
 
 def _check(values: ArrayLike, n_axes: int, wanted: str) -> NDArray[np.float64]:

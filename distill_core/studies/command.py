@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,17 +15,19 @@ from distill_core.jobs import start_engine
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import DatasetSpec, SpecError
 from distill_core.store import Store, StoreError
-from distill_core.studies import runner, terminal
+from distill_core.studies import contenders, costs, runner, terminal
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.runner import Progress, StudySpec
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Study
 from distill_core.studies.variance import VarianceSpec
+from distill_core.studies.worth import WorthSpec
 
 _ABOUT = {
     "capacity": "how small can the student be?",
     "softness": "what do T and alpha do?",
     "variance": "does one student keep the ensemble's stability?",
+    "worth": "what does the student save, and is it worth it?",
 }
 _VIEWS = {"slice": True, "all features": False, "features": False}
 
@@ -33,7 +36,7 @@ _SAY_EVERY = 2.0
 
 
 def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Add `study` and its three studies to a command line."""
+    """Add `study` and its studies to a command line."""
     parser = commands.add_parser("study", help="repeat over seeds and answer with intervals")
     kinds = parser.add_subparsers(dest="study", metavar="study", required=True)
     for name, about in _ABOUT.items():
@@ -55,6 +58,19 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
                 default=1.0,
                 metavar="POINTS",
                 help="agreement that may be lost against the widest student (default: %(default)s)",
+            )
+        if name == "worth":
+            one.add_argument(
+                "--tolerance",
+                type=float,
+                default=WorthSpec().tolerance,
+                metavar="POINTS",
+                help="accuracy that may be lost for what is saved (default: %(default)s)",
+            )
+            one.add_argument(
+                "--price",
+                metavar="AMOUNT",
+                help="what an hour of the machine costs; gives a price per million answers",
             )
         one.add_argument("--json", action="store_true", help="print JSON instead of a table")
         one.add_argument(
@@ -129,6 +145,9 @@ def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
         return CapacitySpec(ensemble=ensemble, plane=plane, tolerance=arguments.tolerance, **n)
     if arguments.study == "softness":
         return SoftnessSpec(ensemble=ensemble, **n)
+    if arguments.study == "worth":
+        student = specs.StudentSpec(ensemble=ensemble)
+        return WorthSpec(student=student, tolerance=arguments.tolerance, **n)
     repeats = {"n_repeats": n["n_seeds"], "n_resamples": n["n_seeds"]} if n else {}
     return VarianceSpec(student=specs.StudentSpec(ensemble=ensemble), **repeats)
 
@@ -136,6 +155,8 @@ def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
 def _run(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
     store = Store()
+    asked = getattr(arguments, "price", None)
+    price = None if asked is None else costs.read_price(asked)
     spec = read_spec(arguments, read_dataset(arguments, store))
     expected = runner.estimate_seconds(spec, store)
     if expected > runner.ASK_ABOVE and not (arguments.yes or _ask_to_start(expected)):
@@ -152,16 +173,37 @@ def _run(arguments: argparse.Namespace) -> None:
         raise
     except (EngineError, StoreError, TrainingDivergedError) as error:
         raise SystemExit(str(error)) from error
-    _show(study, arguments, time.perf_counter() - began)
+    measured = _measure(spec, store) if isinstance(spec, WorthSpec) else []
+    _show(study, arguments, time.perf_counter() - began, measured, price)
 
 
-def _show(study: Study, arguments: argparse.Namespace, seconds: float) -> None:
+def _measure(spec: WorthSpec, store: Store) -> list[costs.Cost]:
+    """Return what the models cost on this machine, now that nothing else of ours runs."""
+    return [costs.measure(one) for one in contenders.list_contenders(spec, store)]
+
+
+def _show(
+    study: Study,
+    arguments: argparse.Namespace,
+    seconds: float,
+    measured: Sequence[costs.Cost] = (),
+    price: float | None = None,
+) -> None:
     for path in {arguments.export, arguments.csv if arguments.label is None else None} - {None}:
         try:
             path.write_text(study.to_csv(), encoding="utf-8", newline="")
         except OSError as error:
             raise SpecError(f"The file {path} cannot be written: {error.strerror}") from error
-    print(json.dumps(study.to_json(seconds), indent=2) if arguments.json else terminal.table(study))
+    machine = costs.describe_machine()
+    if arguments.json:
+        found = study.to_json(seconds)
+        if measured:
+            found["measured"] = {"machine": machine, "models": costs.to_json(measured, price)}
+        print(json.dumps(found, indent=2))
+        return
+    print(terminal.table(study))
+    if measured:
+        print("", terminal.costs(measured, machine, price), sep="\n")
 
 
 def _ask_to_start(expected: float) -> bool:

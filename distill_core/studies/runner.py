@@ -1,4 +1,4 @@
-"""What all three studies have in common: their tasks, the result so far, and how to run one."""
+"""What all studies have in common: their tasks, the result so far, and how to run one."""
 
 import functools
 import time
@@ -9,14 +9,15 @@ from typing import Any
 from distill_core.engine import Engine, Job
 from distill_core.jobs import report_nothing
 from distill_core.store import Store
-from distill_core.studies import answers, capacity, softness, variance
+from distill_core.studies import answers, capacity, softness, variance, worth
 from distill_core.studies.answer import Answer
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Row, Study, Task, order_columns
 from distill_core.studies.variance import VarianceSpec
+from distill_core.studies.worth import WorthSpec
 
-StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec
+StudySpec = CapacitySpec | SoftnessSpec | VarianceSpec | WorthSpec
 
 # Seconds above which a study should not begin without a question.
 ASK_ABOVE = 120.0
@@ -26,6 +27,7 @@ _ROOMS: dict[type, tuple[Any, Callable[[Mapping[str, Any]], Answer]]] = {
     CapacitySpec: (capacity, answers.capacity),
     SoftnessSpec: (softness, answers.softness),
     VarianceSpec: (variance, answers.variance),
+    WorthSpec: (worth, answers.worth),
 }
 
 

@@ -50,7 +50,7 @@ _FEW_EQUAL = 4
 
 
 # The entries of a summary that decide something.
-_DECISIONS = ("sufficient", "beats_twin", "best")
+_DECISIONS = ("sufficient", "beats_twin", "best", "verdict")
 
 # What stands in place of the answer while parts of a study are missing.
 NO_VERDICT = "No answer yet: the figures so far stand below and may still change."
@@ -99,7 +99,7 @@ class Study:
     Parameters
     ----------
     name : str
-        "capacity", "softness" or "variance".
+        "capacity", "softness", "variance" or "worth".
     spec : Spec
         What was asked.
     rows : list of dict
@@ -222,12 +222,18 @@ def cross_band(values: NDArray[Any], pseudo: tuple[float, ...], figure: str) -> 
     return found
 
 
-def cross_difference(values: NDArray[Any], pseudo: tuple[float, ...] = PSEUDO_DIFFERENCES) -> Band:
+def cross_difference(
+    values: NDArray[Any],
+    pseudo: tuple[float, ...] = PSEUDO_DIFFERENCES,
+    *,
+    n_compared: int = 1,
+) -> Band:
     """Return the band of paired differences (n_seeds, n_rows) for other seeds and other test rows.
 
-    With `beyond_noise`, as `difference`, and the rest as `cross_band`.
+    With `beyond_noise`, as `difference`, and the rest as `cross_band`. `n_compared` such bands
+    hold at once, see `crossed_interval`.
     """
-    return _judge(_cross(values, pseudo))
+    return _judge(_cross(values, pseudo, n_compared))
 
 
 def subtract_hits(
@@ -310,10 +316,11 @@ def _clip(end: float, mean: float, figure: str) -> float:
     return min(end, max(1.0, mean)) if figure in _SHARES else end
 
 
-def _cross(values: NDArray[Any], pseudo: tuple[float, ...]) -> Band:
+def _cross(values: NDArray[Any], pseudo: tuple[float, ...], n_compared: int = 1) -> Band:
     if not values.size:
         return {"mean": None, "low": None, "high": None, "n": 0}
-    found, seeds = crossed_interval(values, pseudo), _to_band(interval(values.mean(1, dtype=float)))
+    found = crossed_interval(values, pseudo, n_compared=n_compared)
+    seeds = _to_band(interval(values.mean(1, dtype=float)))
     alone = {f"seeds_{end}": seeds[end] for end in ("low", "high")}
     return {**_to_band(found), "n_rows": found.n_rows, **alone}
 

@@ -1,9 +1,11 @@
 """Studies as plain text for a terminal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from distill_core.studies import picture_answers
+from distill_core.studies.answers import ask, format_bytes, name_model
+from distill_core.studies.costs import Cost, price_per_million
 from distill_core.studies.stability import GROUPS
 from distill_core.studies.study import Band, Study
 
@@ -85,6 +87,42 @@ def _variance(summary: Mapping[str, Any]) -> list[str]:
     return [header, *lines[:-1]] if lines else []
 
 
+def costs(measured: Sequence[Cost], machine: str, price: float | None) -> str:
+    """Return what was measured of every model as lines of text, with a price where there is one."""
+    lines = [
+        f"Measured on {machine}.",
+        f"{'':<28}{'one case, us':>22}{'1,000 cases, ms':>20}{'cases a second':>16}"
+        f"{'peak memory':>13}" + ("" if price is None else f"{'price, million':>16}"),
+    ]
+    for cost in measured:
+        (one, many), (slow_one, slow_many) = cost.median, cost.p95
+        lines.append(
+            f"{name_model(cost.model).removeprefix('the ')[:28]:<28}"
+            f"{f'{1e6 * one:,.0f} (p95 {1e6 * slow_one:,.0f})':>22}"
+            f"{f'{1e3 * many:,.2f} (p95 {1e3 * slow_many:,.2f})':>20}"
+            f"{cost.throughput:>16,.0f}{format_bytes(cost.memory):>13}"
+            + ("" if price is None else f"{price_per_million(cost, price):>16.2g}")
+            + f"  {cost.form}"
+        )
+    return "\n".join(lines)
+
+
+def _worth(summary: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"{'':<36}{'bytes':>9} {'parameters':>10} {'operations':>10}  {'accuracy %':<20}"
+        f"{'agreement %':<22}{'student minus it, points':<24}"
+    ]
+    for entry in summary["models"]:
+        name = name_model(entry["model"]).removeprefix("the ").removeprefix("its ")
+        lead = _gain(entry["lead"]) if "lead" in entry else ""
+        lines.append(
+            f"{name:<36}{format_bytes(entry['bytes']):>9} {entry['parameters']:>10,} "
+            f"{entry['operations']:>10,}  {_percent(entry['accuracy']):<20}"
+            f"{_percent(entry['agreement']):<22}{lead}"
+        )
+    return [ask(summary), "", *lines, "", "operations: multiply-adds, of trees comparisons."]
+
+
 def _write(found: Band, form: str, factor: float = 1.0) -> str:
     """Return a band times a factor, each number in a format."""
     if found["mean"] is None:
@@ -121,4 +159,4 @@ _FIGURES: list[tuple[str, str, Callable[[Band], str]]] = [
     ("squared_variance", "  its variance", _nats),
     ("zero_one_loss", "0-1 loss, %", _percent),
 ]
-_TABLES = {"capacity": _capacity, "softness": _softness, "variance": _variance}
+_TABLES = {"capacity": _capacity, "softness": _softness, "variance": _variance, "worth": _worth}

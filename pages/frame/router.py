@@ -24,6 +24,7 @@ page = st.navigation(
             ("capacity", "How small?", ":material/compress:", False),
             ("softness", "How soft?", ":material/thermostat:", False),
             ("variance", "How stable?", ":material/ssid_chart:", False),
+            ("deploy", "Worth it?", ":material/savings:", False),
             ("slices", "Is it true?", ":material/fact_check:", False),
         )
     ]

@@ -11,6 +11,9 @@ from distill_core.specs import Spec
 
 S = TypeVar("S", bound=Spec)
 
+# Characters of a text that is typed.
+MAX_TYPED = 40
+
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
@@ -26,7 +29,8 @@ class Setting:
         "choice" (one name of many), "buttons" (one of few), "pills" (any of several), "some" (the
         same, where none means the default), "stops"
         (a slider over `options`), "slider" and "number" (from the first of `options` to the
-        second), "named" (a number whose names the data has), "text" (set by clicks).
+        second), "typed" (any text, which the page reads), "named" (a number whose names the data
+        has), "text" (set by clicks).
     pages : sequence of str
         Which pages show it.
     spec : Spec, optional
@@ -59,7 +63,16 @@ class Setting:
     key: str
     label: str
     widget: Literal[
-        "choice", "buttons", "pills", "some", "stops", "slider", "number", "named", "text"
+        "choice",
+        "buttons",
+        "pills",
+        "some",
+        "stops",
+        "slider",
+        "number",
+        "typed",
+        "named",
+        "text",
     ]
     pages: Sequence[str]
     help: str = ""
@@ -113,6 +126,8 @@ class Setting:
         """Return the value that an address asks for; None if the widget cannot take it."""
         if self.by_hand:
             return texts[-1] if texts else None
+        if self.widget == "typed":
+            return texts[-1][:MAX_TYPED] if texts else None
         found = [value for text in texts if (value := self._read(text)) is not None]
         if self.widget in ("pills", "some"):
             return tuple(found) or None

@@ -4,7 +4,7 @@ from functools import partial
 
 from distill_core import specs
 from distill_core.specs import DatasetSpec, EnsembleSpec, PlaneSpec, StudentSpec
-from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec
+from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec, WorthSpec
 from pages.frame.controls.setting import Setting
 
 SLICE, ALL_FEATURES = "slice", "all features"
@@ -12,8 +12,8 @@ SEEDS_ALONE = "seeds alone"
 UPLOAD, MOST_DISAGREEMENT = "your own data", "most disagreement"
 
 # What the rows of a group have in common.
-_EVERYWHERE = ("playground", "capacity", "softness", "variance", "slices")
-_ONE_STUDENT = ("playground", "variance", "slices")
+_EVERYWHERE = ("playground", "capacity", "softness", "variance", "deploy", "slices")
+_ONE_STUDENT = ("playground", "variance", "deploy", "slices")
 _SEED = (0, 9999)
 _everywhere = partial(Setting, pages=_EVERYWHERE)
 _ensemble = partial(_everywhere, spec=EnsembleSpec())
@@ -22,6 +22,7 @@ _playground = partial(Setting, pages=("playground",))
 _capacity = partial(Setting, pages=("capacity",), spec=CapacitySpec())
 _softness = partial(Setting, pages=("softness",), spec=SoftnessSpec())
 _variance = partial(Setting, pages=("variance",), spec=VarianceSpec())
+_deploy = partial(Setting, pages=("deploy",), spec=WorthSpec())
 _tour = partial(Setting, pages=("slices",), when=("view", ALL_FEATURES))
 
 _ROWS = (
@@ -323,6 +324,46 @@ _ROWS = (
         widget="buttons",
         pages=("variance",),
         options=("of each map", "one for all maps"),
+    ),
+    _deploy(
+        key="trials",
+        label="Seeds",
+        widget="number",
+        path="n_seeds",
+        options=(1, 32),
+        help="Students, twins, trees and forests of each kind. More seeds, narrower intervals.",
+    ),
+    _deploy(
+        key="maylose",
+        label="Points that may be lost",
+        widget="number",
+        path="tolerance",
+        options=(0.1, 20.0),
+        step=0.1,
+        help="How much accuracy, in percentage points, what is saved may cost. It changes the "
+        "recommendation and trains nothing.",
+    ),
+    Setting(
+        key="cost",
+        label="Cost",
+        widget="buttons",
+        pages=("deploy",),
+        options=("bytes", "time of one case", "time of 1,000 cases", "price of a million"),
+    ),
+    Setting(
+        key="quality",
+        label="Quality",
+        widget="buttons",
+        pages=("deploy",),
+        options=("accuracy", "agreement"),
+    ),
+    Setting(
+        key="price",
+        label="Price of an hour of this machine",
+        widget="typed",
+        pages=("deploy",),
+        usual="0.10",
+        help="In your currency. It gives the price of a million answers, in large batches.",
     ),
     # The slices.
     Setting(

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from distill_core.specs import Spec
-from pages.frame.controls.setting import Setting
+from pages.frame.controls.setting import MAX_TYPED, Setting
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain, read, write
 
@@ -114,6 +114,10 @@ def _number(row: Setting, options: list[Any], shared: dict[str, Any]) -> Any:
     return draw(row.label, *options, row.default, row.step, **shared)
 
 
+def _typed(row: Setting, _: list[Any], shared: dict[str, Any]) -> str:
+    return st.text_input(row.label, row.default, max_chars=MAX_TYPED, **shared)
+
+
 _WIDGETS: dict[str, Callable[[Setting, list[Any], dict[str, Any]], Any]] = {
     "choice": _choice,
     "buttons": _buttons,
@@ -122,4 +126,5 @@ _WIDGETS: dict[str, Callable[[Setting, list[Any], dict[str, Any]], Any]] = {
     "stops": _stops,
     "slider": _number,
     "number": _number,
+    "typed": _typed,
 }

@@ -35,15 +35,17 @@ class _Run:
         return sum(task.seconds for task in self.tasks)
 
 
-def follow(spec: StudySpec, extra: Sequence[Task] = ()) -> Study:
+def follow(spec: StudySpec, extra: Sequence[Task] = (), *, at_once: float = 0.0) -> Study:
     """Return the result so far; offer to do what is missing, or show how it gets on.
 
     Parameters
     ----------
-    spec : CapacitySpec, SoftnessSpec or VarianceSpec
+    spec : CapacitySpec, SoftnessSpec, VarianceSpec or WorthSpec
         Which study.
     extra : sequence of Task
         What the page draws beside the study's own table; done after it.
+    at_once : float
+        Seconds; a study that takes no longer begins without a click.
 
     Raises
     ------
@@ -58,8 +60,9 @@ def follow(spec: StudySpec, extra: Sequence[Task] = ()) -> Study:
     if run is not None and type(run.spec) is type(spec) and run.spec != spec:
         _stop()
         run = None
-    if wanted and not own and run is None and st.session_state.get(_HALTED) != spec.digest:
-        # What is small, beside a study that is there, is done without a question.
+    small = not own or studies.estimate_seconds(spec, store, _n_workers()) <= at_once
+    if wanted and small and run is None and st.session_state.get(_HALTED) != spec.digest:
+        # What is small is done without a question.
         run = _start(spec, wanted)
     if error := st.session_state.pop(_ERROR, None):
         st.error(f"This could not be computed. {plain(error)}", icon=":material/error:")

@@ -12,8 +12,8 @@ from distill_core.studies.study import Band, format_interval, format_points
 from distill_core.studies.verdict import FEWEST_SEEDS
 
 _CLAIMS = (
-    "Claimed: for this ensemble, these settings, and data of the same kind. Not claimed: that other "
-    "widths, T or alpha, or rivals tuned by an expert, would give the same recommendation."
+    "Claimed: for this ensemble, these settings, and data of the same kind. Not claimed: that "
+    "other widths, T or alpha, or rivals tuned by an expert, would give the same recommendation."
 )
 _NAMES = {
     "student": "the student",
@@ -89,7 +89,7 @@ def recommend(summary: Mapping[str, Any]) -> str:
         )
         if found["small"]:
             return (
-                f"{said}. It has {format_bytes(entry['bytes'])} where the student has "
+                f"{said}, and has {format_bytes(entry['bytes'])} where the student has "
                 f"{format_bytes(own)}."
             )
         return (
@@ -102,7 +102,8 @@ def recommend(summary: Mapping[str, Any]) -> str:
             f"the student is not shown to be more accurate than {_list(found['not_beaten'])}"
         )
     if not found["within"]:
-        reasons.append(f"it is not shown to lose less than {tolerance} against the ensemble")
+        who = "it" if reasons else "the student"
+        reasons.append(f"{who} is not shown to lose less than {tolerance} against the ensemble")
     return f"Cannot be told from these rows. {_begin(', and '.join(reasons))}."
 
 

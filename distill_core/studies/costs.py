@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from distill_core.specs import SpecError
@@ -90,21 +90,20 @@ def measure_seconds(
 
 
 def measure_memory(predict: Callable[[Any], Any], X: Any) -> int:
-    """Return the most bytes that a call holds at once, in tensors and in NumPy's arrays."""
-    began = not tracemalloc.is_tracing()
-    if began:
+    """Return the most bytes that a call holds at once, in tensors or in NumPy's arrays."""
+    with one_thread():
+        if isinstance(X, Tensor):
+            with _TensorBytes() as tensors:
+                predict(X)
+            return tensors.most
         tracemalloc.start()
-    try:
-        with one_thread(), _TensorBytes() as tensors:
-            tracemalloc.reset_peak()
+        try:
             before = tracemalloc.get_traced_memory()[0]
             predict(X)
-            arrays = tracemalloc.get_traced_memory()[1] - before
-    finally:
-        if began:
+            # Python's own objects are traced too; they are small beside a thousand rows.
+            return tracemalloc.get_traced_memory()[1] - before
+        finally:
             tracemalloc.stop()
-    # Python's own objects are traced too; they are small beside a thousand rows.
-    return tensors.most if isinstance(X, Tensor) else arrays
 
 
 @contextlib.contextmanager
@@ -165,16 +164,16 @@ def price_per_million(cost: Cost, price: float) -> float:
     return price / 3600 * 1e6 / cost.throughput
 
 
-class _TensorBytes(TorchDispatchMode):
-    """Counts the bytes of the tensors that are alive, and remembers the most."""
+class _TensorBytes(TorchFunctionMode):
+    """Counts the bytes of the tensors that calls return while they live; remembers the most."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.now = self.most = 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        # Inputs are there before; what they share is not counted as new.
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # Inputs and weights are there before; what shares their memory is not new.
         for given in tree_leaves((args, kwargs)):
             if isinstance(given, Tensor):
                 self._known.add(given.untyped_storage()._cdata)

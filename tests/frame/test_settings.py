@@ -175,7 +175,9 @@ def test_undo_and_reset_know_every_setting_of_the_student(address, field):
     assert student(app) == StudentSpec()
 
 
-@pytest.mark.parametrize("name", ["playground", "capacity", "softness", "variance", "slices"])
+@pytest.mark.parametrize(
+    "name", ["playground", "capacity", "softness", "variance", "deploy", "slices"]
+)
 def test_a_page_shows_the_settings_that_the_table_says(store, monkeypatch, name):
     engine = InlineEngine(store)
     engine.worker_pids = list

@@ -17,7 +17,7 @@ _CLAIMS = (
 )
 _NAMES = {
     "student": "the student",
-    "twin": "its hard-label twin",
+    "twin": "its twin taught by labels alone",
     "ensemble": "the whole ensemble",
     "best-teacher": "the best single teacher",
     "nearest-teacher": "the teacher nearest to the ensemble",
@@ -35,7 +35,7 @@ def worth(summary: Mapping[str, Any]) -> Answer:
         return Answer(recommend(summary))
     lead = _by_name(summary)["twin"]["lead"]
     notes = [say_how_sure(summary), *_say_safe(summary)]
-    if "twin" in found["not_beaten"]:
+    if found["kind"] == "unknown" and "twin" in found["not_beaten"]:
         what = "To tell student and twin apart in accuracy"
         notes += say_needed(what, lead, abs(lead["mean"]))
     claims = "" if found["kind"] == "unknown" else _CLAIMS
@@ -55,10 +55,10 @@ def ask(summary: Mapping[str, Any]) -> str:
         f" of {format_bytes(models[model]['bytes'])}" if model in models else ""
         for model in ("student", "ensemble")
     ]
-    teachers = "1 teacher" if n == 1 else f"the {n} teachers"
+    teachers = "one large teacher" if n == 1 else f"{n} large teachers together"
     return (
-        f"Can one small network, the student{sizes[0]}, do the work of {teachers}{sizes[1]}, and "
-        "is distilling it worth it, or would something simpler do?"
+        f"Can one small network{sizes[0]}, the student, taught to answer as {teachers}{sizes[1]} "
+        "would, take their place, or does something simpler do as well?"
     )
 
 

@@ -348,7 +348,9 @@ _ROWS = (
         label="Cost",
         widget="buttons",
         pages=("deploy",),
-        options=("bytes", "time of one case", "time of 1,000 cases", "price of a million"),
+        help="Bytes on disk; the time of one case, or of 1,000 at once, on this machine; the price "
+        "of a million answers.",
+        options=("bytes", "one case", "1,000 cases", "price"),
     ),
     Setting(
         key="quality",
@@ -359,11 +361,12 @@ _ROWS = (
     ),
     Setting(
         key="price",
-        label="Price of an hour of this machine",
+        label="Price of an hour",
         widget="typed",
         pages=("deploy",),
         usual="0.10",
-        help="In your currency. It gives the price of a million answers, in large batches.",
+        help="Of this machine, in your currency. It gives the price of a million answers, in large "
+        "batches.",
     ),
     # The slices.
     Setting(

@@ -37,7 +37,7 @@ _MEASURED = "costs measured"
 # Visitors measure in turn: two at once would each find the machine slow.
 _TURN = threading.Lock()
 # Seconds and places of the cost axes that were measured.
-_BATCH = {"time of one case": 0, "time of 1,000 cases": 1}
+_BATCH = {"one case": 0, "1,000 cases": 1}
 
 
 def write_three_lines(found: Study) -> None:
@@ -50,7 +50,12 @@ def write_three_lines(found: Study) -> None:
     first, _, rest = said.partition(". ")
     st.markdown(f"Asked: {plain(answers.ask(summary))}")
     st.markdown(f"Recommended: **{plain(first.rstrip('.'))}.** {plain(rest)}")
-    st.markdown(f"How sure: {plain(sure or 'not at all yet.')}")
+    st.markdown(f"How sure: {plain(sure or 'Not at all: no comparison has an interval.')}")
+    notes = [] if found.partial else [note for note in found.answer.notes if note != sure]
+    if notes:
+        st.markdown("\n".join(f"- {plain(note)}" for note in notes))
+    if found.verdict.claims:
+        st.caption(plain(found.verdict.claims))
 
 
 def show_savings(found: Study) -> None:
@@ -83,7 +88,7 @@ def show_costs(found: Study) -> None:
     if found.partial:
         return
     kept: dict[str, list[Cost]] = st.session_state.setdefault(_MEASURED, {})
-    left, right, typed = st.columns([4, 2, 2], vertical_alignment="bottom")
+    left, right, typed = st.columns([5, 3, 2], vertical_alignment="bottom")
     with left:
         axis = ask("cost")
     with right:
@@ -95,16 +100,14 @@ def show_costs(found: Study) -> None:
         price = costs.read_price(text)
     except SpecError as error:
         st.warning(plain(str(error)), icon=":material/payments:")
-    picture = st.empty()
-    measured = kept.get(found.spec.digest)
-    with picture.container():
-        _draw(found, measured or [], axis, quality, price)
+    measured = kept.get(found.spec.digest, [])
+    _draw(found, measured, axis, quality, price)
     table = st.empty()
-    if measured is None:
+    if not measured:
         kept.clear()
-        kept[found.spec.digest] = measured = _measure(found, table, price)
-        with picture.container():
-            _draw(found, measured, axis, quality, price)
+        kept[found.spec.digest] = _measure(found, table, price)
+        # The picture stands above and is drawn once in a run.
+        st.rerun()
     table.dataframe(_tabulate(found, measured, price), hide_index=True)
     words, again = st.columns([4, 1], vertical_alignment="center")
     words.caption(
@@ -170,17 +173,21 @@ def _draw(
             "The price is missing." if axis not in _BATCH and price is None else "Measuring …"
         )
         return
-    unit = {"bytes": "bytes", "price of a million": "price of a million answers"}
-    names = {**unit, "time of one case": "milliseconds, one case"}
-    name = names.get(axis, "milliseconds, 1,000 cases")
+    name = {
+        "bytes": "bytes",
+        "one case": "milliseconds for one case",
+        "1,000 cases": "milliseconds for 1,000 cases",
+        "price": "price of a million answers",
+    }[axis]
     results.draw_chart(
-        figures.deploy_figure(points, cost_name=name, value_name=f"{quality}, test data"),
+        figures.deploy_figure(points, cost_name=name, value_name=f"{quality} on test data"),
         "deploy",
         f"Every model's {name} against its {quality}, with 95% intervals and the Pareto front.",
     )
     st.caption(
         f"Test data, {found.summary['n_seeds']} seeds; bars: 95% intervals for other seeds and "
-        "other test rows. The front goes by the means: where bars overlap widely it is no proof."
+        "other test rows. All models find the same rows hard: the differences that the "
+        "recommendation rests on are surer than these bars. The front goes by the means alone."
     )
 
 

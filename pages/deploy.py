@@ -38,9 +38,12 @@ found = replace(found, spec=asked, summary=summary, answer=answers.worth(summary
 with lines:
     deploy.write_three_lines(found)
 deploy.show_savings(found)
-deploy.show_costs(found)
+# Measuring takes seconds: what stands below it is drawn first.
+measured = st.container()
 with st.expander("How the recommendation is made", icon=":material/rule:"):
     st.markdown(deploy.RULE)
     deploy.show_leads(summary)
 if found.rows:
     results.offer_files(found)
+with measured:
+    deploy.show_costs(found)

@@ -67,6 +67,7 @@ KNOWN = {
     "specs": "",
     "measures": "",
     "store": "specs",
+    "eviction": "store",
     "data": "specs",
     "geometry": "specs data",
     "learning": "specs",
@@ -78,9 +79,9 @@ KNOWN = {
     # Of the first two types alone: figures import nothing of them when they run.
     "figures": "geometry boundaries measures",
     "__main__": "specs store measures engine jobs studies",
-    "frame/server": "specs store geometry engine uploads jobs",
+    "frame/server": "specs store eviction geometry engine uploads jobs",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
-    "frame/browser": "specs measures engine jobs figures frame/server frame/controls",
+    "frame/browser": "specs store measures engine jobs figures frame/server frame/controls",
     "frame/studies": "specs data geometry measures engine jobs studies figures frame/server "
     "frame/controls frame/browser",
     "frame/playground": "specs store data geometry boundaries measures engine jobs studies figures "

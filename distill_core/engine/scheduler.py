@@ -28,6 +28,13 @@ QUIET = 3.0
 # will move a slider, and finds a core at rest.
 AROUND = 300.0
 
+# Seconds after which a job is long: should all workers run such ones, the youngest gives its
+# worker to a visitor who waits, and begins again behind them.
+LONG = 10.0
+# Seconds that a job has for its next report after it was stopped for its time limit; a job that
+# is silent for longer loses its process.
+LAST_WORDS = 10.0
+
 # Seconds for which a failure answers the same request without another try, and how many.
 _REMEMBERED, _N_REMEMBERED = 5.0, 128
 
@@ -35,6 +42,10 @@ _REMEMBERED, _N_REMEMBERED = 5.0, 128
 # dead before it reached them.
 _N_DEATHS, _N_TRIES = 2, 10
 
+_TOO_LONG = (
+    "This would take longer than the {:.0f} seconds that one setting may take here. A smaller "
+    "student, fewer epochs or fewer teachers are sooner done."
+)
 _OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "preempted")
 
 _log = logging.getLogger(__name__)
@@ -67,6 +78,11 @@ class Task:
     attempt: int = 0
     started: bool = False
     preempted: bool = False
+    overdue: bool = False
+    killed: bool = False
+    # When it was claimed, and how long earlier attempts took, both in seconds.
+    began: float = 0.0
+    spent: float = 0.0
     cancelled_by: Requester | None = None
     n_deaths: int = 0
     n_tries: int = 0
@@ -83,10 +99,12 @@ class Scheduler:
         The workers.
     """
 
-    def __init__(self, store: Store, pool: Pool) -> None:
+    def __init__(self, store: Store, pool: Pool, time_limit: float = math.inf) -> None:
         self.quiet_until = -math.inf
         self._store = store
         self._pool = pool
+        self._time_limit = time_limit
+        self._kills: list[Worker] = []
         self._live: dict[Key, Task] = {}
         self._queue: list[Task] = []
         self._running: dict[int, Task] = {}
@@ -132,6 +150,7 @@ class Scheduler:
     def dispatch(self, now: float) -> tuple[list[Cancel], list[Claim]]:
         """Return the attempts to cancel, and the jobs that idle workers claim."""
         claims: list[Claim] = []
+        self._enforce_limit(now)
         failure = self._pool.failure()
         for task in self._list_ready(now):
             if failure is not None:
@@ -141,11 +160,28 @@ class Scheduler:
             elif not task.requesters and not self._has_room_ahead(now):
                 break
             elif worker := self._pool.acquire():
-                claims.append(self._claim(task, worker))
+                claims.append(self._claim(task, worker, now))
             else:
+                self._make_room(task, now)
                 break
         cancels, self._cancels = self._cancels, []
         return cancels, claims
+
+    def take_kills(self) -> list[Worker]:
+        """Return, once, the workers whose job has not stopped when it was asked to."""
+        kills, self._kills = self._kills, []
+        return kills
+
+    def next_moment(self, now: float) -> float:
+        """Return when time alone will change something, infinity if it never will."""
+        moments = [self.quiet_until]
+        waits = any(task.requesters for task in self._queue)
+        for task in self._running.values():
+            due = self._due(task)
+            moments += [due, due + LAST_WORDS]
+            if waits:
+                moments.append(task.began + LONG)
+        return min((moment for moment in moments if moment > now), default=math.inf)
 
     def report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
         """Pass on what a running job reports; safe without the lock."""
@@ -163,6 +199,7 @@ class Scheduler:
         """Take a job off its worker and decide what becomes of it."""
         task = self._running.pop(attempt)
         preempted, task.preempted, task.worker = task.preempted, False, None
+        task.spent += now - task.began
         job = task.job
         if job.finished:
             return
@@ -173,6 +210,8 @@ class Scheduler:
             self._fail(task, error, now)
         elif task.cancelled_by is not None:
             self._finish(task, "cancelled", Cancelled())
+        elif task.overdue:
+            self._fail(task, EngineError(_TOO_LONG.format(self._time_limit)), now)
         elif isinstance(error, Cancelled) and preempted:
             self._requeue(task, "preempted")
         elif isinstance(error, Cancelled):
@@ -222,6 +261,35 @@ class Scheduler:
             room = max(1, room - 1)
         return sum(not task.requesters for task in self._running.values()) < room
 
+    def _due(self, task: Task) -> float:
+        """Return when a running job has used up its time."""
+        return math.inf if task.ahead else task.began + self._time_limit - task.spent
+
+    def _enforce_limit(self, now: float) -> None:
+        """Stop jobs that have used up their time, and those that do not stop."""
+        for task in self._running.values():
+            if now >= self._due(task) and not task.overdue:
+                self._stop(task)
+                task.overdue = True
+            if now >= self._due(task) + LAST_WORDS and not task.killed and task.worker:
+                task.killed = True
+                self._kills.append(task.worker)
+
+    def _make_room(self, waiting: Task, now: float) -> None:
+        """Take one of several long jobs off its worker if somebody waits behind them all.
+
+        The oldest goes on, so that something always gets done.
+        """
+        running = list(self._running.values())
+        if not waiting.requesters or len(running) < max(2, self._pool.size()):
+            return
+        if any(task.cancelled_by or task.preempted or task.overdue for task in running):
+            return
+        if all(now >= task.began + LONG for task in running):
+            youngest = max(running, key=lambda task: task.began)
+            self._stop(youngest)
+            youngest.preempted = True
+
     # From here on: one method for each transition of a job.
 
     def _enqueue(self, key: Key, call: Call) -> Task:
@@ -263,8 +331,9 @@ class Scheduler:
             _log.debug("%s asked to stop.", task.job)
             self._cancels.append((task.worker, task.attempt))
 
-    def _claim(self, task: Task, worker: Worker) -> Claim:
+    def _claim(self, task: Task, worker: Worker, now: float) -> Claim:
         self._queue.remove(task)
+        task.began, task.killed = now, False
         task.worker, task.attempt, task.started = worker, next(self._numbers), False
         self._running[task.attempt] = task
         _log.debug("%s claimed as attempt %d.", task.job, task.attempt)
@@ -281,10 +350,13 @@ class Scheduler:
         return task.n_deaths < _N_DEATHS and task.n_tries < _N_TRIES
 
     def _requeue(self, task: Task, outcome: str | None) -> None:
-        """Queue a job once more, at its old place."""
+        """Queue a job once more, at its old place unless it was taken off to make room."""
         _log.debug("%s requeued (%s).", task.job, outcome or "its worker was dead before")
         if outcome is not None:
             self._count(task, outcome)
+        if outcome == "preempted" and task.requesters:
+            # Behind those it made room for.
+            task.order = next(self._numbers)
         self._queue.append(task)
         task.job.become("queued")
 

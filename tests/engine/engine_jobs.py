@@ -98,3 +98,9 @@ loop.kind, note.kind, train.kind = "loop", "note", "weights"
 for job in (linger, die, diverge, misfit, divide, leave, forget, nowhere):
     job.kind = "thing"
 nowhere.__module__ = "tests.gone"
+
+
+def hang(spec, store, report):
+    """Report once and never again, whatever is asked."""
+    report(0, 1)
+    time.sleep(600)

@@ -87,6 +87,11 @@ def write_lines() -> None:
             logger.setLevel(logging.INFO)
             logger.propagate = False
 
+    # Uvicorn takes a refused handshake, which has an answer, for one that was forgotten.
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: "without completing handshake" not in record.getMessage()
+    )
+
 
 def health_routes() -> list[Route]:
     """Return the routes `/healthz` and `/metrics`."""

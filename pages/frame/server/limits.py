@@ -211,6 +211,10 @@ class _Socket:
             self._note("does not read")
             self._finish({"type": "websocket.disconnect", "code": _TRY_LATER})
             raise OSError("The client does not read.") from None
+        except RuntimeError as error:
+            # Uvicorn has closed it meanwhile, as nobody answered whether they are still there.
+            self._finish({"type": "websocket.disconnect", "code": _TRY_LATER})
+            raise OSError("The socket is closed.") from error
 
     async def _take(self, message: Message) -> None:
         size = len(message.get("bytes") or message.get("text") or "")

@@ -9,15 +9,22 @@ import itertools
 import logging
 import math
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from distill_core.engine.job import Job
+from distill_core.engine.task import (
+    LAST_WORDS,
+    LONG,
+    TOO_LONG,
+    Key,
+    Requester,
+    Task,
+    find_due,
+    find_youngest_long,
+)
 from distill_core.engine.worker import Arrays, Call, Cancelled, EngineError, Worker, explain
 from distill_core.store import Store
 
-Requester = tuple[str, str]  # visitor, slot
-Key = tuple[str, str, str]  # function, digest, kind
 Cancel = tuple[Worker, int]  # a worker and the attempt that it shall stop
 Claim = tuple[Worker, int, Call]  # a worker, the number of the attempt, the job
 
@@ -28,13 +35,6 @@ QUIET = 3.0
 # will move a slider, and finds a core at rest.
 AROUND = 300.0
 
-# Seconds after which a job is long: should all workers run such ones, the youngest gives its
-# worker to a visitor who waits, and begins again behind them.
-LONG = 10.0
-# Seconds that a job has for its next report after it was stopped for its time limit; a job that
-# is silent for longer loses its process.
-LAST_WORDS = 10.0
-
 # Seconds for which a failure answers the same request without another try, and how many.
 _REMEMBERED, _N_REMEMBERED = 5.0, 128
 
@@ -42,10 +42,6 @@ _REMEMBERED, _N_REMEMBERED = 5.0, 128
 # dead before it reached them.
 _N_DEATHS, _N_TRIES = 2, 10
 
-_TOO_LONG = (
-    "This would take longer than the {:.0f} seconds that one setting may take here. A smaller "
-    "student, fewer epochs or fewer teachers are sooner done."
-)
 _OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "preempted")
 
 _log = logging.getLogger(__name__)
@@ -62,30 +58,6 @@ class Pool(Protocol):
 
     def failure(self) -> str | None:
         """Return why no job can run, or None."""
-
-
-@dataclass(eq=False)
-class Task:
-    """A job that is not finished, with all that is remembered about it."""
-
-    job: Job
-    key: Key
-    call: Call
-    order: int
-    requesters: set[Requester] = field(default_factory=set)
-    ahead: bool = False
-    worker: Worker | None = None
-    attempt: int = 0
-    started: bool = False
-    preempted: bool = False
-    overdue: bool = False
-    killed: bool = False
-    # When it was claimed, and how long earlier attempts took, both in seconds.
-    began: float = 0.0
-    spent: float = 0.0
-    cancelled_by: Requester | None = None
-    n_deaths: int = 0
-    n_tries: int = 0
 
 
 class Scheduler:
@@ -177,7 +149,7 @@ class Scheduler:
         moments = [self.quiet_until]
         waits = any(task.requesters for task in self._queue)
         for task in self._running.values():
-            due = self._due(task)
+            due = find_due(task, self._time_limit)
             moments += [due, due + LAST_WORDS]
             if waits:
                 moments.append(task.began + LONG)
@@ -211,7 +183,7 @@ class Scheduler:
         elif task.cancelled_by is not None:
             self._finish(task, "cancelled", Cancelled())
         elif task.overdue:
-            self._fail(task, EngineError(_TOO_LONG.format(self._time_limit)), now)
+            self._fail(task, EngineError(TOO_LONG.format(self._time_limit)), now)
         elif isinstance(error, Cancelled) and preempted:
             self._requeue(task, "preempted")
         elif isinstance(error, Cancelled):
@@ -261,17 +233,14 @@ class Scheduler:
             room = max(1, room - 1)
         return sum(not task.requesters for task in self._running.values()) < room
 
-    def _due(self, task: Task) -> float:
-        """Return when a running job has used up its time."""
-        return math.inf if task.ahead else task.began + self._time_limit - task.spent
-
     def _enforce_limit(self, now: float) -> None:
         """Stop jobs that have used up their time, and those that do not stop."""
         for task in self._running.values():
-            if now >= self._due(task) and not task.overdue:
+            late = now - find_due(task, self._time_limit)
+            if late >= 0 and not task.overdue:
                 self._stop(task)
                 task.overdue = True
-            if now >= self._due(task) + LAST_WORDS and not task.killed and task.worker:
+            if late >= LAST_WORDS and not task.killed and task.worker is not None:
                 task.killed = True
                 self._kills.append(task.worker)
 
@@ -280,13 +249,8 @@ class Scheduler:
 
         The oldest goes on, so that something always gets done.
         """
-        running = list(self._running.values())
-        if not waiting.requesters or len(running) < max(2, self._pool.size()):
-            return
-        if any(task.cancelled_by or task.preempted or task.overdue for task in running):
-            return
-        if all(now >= task.began + LONG for task in running):
-            youngest = max(running, key=lambda task: task.began)
+        youngest = find_youngest_long(self._running.values(), now)
+        if waiting.requesters and youngest and len(self._running) >= max(2, self._pool.size()):
             self._stop(youngest)
             youngest.preempted = True
 

@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 
 from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
-from pages.frame.server import lifetime, memory
+from pages.frame.server import errors, lifetime, memory
 from pages.frame.server.health import Numbered, health_routes
 from pages.frame.server.limits import SocketLimits
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
@@ -42,4 +42,10 @@ MIDDLEWARE = [
     Middleware(CompressedStatic),
 ]
 
-app = st.App(SCRIPT, lifespan=lifespan, routes=ROUTES, middleware=MIDDLEWARE)
+app = st.App(
+    SCRIPT,
+    lifespan=lifespan,
+    routes=ROUTES,
+    middleware=MIDDLEWARE,
+    on_script_error=errors.tell,
+)

@@ -24,12 +24,14 @@ def tell(error: Exception) -> bool:
     where = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames[-4:]))
     _log.error("A page stopped with %s at %s.", type(error).__name__, where)
     # Streamlit turns what a browser sends into a widget's value, whatever it is.
-    if any(
-        one.name == "deserialize" and Path(one.filename).is_relative_to(_STREAMLIT)
-        for one in frames
-    ):
+    last = frames[-1]
+    is_inside = Path(last.filename).is_relative_to(_STREAMLIT / "runtime" / "state")
+    is_value = is_inside or (
+        last.name == "deserialize" and Path(last.filename).is_relative_to(_STREAMLIT)
+    )
+    if is_value and isinstance(error, TypeError | ValueError | LookupError | AttributeError):
         st.error(
-            "Your browser has sent a value that a control on this page cannot have. Reload the page.",
+            "Your browser has sent a value that a control here cannot have. Reload the page.",
             icon=":material/error:",
         )
         return True

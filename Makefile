@@ -7,7 +7,7 @@ VENV ?= .venv
 PORT ?= 8501
 BIN := $(VENV)/bin
 
-.PHONY: run test lint check browser benchmarks format clean
+.PHONY: run test reliability audit lint check browser benchmarks format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
@@ -47,6 +47,16 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 # About twenty minutes on a quiet machine; writes BENCHMARKS.md.
 benchmarks: $(VENV)/.installed-dev browser
 	$(BIN)/python -m benchmarks.report
+
+# Hostile visitors, faults and a full disk, in full; RELIABILITY.md says what is promised.
+reliability: $(VENV)/.installed-dev
+	DISTILL_RELIABILITY=1 $(BIN)/python -m pytest --durations=20 tests/hostile tests/faults \
+	    tests/frame/test_bounds.py tests/frame/test_preview_route.py tests/test_store.py tests/test_eviction.py
+
+# Known flaws in what is installed; needs a way to the database of the Python Packaging Authority.
+audit: $(VENV)/.installed-dev
+	$(BIN)/python -m pip install -q pip-audit
+	$(BIN)/python -m pip_audit -r requirements.txt --disable-pip --no-deps
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

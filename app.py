@@ -9,8 +9,11 @@ from starlette.middleware import Middleware
 
 from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
-from pages.frame.server import memory, service
+from pages.frame.server import errors, lifetime, memory
+from pages.frame.server.health import Numbered, health_routes
+from pages.frame.server.limits import SocketLimits
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
+from pages.frame.server.origins import HostsAndOrigins
 
 # What the pages import.
 _MODULES = [
@@ -24,14 +27,25 @@ _MODULES = [
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the workers before the first visitor comes, stop them after the last."""
-    service.warm_up(_MODULES)
-    async with memory.tidied():
+    async with lifetime.live(_MODULES), memory.tidied():
         yield {}
-    service.engine().close()
 
 
 SCRIPT = Path(__file__).parent / "pages" / "frame" / "router.py"
-ROUTES = [preview_route(), plotly_route()]
-MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(CompressedStatic)]
+ROUTES = [preview_route(), plotly_route(), *health_routes()]
+# The outermost first: who may speak at all is checked before anything else is done.
+MIDDLEWARE = [
+    Middleware(Numbered),
+    Middleware(SecurityHeaders),
+    Middleware(HostsAndOrigins),
+    Middleware(SocketLimits),
+    Middleware(CompressedStatic),
+]
 
-app = st.App(SCRIPT, lifespan=lifespan, routes=ROUTES, middleware=MIDDLEWARE)
+app = st.App(
+    SCRIPT,
+    lifespan=lifespan,
+    routes=ROUTES,
+    middleware=MIDDLEWARE,
+    on_script_error=errors.tell,
+)

@@ -9,9 +9,11 @@ import contextlib
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -27,15 +29,23 @@ from safetensors.numpy import load, save
 
 from distill_core.specs import canonical_json
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 _FORMAT = 1
 _BLOBS, _ASIDE = "blobs", "set-aside"
 _KIND = re.compile(r"[a-z][a-z-]{0,39}")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 BLOB_NAME = re.compile(rb'"blob":"([0-9a-f]{64})"')
 """Where an index names its blob."""
+DELETED = "deleted-table"
+"""A name under this kind: nothing may be put any more that begins with the same 16 digits."""
 _BODY = slice(len('{"checksum":"","content":') + 64, -1)  # of an index; see `_seal`
 _TEMP = ".tmp"
 _ORPHAN_AGE = 3600.0  # seconds; no put takes that long
+_USED_EVERY = 60.0  # seconds between two notes that something was read
 
 _log = logging.getLogger(__name__)
 
@@ -110,8 +120,8 @@ class Store:
         Raises
         ------
         StoreError
-            When a name or a value is not allowed, or the folder cannot be written. What
-            was stored before is then still there.
+            When a name or a value is not allowed, what it was computed from is deleted, or the
+            folder cannot be written. What was stored before is then still there.
         """
         index = self._index(kind, digest)
         blob = save(savable(arrays))
@@ -123,8 +133,17 @@ class Store:
             raise StoreError(
                 f"The meta of {kind} {digest} must be JSON without NaN or infinity: {error}."
             ) from None
-        self._write(self._blob(blob_sha), blob)
-        self._write(index, _seal(body))
+        with self._writing():
+            self._refuse_deleted(kind, digest)
+            self._write(self._blob(blob_sha), blob)
+            self._write(index, _seal(body))
+        try:
+            # It may have been deleted since: then whoever deleted it did not see this.
+            self._refuse_deleted(kind, digest)
+        except StoreError:
+            self.delete(kind, digest)
+            self.free({blob_sha})
+            raise
 
     def get(self, kind: str, digest: str) -> Artifact | None:
         """Return what is stored under a name, or None: never stored, or no longer whole.
@@ -135,10 +154,12 @@ class Store:
         index = self._index(kind, digest)
         suspects: list[Path] = []
         try:
+            _note_use(index)
             sealed = index.read_bytes()
             suspects.append(index)
             content = _unseal(sealed, kind, digest)
             blob = self._blob(content["blob"])
+            _require_regular(blob)
             data = blob.read_bytes()
             suspects.append(blob)
             if hashlib.sha256(data).hexdigest() != content["blob"]:
@@ -155,7 +176,7 @@ class Store:
             damage = str(error)
         _log.warning("Stored %s %s is damaged and set aside: %s.", kind, digest, damage)
         for path in suspects:
-            self._set_aside(path, kind)
+            self._set_aside(path, kind, digest)
         return None
 
     def has(self, kind: str, digest: str) -> bool:
@@ -167,21 +188,35 @@ class Store:
         with self._said(), contextlib.suppress(FileNotFoundError):
             self._index(kind, digest).unlink()
 
-    def sweep(self) -> int:
+    def free(self, blobs: set[str]) -> None:
+        """Remove those of some blobs, by their SHA-256, that no index names any more."""
+        left = set(blobs)
+        for index in self.root.glob("*/*/*.json"):
+            with contextlib.suppress(OSError):
+                left -= set(read_blob_names(index))
+        for sha in left:
+            with contextlib.suppress(OSError):
+                self._blob(sha).unlink()
+
+    def sweep(self, *, at_once: bool = False) -> int:
         """Remove what nobody will finish or read, and return how many files that were.
 
         These are temporary files of writers that were killed and blobs that no index
-        names, both only when older than an hour, so that no put at work loses a file.
+        names, both only when older than an hour, so that no put at work loses a file. `at_once`
+        they go whatever their age, if nobody is writing at this moment.
         A store that cannot be read in full is left as it is, with a warning.
         """
-        old = time.time() - _ORPHAN_AGE
+        with self._nobody_writing() if at_once else contextlib.nullcontext(False) as alone:
+            return self._sweep(math.inf if alone else time.time() - _ORPHAN_AGE)
+
+    def _sweep(self, old: float) -> int:
         try:
             files = self._files()
-            indexes = [path.read_bytes() for path in files if path.suffix == ".json"]
+            names = [read_blob_names(path) for path in files if path.suffix == ".json"]
         except OSError as error:
             _log.warning("The store folder %s cannot be swept: %s.", self.root, error)
             return 0
-        named = {sha.decode() for index in indexes for sha in BLOB_NAME.findall(index)}
+        named = {sha for one in names for sha in one}
         removed = 0
         for path in files:
             if path.suffix == _TEMP or (path.suffix == ".safetensors" and path.stem not in named):
@@ -209,7 +244,35 @@ class Store:
         paths = [self.root]
         for _ in range(3):
             paths = [path / name for path in paths if path.is_dir() for name in os.listdir(path)]
-        return paths
+        return [path for path in paths if path.is_file()]
+
+    def _refuse_deleted(self, kind: str, digest: str) -> None:
+        """Refuse what a job makes of a table that its owner has deleted meanwhile."""
+        if kind in (DELETED, "table"):
+            return
+        try:
+            deleted = os.listdir(self.root / DELETED / digest[:2])
+        except OSError:
+            return
+        if any(name.startswith(digest[:16]) for name in deleted):
+            raise StoreError("The data that this was computed from was deleted; nothing is kept.")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Let `_nobody_writing` see that somebody is."""
+        with self._said():
+            self.root.mkdir(parents=True, exist_ok=True)
+            with _lock(self.root, exclusive=False):
+                yield
+
+    @contextlib.contextmanager
+    def _nobody_writing(self) -> Iterator[bool]:
+        """Keep others from writing; yields False if somebody is at it, or if one cannot know."""
+        try:
+            with _lock(self.root, exclusive=True) as held:
+                yield held
+        except OSError:
+            yield False
 
     def _write(self, path: Path, data: bytes) -> None:
         """Put bytes in their place whole, unless they are there already.
@@ -241,15 +304,19 @@ class Store:
         try:
             yield
         except OSError as error:
+            # Visitors see the sentence, and where the store is is not for them.
+            _log.error("The store folder %s cannot be written: %s.", self.root, error)
             raise StoreError(
-                f"The store folder {self.root} cannot be written ({error.strerror or error}): "
-                "free some space or allow writing there, or name another folder in "
-                "DISTILL_STORE."
+                f"The store cannot be written ({error.strerror or type(error).__name__}): free "
+                "some space or allow writing in its folder, or name another one in DISTILL_STORE."
             ) from error
 
-    def _set_aside(self, path: Path, kind: str) -> None:
-        """Move a damaged file out of the way; another process may have been faster."""
-        target = self.root / _ASIDE / f"{kind}-{path.stem}-{secrets.token_hex(4)}{path.suffix}"
+    def _set_aside(self, path: Path, kind: str, digest: str) -> None:
+        """Move a damaged file out of the way; another process may have been faster.
+
+        Its new name begins with what it was found under, so that it goes with an upload.
+        """
+        target = self.root / _ASIDE / f"{kind}-{digest}-{secrets.token_hex(4)}{path.suffix}"
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             os.replace(path, target)
@@ -257,6 +324,53 @@ class Store:
             pass
         except OSError as error:
             _log.warning("The damaged file %s cannot be set aside: %s.", path, error)
+
+
+def read_blob_names(index: Path) -> list[str]:
+    """Return the SHA-256s of the blobs that an index names, checked or not.
+
+    Raises
+    ------
+    OSError
+        When it cannot be read.
+    """
+    _require_regular(index)
+    return [sha.decode() for sha in BLOB_NAME.findall(index.read_bytes())]
+
+
+def _require_regular(path: Path) -> os.stat_result:
+    """Raise an OSError for what is no plain file: a pipe would keep its reader for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path.name} is not a plain file")
+    return status
+
+
+def _note_use(index: Path) -> None:
+    """Note that an index is read now, in its time of access; its other time is its put's."""
+    status = _require_regular(index)
+    now = time.time()
+    if now - status.st_atime > _USED_EVERY:
+        with contextlib.suppress(OSError):
+            os.utime(index, ns=(int(now * 1e9), status.st_mtime_ns))
+
+
+@contextlib.contextmanager
+def _lock(folder: Path, *, exclusive: bool) -> Iterator[bool]:
+    """Lock a folder: together with others who write, or alone if that is possible at once."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        held = True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH)
+        except BlockingIOError:
+            held = False
+        yield held
+    finally:
+        os.close(handle)
 
 
 def _seal(body: bytes) -> bytes:

@@ -23,6 +23,7 @@ from distill_core.specs import (
     SpecError,
     StudentSpec,
 )
+from distill_core.store import Store, StoreError
 from tests import tiny
 from tests.data.hostile import GOOD, HOSTILE
 
@@ -224,12 +225,32 @@ def test_only_uploads_can_be_deleted(store):
         uploads.delete(store, DatasetSpec())
 
 
-def test_what_a_late_job_puts_after_the_end_is_deleted_too(store, birds):
+def test_what_a_late_job_puts_after_the_end_is_refused(store, birds):
     picture = picture_of(birds)
+    store.put("student", "ab" * 16, {"x": np.ones(3)})
     uploads.delete(store, birds)
-    store.put("picture", picture.digest, {"x": np.ones(3)})
-    assert uploads.expire(store) == 0
+    before = sorted(store.root.rglob("*"))
+    with pytest.raises(StoreError, match="was deleted; nothing is kept"):
+        store.put("picture", picture.digest, {"x": np.arange(5)})
     assert not store.has("picture", picture.digest)
+    assert sorted(store.root.rglob("*")) == before
+
+
+def test_what_is_put_in_the_moment_of_the_deletion_does_not_stay(store, birds, monkeypatch):
+    picture = picture_of(birds)
+    write = Store._write
+
+    def write_and_delete(self, path, data):
+        write(self, path, data)
+        if path.suffix == ".json" and path.parent.parent.name == "picture":
+            uploads.delete(store, birds)
+
+    monkeypatch.setattr(Store, "_write", write_and_delete)
+    with pytest.raises(StoreError, match="was deleted"):
+        store.put("picture", picture.digest, {"x": np.arange(5)})
+    assert not store.has("picture", picture.digest)
+    assert not any(b"picture" in path.read_bytes() for path in store.root.glob("*/*/*.json"))
+    assert len(list(store.root.glob("blobs/*/*"))) == 1, "of the note that it was deleted"
 
 
 def test_the_same_file_may_come_back_after_it_was_deleted(store, birds):

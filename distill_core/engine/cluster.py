@@ -230,6 +230,10 @@ class _Reservation:
         if inner is not None:
             inner.cancel()
 
+    def kill(self) -> None:
+        """Let go of the task: its process belongs to the cluster."""
+        self.cancel()
+
     def _send(self, carried: Carried) -> None:
         self.n_starts = 0
         try:

@@ -1,6 +1,7 @@
 """Where visitors ask: the scheduler, the store and the workers brought together."""
 
 import functools
+import math
 import os
 import threading
 import time
@@ -30,7 +31,8 @@ class Engine:
 
     The engine holds the queue itself and gives a worker a job only when the worker is
     idle, so dropping a job that waits costs nothing. It has no thread of its own: every
-    request and every end of a job moves it on, and a timer when visitors were quiet.
+    request and every end of a job moves it on, and a timer when visitors were quiet or a job takes
+    long.
 
     Parameters
     ----------
@@ -43,6 +45,9 @@ class Engine:
         instead. Default: the environment variable `DISTILL_SCHEDULER`.
     preload : str, optional
         A module that every worker imports before its first job.
+    time_limit : float, optional
+        Seconds that a job may take of the workers, all its attempts together; work ahead has no
+        limit. Default: none.
 
     Raises
     ------
@@ -57,15 +62,17 @@ class Engine:
         n_workers: int | None = None,
         scheduler: str | None = None,
         preload: str | None = None,
+        time_limit: float = math.inf,
     ) -> None:
         self._store = store
         self._preload = preload
         self._lock = threading.Lock()
         self._closed = False
         self._timer: threading.Timer | None = None
+        self._timer_due = math.inf
         address = scheduler or os.environ.get("DISTILL_SCHEDULER")
         self._workers = self._cluster(address) if address else self._local(n_workers)
-        self._scheduler = Scheduler(store, self._workers)
+        self._scheduler = Scheduler(store, self._workers, time_limit)
         self._workers.start()
         _close_at_exit(self)
 
@@ -202,21 +209,34 @@ class Engine:
         with self._lock:
             now = time.monotonic()
             cancels, claims = self._scheduler.dispatch(now)
-            quiet = self._scheduler.quiet_until - now
-            if quiet > 0 and self._timer is None and not self._closed:
-                self._timer = threading.Timer(quiet, self._wake)
-                self._timer.daemon = True
-                self._timer.start()
+            kills = self._scheduler.take_kills()
+            self._set_timer(now)
         # Not under the lock: what a worker does here may end a job, which takes the lock.
+        for worker in kills:
+            worker.kill()
         for worker, attempt in cancels:
             worker.cancel(attempt)
         for worker, attempt, call in claims:
             future = worker.submit(attempt, call)
             future.add_done_callback(functools.partial(self._end, attempt))
 
-    def _wake(self) -> None:
-        """Let work ahead begin, unless visitors came again in the meantime."""
-        self._timer = None
+    def _set_timer(self, now: float) -> None:
+        """See to it that `dispatch` is called when time alone changes something."""
+        due = self._scheduler.next_moment(now)
+        if due == math.inf or self._closed or self._timer_due <= due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = due
+        self._timer = threading.Timer(due - now, self._wake, [due])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _wake(self, due: float) -> None:
+        """Let work ahead begin, stop what takes too long: whatever the time has come for."""
+        with self._lock:
+            if self._timer_due == due:
+                self._timer, self._timer_due = None, math.inf
         self._dispatch()
 
     def _report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:

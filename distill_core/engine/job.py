@@ -1,6 +1,8 @@
 """The handle of one job: what a visitor may ask about it, from any thread."""
 
+import contextlib
 import threading
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ class Job:
         self.kind = kind
         self.digest = digest
         self._changed = threading.Condition()
+        self._listeners: list[Callable[[], None]] = []
         self._state: State = state
         self._progress = (1, 1) if state == "done" else (0, 0)
         self._snapshot: dict[str, NDArray[Any]] | None = None
@@ -85,6 +88,20 @@ class Job:
                 lambda: self.finished or self._snapshot is not None, timeout
             )
 
+    @contextlib.contextmanager
+    def listen(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Have a function called after every change, in whichever thread makes it.
+
+        For those who cannot wait in a thread of their own. It must return at once.
+        """
+        with self._changed:
+            self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._listeners.remove(listener)
+
     # The rest is for the engine.
 
     def show(self, done: int, total: int, arrays: Arrays | None) -> None:
@@ -94,7 +111,7 @@ class Job:
                 self._progress = (done, total)
                 if arrays is not None:
                     self._snapshot = dict(arrays)
-                self._changed.notify_all()
+                self._tell()
 
     def become(self, state: State, error: Exception | None = None) -> None:
         """Change state and wake everybody who waits."""
@@ -103,4 +120,9 @@ class Job:
             if state == "done":
                 total = max(1, self._progress[1])
                 self._progress = (total, total)
-            self._changed.notify_all()
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed.notify_all()
+        for listener in self._listeners:
+            listener()

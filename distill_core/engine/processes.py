@@ -211,6 +211,7 @@ class _Process:
                 on_report(*self._pipe.recv())
 
     def kill(self) -> None:
+        """Kill the process; the next one takes its place."""
         with contextlib.suppress(OSError):
             os.kill(self.pid, _KILL)
 

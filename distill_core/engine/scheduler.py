@@ -9,15 +9,22 @@ import itertools
 import logging
 import math
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from distill_core.engine.job import Job
+from distill_core.engine.task import (
+    LAST_WORDS,
+    LONG,
+    TOO_LONG,
+    Key,
+    Requester,
+    Task,
+    find_due,
+    find_youngest_long,
+)
 from distill_core.engine.worker import Arrays, Call, Cancelled, EngineError, Worker, explain
 from distill_core.store import Store
 
-Requester = tuple[str, str]  # visitor, slot
-Key = tuple[str, str, str]  # function, digest, kind
 Cancel = tuple[Worker, int]  # a worker and the attempt that it shall stop
 Claim = tuple[Worker, int, Call]  # a worker, the number of the attempt, the job
 
@@ -53,25 +60,6 @@ class Pool(Protocol):
         """Return why no job can run, or None."""
 
 
-@dataclass(eq=False)
-class Task:
-    """A job that is not finished, with all that is remembered about it."""
-
-    job: Job
-    key: Key
-    call: Call
-    order: int
-    requesters: set[Requester] = field(default_factory=set)
-    ahead: bool = False
-    worker: Worker | None = None
-    attempt: int = 0
-    started: bool = False
-    preempted: bool = False
-    cancelled_by: Requester | None = None
-    n_deaths: int = 0
-    n_tries: int = 0
-
-
 class Scheduler:
     """The queue and all that runs; knows who asked for what.
 
@@ -83,10 +71,12 @@ class Scheduler:
         The workers.
     """
 
-    def __init__(self, store: Store, pool: Pool) -> None:
+    def __init__(self, store: Store, pool: Pool, time_limit: float = math.inf) -> None:
         self.quiet_until = -math.inf
         self._store = store
         self._pool = pool
+        self._time_limit = time_limit
+        self._kills: list[Worker] = []
         self._live: dict[Key, Task] = {}
         self._queue: list[Task] = []
         self._running: dict[int, Task] = {}
@@ -132,6 +122,7 @@ class Scheduler:
     def dispatch(self, now: float) -> tuple[list[Cancel], list[Claim]]:
         """Return the attempts to cancel, and the jobs that idle workers claim."""
         claims: list[Claim] = []
+        self._enforce_limit(now)
         failure = self._pool.failure()
         for task in self._list_ready(now):
             if failure is not None:
@@ -141,11 +132,28 @@ class Scheduler:
             elif not task.requesters and not self._has_room_ahead(now):
                 break
             elif worker := self._pool.acquire():
-                claims.append(self._claim(task, worker))
+                claims.append(self._claim(task, worker, now))
             else:
+                self._make_room(task, now)
                 break
         cancels, self._cancels = self._cancels, []
         return cancels, claims
+
+    def take_kills(self) -> list[Worker]:
+        """Return, once, the workers whose job has not stopped when it was asked to."""
+        kills, self._kills = self._kills, []
+        return kills
+
+    def next_moment(self, now: float) -> float:
+        """Return when time alone will change something, infinity if it never will."""
+        moments = [self.quiet_until]
+        waits = any(task.requesters for task in self._queue)
+        for task in self._running.values():
+            due = find_due(task, self._time_limit)
+            moments += [due, due + LAST_WORDS]
+            if waits:
+                moments.append(task.began + LONG)
+        return min((moment for moment in moments if moment > now), default=math.inf)
 
     def report(self, attempt: int, done: int, total: int, arrays: Arrays | None) -> None:
         """Pass on what a running job reports; safe without the lock."""
@@ -163,6 +171,7 @@ class Scheduler:
         """Take a job off its worker and decide what becomes of it."""
         task = self._running.pop(attempt)
         preempted, task.preempted, task.worker = task.preempted, False, None
+        task.spent += now - task.began
         job = task.job
         if job.finished:
             return
@@ -173,6 +182,8 @@ class Scheduler:
             self._fail(task, error, now)
         elif task.cancelled_by is not None:
             self._finish(task, "cancelled", Cancelled())
+        elif task.overdue:
+            self._fail(task, EngineError(TOO_LONG.format(self._time_limit)), now)
         elif isinstance(error, Cancelled) and preempted:
             self._requeue(task, "preempted")
         elif isinstance(error, Cancelled):
@@ -222,6 +233,27 @@ class Scheduler:
             room = max(1, room - 1)
         return sum(not task.requesters for task in self._running.values()) < room
 
+    def _enforce_limit(self, now: float) -> None:
+        """Stop jobs that have used up their time, and those that do not stop."""
+        for task in self._running.values():
+            late = now - find_due(task, self._time_limit)
+            if late >= 0 and not task.overdue:
+                self._stop(task)
+                task.overdue = True
+            if late >= LAST_WORDS and not task.killed and task.worker is not None:
+                task.killed = True
+                self._kills.append(task.worker)
+
+    def _make_room(self, waiting: Task, now: float) -> None:
+        """Take one of several long jobs off its worker if somebody waits behind them all.
+
+        The oldest goes on, so that something always gets done.
+        """
+        youngest = find_youngest_long(self._running.values(), now)
+        if waiting.requesters and youngest and len(self._running) >= max(2, self._pool.size()):
+            self._stop(youngest)
+            youngest.preempted = True
+
     # From here on: one method for each transition of a job.
 
     def _enqueue(self, key: Key, call: Call) -> Task:
@@ -263,8 +295,9 @@ class Scheduler:
             _log.debug("%s asked to stop.", task.job)
             self._cancels.append((task.worker, task.attempt))
 
-    def _claim(self, task: Task, worker: Worker) -> Claim:
+    def _claim(self, task: Task, worker: Worker, now: float) -> Claim:
         self._queue.remove(task)
+        task.began, task.killed = now, False
         task.worker, task.attempt, task.started = worker, next(self._numbers), False
         self._running[task.attempt] = task
         _log.debug("%s claimed as attempt %d.", task.job, task.attempt)
@@ -281,10 +314,13 @@ class Scheduler:
         return task.n_deaths < _N_DEATHS and task.n_tries < _N_TRIES
 
     def _requeue(self, task: Task, outcome: str | None) -> None:
-        """Queue a job once more, at its old place."""
+        """Queue a job once more, at its old place unless it was taken off to make room."""
         _log.debug("%s requeued (%s).", task.job, outcome or "its worker was dead before")
         if outcome is not None:
             self._count(task, outcome)
+        if outcome == "preempted" and task.requesters:
+            # Behind those it made room for.
+            task.order = next(self._numbers)
         self._queue.append(task)
         task.job.become("queued")
 

@@ -80,6 +80,9 @@ class Worker(Protocol):
     def cancel(self, attempt: int) -> None:
         """Ask the job to stop; it does so at its next report."""
 
+    def kill(self) -> None:
+        """End the job that does not stop, with its process where there is one of its own."""
+
 
 # Called with (attempt, steps done, steps in all, arrays) for every report that came through.
 OnReport = Callable[[int, int, int, Arrays | None], None]

@@ -33,6 +33,16 @@ def sweeps(picture: PictureSpec) -> list[PictureSpec]:
     return [picture.replace(student=picture.student.replace(width=width)) for width in widths]
 
 
+def list_digests(picture: PictureSpec) -> Iterator[str]:
+    """Yield the digests of all that belongs to a lesson: its teachers and every stop."""
+    yield from (part.digest for part in picture.student.ensemble.parts)
+    yield from (picture.student.ensemble.digest, picture.section.digest)
+    for sweep in sweeps(picture):
+        yield sweep.digest
+        for stop in jobs.list_stops(sweep):
+            yield from (stop.digest, stop.student.digest)
+
+
 def train_ahead(engine: Engine, picture: PictureSpec) -> Iterator[list[Job]]:
     """Have every stop of widths, T and alpha trained while no visitor is there.
 

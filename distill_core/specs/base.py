@@ -46,8 +46,13 @@ class Spec(BaseModel):
         """
         content = {"format": _FORMAT, "spec": type(self).__name__, **self.model_dump(mode="json")}
         digest = hashlib.sha256(canonical_json(content)).hexdigest()[:32]
-        table = _table_in(self)
+        table = self.upload
         return digest if table is None else table[:16] + digest[:16]
+
+    @property
+    def upload(self) -> str | None:
+        """The uploaded table that this is about, however deep it is mentioned; None if none is."""
+        return _table_in(self)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some values changed, validated like a new one."""

@@ -57,6 +57,12 @@ def train(spec, store, report):
     store.put("weights", spec.digest, stack.to_arrays(), {"k": stack.k})
 
 
+def hang(spec, store, report):
+    """Report once and never again, whatever is asked."""
+    report(0, 1)
+    time.sleep(600)
+
+
 def note(spec, store, report):
     """Put something at once."""
     store.put("note", spec.digest, {"pid": np.array([os.getpid()])})
@@ -94,7 +100,7 @@ def nowhere(spec, store, report):
     """Look like a function that workers cannot import."""
 
 
-loop.kind, note.kind, train.kind = "loop", "note", "weights"
+loop.kind, note.kind, train.kind, hang.kind = "loop", "note", "weights", "hung"
 for job in (linger, die, diverge, misfit, divide, leave, forget, nowhere):
     job.kind = "thing"
 nowhere.__module__ = "tests.gone"

@@ -9,6 +9,7 @@ import pytest
 from distill_core.engine import Cancelled, EngineError
 from distill_core.engine import scheduler as module
 from distill_core.engine.scheduler import AROUND, QUIET, Scheduler
+from distill_core.engine.task import LAST_WORDS, LONG
 from distill_core.specs import SpecError, StudentSpec
 
 
@@ -37,10 +38,10 @@ class FakePool:
 class Room:
     """A scheduler, its workers and the time, moved on by hand."""
 
-    def __init__(self, store, n_workers):
+    def __init__(self, store, n_workers, **options):
         self.store = store
         self.pool = FakePool(n_workers)
-        self.scheduler = Scheduler(store, self.pool)
+        self.scheduler = Scheduler(store, self.pool, **options)
         self.now = 1000.0
         self.attempts = {}
         self.cancelled = []
@@ -442,3 +443,89 @@ def test_whatever_visitors_do_all_get_their_last_wish(store):
         assert [job.state for job in last.values()] == ["done"] * len(last)
         for seed in range(3):
             store.delete("thing", spec_of(seed).digest)
+
+
+# How long a job may take.
+
+
+def test_a_job_that_takes_too_long_is_stopped_and_says_so(store):
+    room = Room(store, 1, time_limit=60.0)
+    job = room.ask("anna", 1)
+    assert room.scheduler.next_moment(room.now) == room.now + QUIET
+    room.now += 59
+    room.dispatch()
+    assert room.cancelled == []
+    assert room.scheduler.next_moment(room.now) == room.now + 1
+    room.now += 1
+    room.dispatch()
+    assert room.cancelled == [room.attempt(1)]
+    room.stop(1)
+    assert job.state == "failed"
+    assert "longer than the 60 seconds" in str(job.error)
+    assert room.scheduler.take_kills() == []
+
+
+def test_a_job_that_does_not_stop_loses_its_process_and_is_not_tried_again(store):
+    room = Room(store, 1, time_limit=60.0)
+    job = room.ask("anna", 1)
+    room.now += 60
+    room.dispatch()
+    room.now += LAST_WORDS
+    room.dispatch()
+    assert room.scheduler.take_kills() == room.pool.workers
+    room.dispatch()
+    assert room.scheduler.take_kills() == []
+    room.die(1, started=True)
+    assert job.state == "failed"
+    assert "longer than the 60 seconds" in str(job.error)
+    assert room.claimed == [1]
+
+
+def test_all_attempts_together_have_one_limit_and_work_ahead_has_none(store):
+    room = Room(store, 1, time_limit=60.0)
+    job = room.ask("anna", 1)
+    room.now += 40
+    room.die(1, started=True)
+    assert room.claimed == [1, 1]
+    room.now += 20
+    room.dispatch()
+    room.stop(1)
+    assert job.state == "failed"
+    room.now += 100
+    ahead = room.ask(None, 2)
+    room.now += 1000
+    room.dispatch()
+    assert ahead.state == "running"
+
+
+def test_who_waits_behind_long_jobs_alone_gets_a_worker(two):
+    first, second = two.ask("anna", 1, slot="a"), two.ask("anna", 2, slot="b")
+    two.now += 1
+    waiting = two.ask("ben", 3)
+    assert two.cancelled == []
+    assert two.scheduler.next_moment(two.now) <= two.now + LONG - 1
+    two.now += LONG
+    two.dispatch()
+    # The one that came last; the other goes on, so that something always gets done.
+    assert len(two.cancelled) == 1
+    two.dispatch()
+    assert len(two.cancelled) == 1, "one worker is enough"
+    (stopped,) = {1, 2} & {two.attempts[attempt][1].seed for attempt in two.cancelled}
+    two.stop(stopped)
+    assert waiting.state == "running"
+    assert sorted([first.state, second.state]) == ["queued", "running"]
+    assert two.counts()["preempted"] == 1
+    two.end(3)
+    assert first.state == second.state == "running"
+
+
+def test_nobody_loses_a_worker_when_nobody_waits_or_it_is_the_only_one(one, two):
+    for room in (one, two):
+        room.ask("anna", 1, slot="a")
+        room.ask("anna", 2, slot="b")
+    two.now += 10 * LONG
+    two.dispatch()
+    assert two.cancelled == []
+    one.now += 10 * LONG
+    one.dispatch()
+    assert one.cancelled == []

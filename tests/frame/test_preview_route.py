@@ -1,6 +1,8 @@
+import asyncio
 import json
 import threading
 import time
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import numpy as np
@@ -16,6 +18,7 @@ from distill_core.specs import (
     PictureSpec,
     PlaneSpec,
     ProblemSpec,
+    SpecError,
     StudentSpec,
 )
 from pages.frame.browser import preview_route
@@ -41,6 +44,7 @@ def engine(store, monkeypatch):
     monkeypatch.setattr(service, "store", lambda: store)
     monkeypatch.setattr(service, "engine", lambda: engine)
     visitors.admit(SOMEBODY)
+    SOMEBODY.offer(PICTURE)
     return engine
 
 
@@ -54,7 +58,7 @@ def ask(engine):
         scope = {"type": "http", "method": "GET", "path": path, "query_string": query}
         scope["headers"] = []
         assert route.matches(scope)[0] == Match.FULL
-        return route.endpoint(Request(scope))
+        return asyncio.run(route.endpoint(Request(scope)))
 
     return get
 
@@ -132,6 +136,108 @@ def test_bad_settings_get_a_sentence(ask, text, status, words):
     assert words in answer.body.decode()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 1024},
+        {"width": 7},
+        {"temperature": 3.3},
+        {"schedule": PICTURE.student.schedule.replace(epochs=200, batch_size=8)},
+        {"seed": 3},
+        {"ensemble": ENSEMBLE.replace(n_members=3)},
+        {"ensemble": ENSEMBLE.replace(problem=ProblemSpec(dataset=DatasetSpec(name="rings")))},
+    ],
+    ids=lambda change: " ".join(change),
+)
+def test_only_stops_of_what_a_page_shows_are_served(ask, engine, store, change):
+    jobs.train_ensemble(ENSEMBLE, store)
+    setting = PICTURE.model_dump(mode="json")
+    for key, value in change.items():
+        setting["student"][key] = (
+            value if isinstance(value, int | float | dict) else value.model_dump(mode="json")
+        )
+    answer = ask(json.dumps(setting))
+    assert answer.status_code == 403
+    assert "Only the stops of the sliders" in answer.body.decode()
+    assert not list((store.root / "picture").glob("*/*"))
+
+
+def test_somebody_elses_table_is_not_served(ask, store):
+    table = "ab" * 16
+    dataset = DatasetSpec(name="upload", table=table)
+    theirs = PICTURE.replace(
+        student=PICTURE.student.replace(
+            ensemble=ENSEMBLE.replace(problem=ProblemSpec(dataset=dataset))
+        )
+    )
+    assert ask(theirs).status_code == 403
+    # Not even if a page of theirs should offer it.
+    with pytest.raises(SpecError, match="in use in another session or was deleted"):
+        SOMEBODY.request(jobs.evaluate_picture, theirs)
+    owner = Visitor("owner")
+    owner.table = dataset
+    store.put("picture", theirs.digest, {"x": np.zeros(1)})
+    assert owner.request(jobs.evaluate_picture, theirs).arrays["x"].tolist() == [0]
+
+
+def test_a_name_ends_with_its_session_and_what_it_asked_for_is_given_up(
+    ask, store, engine, monkeypatch
+):
+    jobs.train_ensemble(ENSEMBLE, store)
+    alive = {"their session": True}
+    runtime = SimpleNamespace(is_active_session=lambda session: alive[session])
+    monkeypatch.setattr(visitors.Runtime, "exists", lambda: True)
+    monkeypatch.setattr(visitors.Runtime, "instance", lambda: runtime)
+    monkeypatch.setattr(visitors, "_visitors", {})
+    visitor = Visitor("they", "their session")
+    visitors.admit(visitor)
+    visitor.offer(PICTURE)
+    assert ask(PICTURE, visitor="they").status_code == 200
+    alive["their session"] = False
+    assert ask(PICTURE, visitor="they").status_code == 403
+    released = []
+    monkeypatch.setattr(engine, "release", lambda *what: released.append(what))
+    monkeypatch.setattr(pace, "LEAVE_GRACE", 0.0)
+    visitors.dismiss_absent()
+    assert released == [("they",), ("they study",)]
+    assert visitors.count() == 0
+
+
+def test_questions_of_one_visitor_are_limited_and_wait_without_threads(
+    ask, store, engine, monkeypatch
+):
+    jobs.train_ensemble(ENSEMBLE, store)
+    job = Job("picture", PICTURE.digest)
+    monkeypatch.setattr(engine, "request", lambda *_, **__: job)
+    other = Visitor("somebody else")
+    visitors.admit(other)
+    other.offer(PICTURE)
+    endpoint = preview_route.preview_route().endpoint
+
+    def question(name):
+        query = urlencode({"visitor": name, "picture": PICTURE.model_dump_json()}).encode()
+        scope = {"type": "http", "method": "GET", "path": "/", "query_string": query, "headers": []}
+        return endpoint(Request(scope))
+
+    async def storm():
+        waiting = [asyncio.create_task(question("somebody")) for _ in range(90)]
+        theirs = asyncio.create_task(question("somebody else"))
+        done, _ = await asyncio.wait(waiting, timeout=1, return_when=asyncio.ALL_COMPLETED)
+        refused = [task.result().status_code for task in done]
+        began = time.monotonic()
+        # Threads that read the store are free all the while.
+        await preview_route._off_loop(time.sleep, 0)
+        free_after = time.monotonic() - began
+        job.become("cancelled")
+        return refused, free_after, [(await task).status_code for task in (*waiting, theirs)][-1]
+
+    refused, free_after, theirs = asyncio.run(storm())
+    assert refused == [429] * 82
+    assert free_after < 0.5
+    assert theirs == 204
+    assert SOMEBODY.n_asking == 0
+
+
 def test_only_so_many_visitors_are_remembered(monkeypatch):
     monkeypatch.setattr(visitors, "_visitors", {})
     monkeypatch.setattr(visitors, "_MAX_VISITORS", 3)
@@ -185,6 +291,7 @@ def test_a_twin_has_one_name_at_every_temperature_and_alpha(ask, store):
 
     def named(**change):
         setting = PICTURE.replace(student=PICTURE.student.replace(**change))
+        SOMEBODY.offer(setting)
         return read(ask(setting).body)[0]["twin"]
 
     assert named(temperature=7.0, alpha=0.25) == offered

@@ -1,7 +1,11 @@
 """The student while a slider still moves: its lines on a short way, past the page's script."""
 
+import asyncio
+import contextlib
 import json
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,9 +15,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from distill_core import jobs
-from distill_core.engine import Job
+from distill_core.engine import EngineError, Job
 from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec, StudentSpec
+from distill_core.store import StoreError
 from pages.frame.browser.encoding import encode_lines
 from pages.frame.controls.settings import of_spec
 from pages.frame.server import pace, service, visitors
@@ -21,10 +26,16 @@ from pages.frame.server.visitors import Visitor
 
 # A setting in JSON is far shorter; nobody else has anything to say here.
 _MAX_LENGTH = 4000
+# Questions that may wait, of one visitor and of all. A hand that moves on leaves some behind.
+_MAX_ASKING, _MAX_ASKING_IN_ALL = 8, 400
+# What reads the store and starts jobs; nothing in these threads waits for a worker.
+_threads = ThreadPoolExecutor(4, thread_name_prefix="preview")
+_n_asking = 0
 
 
 def offer(picture: PictureSpec, visitor: Visitor) -> dict[str, Any]:
     """Return what the live view must know to ask for the students of other settings."""
+    visitor.offer(picture)
     return {
         "visitor": visitor.name,
         "picture": picture.model_dump(mode="json"),
@@ -59,8 +70,8 @@ def wait_for_line(visitor: Visitor) -> None:
         time.sleep(pace.LINE_TO_SCREEN)
 
 
-# Not a coroutine: it waits for a worker, in a thread of its own.
-def _answer(request: Request) -> Response:
+async def _answer(request: Request) -> Response:
+    global _n_asking
     name, text = (request.query_params.get(key, "") for key in ("visitor", "picture"))
     visitor = visitors.find(name)
     if visitor is None:
@@ -69,67 +80,124 @@ def _answer(request: Request) -> Response:
         return PlainTextResponse(
             f"A setting has at most {_MAX_LENGTH:,} characters, got {len(text):,}.", 413
         )
+    if visitor.n_asking >= _MAX_ASKING or _n_asking >= _MAX_ASKING_IN_ALL:
+        return PlainTextResponse("Too many questions wait for an answer already.", 429)
     try:
         picture = PictureSpec(**json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        return PlainTextResponse(f"This is not a setting. {error}", 422)
+    if not is_offered(picture, visitor):
+        return PlainTextResponse(
+            "Only the stops of the sliders of a picture that this page shows can be asked for.", 403
+        )
+    visitor.n_asking += 1
+    _n_asking += 1
+    try:
         # Read ahead: only what is there already, and nobody is working on a slider.
         ahead = "ahead" in request.query_params
         early = "whole" not in request.query_params
-        seen = _load(picture) if ahead else _make(picture, visitor, early)
-    except (ValueError, TypeError, RecursionError) as error:
-        return PlainTextResponse(f"This is not a setting. {error}", 422)
+        seen = await _off_loop(_load, picture) if ahead else await _make(picture, visitor, early)
+    except (StoreError, EngineError) as error:
+        return PlainTextResponse(str(error), 503)
+    finally:
+        visitor.n_asking -= 1
+        _n_asking -= 1
     if seen is None:
         # Not yet, or not any more: the page says so, and a browser need not call it an error.
         return Response(status_code=204)
-    lines, agreement = seen
-    body = encode_lines(
-        lines,
-        student=picture.digest,
-        twin=_twin(picture),
-        note=f"agreement {format_share(agreement)}",
-    )
-    return Response(body, media_type="application/octet-stream", headers=_NOT_KEPT)
+    return Response(seen, media_type="application/octet-stream", headers=_NOT_KEPT)
+
+
+def is_offered(picture: PictureSpec, visitor: Visitor) -> bool:
+    """Say whether a picture differs from one that a page has offered by stops of sliders alone."""
+    return any(_at_stops_of(offered, picture) == picture for offered in reversed(visitor.offers))
+
+
+def _at_stops_of(offered: PictureSpec, picture: PictureSpec) -> PictureSpec | None:
+    """Return the offered picture with its sliders where another one has them."""
+    student = offered.student
+    for row in of_spec(StudentSpec):
+        value = row.value_in(picture.student)
+        if row.widget == "stops" and value != row.value_in(student):
+            if value not in row.options or not row.is_open:
+                return None
+            student = row.put(student, value)
+    return offered.replace(student=student)
+
+
+async def _off_loop(function: Callable[..., Any], *arguments: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(_threads, function, *arguments)
 
 
 # The store answers as fast as a browser's cache, and knows what has been deleted.
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-# Lines by whose they are, and the student's agreement with the ensemble.
-Seen = tuple[dict[str, NDArray[np.float32]], float]
-
-
-def _load(picture: PictureSpec) -> Seen | None:
+def _load(picture: PictureSpec) -> bytes | None:
+    """Return the lines that the store has, on their way to the browser."""
     artifact = service.store().get("picture", picture.digest)
     if artifact is None:
         return None
     lines = {"student": artifact.arrays["lines"], "twin": artifact.arrays["twin_lines"]}
-    return lines, artifact.meta["student"]["agreement"]
+    return _encode(picture, lines, artifact.meta["student"]["agreement"])
 
 
-def _make(picture: PictureSpec, visitor: Visitor, early: bool) -> Seen | None:
+def _encode(picture: PictureSpec, lines: dict[str, NDArray[np.float32]], agreement: float) -> bytes:
+    return encode_lines(
+        lines,
+        student=picture.digest,
+        twin=_twin(picture),
+        note=f"agreement {format_share(agreement)}",
+    )
+
+
+async def _make(picture: PictureSpec, visitor: Visitor, early: bool) -> bytes | None:
     """Return what the store has or a worker makes; None if the ensemble is still missing.
 
     Early, the student's line does not wait for the twin's.
     """
-    service.engine().visited()
-    found = _load(picture)
-    if found is not None or not service.store().has("ensemble", picture.student.ensemble.digest):
+    found, job = await _off_loop(_begin, picture, visitor)
+    if job is None:
         return found
-    # What the setting before can do without must not keep the new one waiting.
-    visitor.release("history", "replicates")
-    job = visitor.request(jobs.evaluate_picture, picture, slot="student")
-    if not isinstance(job, Job):
-        return _load(picture)
     visitor.line = job
     try:
-        (job.wait_snapshot if early else job.wait)(pace.PREVIEW_PATIENCE)
+        await _wait(job, early)
     finally:
         if visitor.line is job:
             visitor.line = None
     so_far = job.snapshot
     if not job.finished and so_far is not None and "lines" in so_far:
-        return {"student": so_far["lines"]}, float(so_far["agreement"])
-    return _load(picture)
+        line = {"student": so_far["lines"]}
+        return await _off_loop(_encode, picture, line, float(so_far["agreement"]))
+    return await _off_loop(_load, picture)
+
+
+def _begin(picture: PictureSpec, visitor: Visitor) -> tuple[bytes | None, Job | None]:
+    """Return what the store has, or else the job that makes it; neither without an ensemble."""
+    service.engine().visited()
+    found = _load(picture)
+    if found is not None or not service.store().has("ensemble", picture.student.ensemble.digest):
+        return found, None
+    # What the setting before can do without must not keep the new one waiting.
+    visitor.release("history", "replicates")
+    job = visitor.request(jobs.evaluate_picture, picture, slot="student")
+    return (None, job) if isinstance(job, Job) else (_load(picture), None)
+
+
+async def _wait(job: Job, early: bool) -> None:
+    """Wait for a job's end, early only for its first line, without a thread that does so."""
+    loop, changed = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake() -> None:
+        # The loop may have ended meanwhile.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(changed.set)
+
+    with job.listen(wake), contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(pace.PREVIEW_PATIENCE):
+            while not (job.finished or (early and job.snapshot is not None)):
+                await changed.wait()
+                changed.clear()
 
 
 def _twin(picture: PictureSpec) -> str:

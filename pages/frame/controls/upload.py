@@ -219,8 +219,7 @@ def _use(prepared: Prepared, before: DatasetSpec | None) -> DatasetSpec:
     """Keep a table in the store in place of the one before."""
     if before is not None:
         _forget(before)
-    service.tidy()
-    dataset = uploads.keep(service.store(), prepared, _owner())
+    dataset = uploads.keep(service.store(), prepared, _owner(), service.sign_in())
     st.session_state[_USED] = dataset
     # A slice would answer another question than the visitor's, unless they have asked for it.
     view = SETTINGS["view"]

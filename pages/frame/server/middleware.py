@@ -1,36 +1,26 @@
 """What every HTTP answer of the server gets: security headers, and short static files."""
 
+import base64
 import functools
 import gzip
+import hashlib
+import logging
+import re
 from pathlib import Path
 
 import streamlit
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_STATIC = Path(streamlit.__file__).parent / "static" / "static"
+from pages.frame.server.origins import is_own_name
+
+_STREAMLIT = Path(streamlit.__file__).parent / "static"
 _MEDIA_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
-# Streamlit's page has one inline script and imports components from blob addresses; its
-# styles are inline. Everything else comes from this server, and nothing goes elsewhere.
-_POLICY = "; ".join(
-    [
-        "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' blob:",
-        "style-src 'self' 'unsafe-inline'",
-        "img-src 'self' data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self' data: blob: ws: wss:",
-        "worker-src 'self' blob:",
-        "frame-ancestors 'self'",
-        "form-action 'self'",
-        "base-uri 'self'",
-        "object-src 'none'",
-    ]
-)
+_log = logging.getLogger(__name__)
+
 HEADERS = {
-    "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
@@ -38,20 +28,76 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """Middleware that adds the same security headers to every answer."""
+    """Middleware that adds the same security headers to every answer, errors included."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
 
         async def send_with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                begun = True
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers["Content-Security-Policy"] = policy(Headers(scope=scope).get("host", ""))
             await send(message)
 
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            if begun:
+                raise
+            _log.exception("A request could not be answered.")
+            answer = PlainTextResponse("This request could not be answered.", 500)
+            await answer(scope, receive, send_with_headers)
+
+
+@functools.lru_cache(maxsize=32)
+def policy(host: str) -> str:
+    """Return what a page of this server may load and whom it may ask.
+
+    Streamlit's page has one inline script, which is named by its hash, and imports components
+    from blob addresses; its styles are inline. Everything else comes from this server, and
+    nothing goes elsewhere.
+
+    Parameters
+    ----------
+    host : str
+        The request's Host; a name that is not this server's is left out.
+    """
+    # Older browsers do not count sockets to the same host as 'self'.
+    sockets = f" ws://{host} wss://{host}" if is_own_name(host) else ""
+    return "; ".join(
+        [
+            "default-src 'self'",
+            f"script-src 'self' {' '.join(_hash_inline_scripts())} blob:",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            f"connect-src 'self' data: blob:{sockets}",
+            "worker-src 'self' blob:",
+            "frame-ancestors 'self'",
+            "form-action 'self'",
+            "base-uri 'self'",
+            "object-src 'none'",
+        ]
+    )
+
+
+@functools.cache
+def _hash_inline_scripts() -> list[str]:
+    """Return the hashes of the scripts that stand in Streamlit's page itself."""
+    page = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
+    scripts = re.findall(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
+    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 
 class CompressedStatic:
@@ -68,25 +114,32 @@ class CompressedStatic:
         """Answer a request."""
         if scope["type"] == "http" and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
             _, _, name = scope["path"].rpartition("/static/")
-            body = _compressed(name) if scope["method"] == "GET" else None
-            if body is not None:
+            path = _files().get(name) if scope["method"] == "GET" else None
+            if path is not None:
                 headers = {
                     "Content-Encoding": "gzip",
                     "Vary": "Accept-Encoding",
                     # The names hold a digest of the content.
                     "Cache-Control": "public, max-age=31536000, immutable",
                 }
-                media_type = _MEDIA_TYPES[Path(name).suffix]
-                response = Response(body, headers=headers, media_type=media_type)
+                media_type = _MEDIA_TYPES[path.suffix]
+                response = Response(_compress(path), headers=headers, media_type=media_type)
                 await response(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-@functools.lru_cache(maxsize=1024)
-def _compressed(name: str) -> bytes | None:
-    path = _STATIC / name
-    inside = path.resolve().is_relative_to(_STATIC.resolve())
-    if not inside or path.suffix not in _MEDIA_TYPES or not path.is_file():
-        return None
+@functools.cache
+def _files() -> dict[str, Path]:
+    """Return all files that are sent compressed, by their names below `/static/`.
+
+    Only these are ever looked up: an invented name costs nothing and is not remembered.
+    """
+    folder = _STREAMLIT / "static"
+    found = [path for path in folder.rglob("*") if path.suffix in _MEDIA_TYPES and path.is_file()]
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+@functools.cache
+def _compress(path: Path) -> bytes:
     return gzip.compress(path.read_bytes(), 6, mtime=0)

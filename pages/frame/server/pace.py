@@ -65,5 +65,12 @@ UPLOAD_GRACE = 150.0
 COLLECT_AFTER, COLLECT_AT_LATEST, COLLECT_LOOK = 1.0, 30.0, 0.5
 # Collections of the younger generations after which Python would search the oldest one.
 NEVER = 1_000_000_000
-# Seconds between two looks for uploads that nobody uses any more.
+# Seconds between two looks for uploads that nobody uses any more, and for what is left over in
+# the store.
 TIDY_EVERY = 3600.0
+# Seconds between two looks who has left, and whether the store is within its limit.
+LOOK_EVERY, MEASURE_EVERY = 2.0, 120.0
+# Seconds without a connection after which what a visitor asked for is given up.
+LEAVE_GRACE = 10.0
+# Seconds for everything that has to end with the server.
+END_PATIENCE = 8.0

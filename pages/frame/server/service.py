@@ -4,21 +4,27 @@ import contextlib
 import functools
 import importlib
 import itertools
+import logging
 import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from distill_core import uploads
+from distill_core import eviction, uploads
 from distill_core.engine import Engine, EngineError, Job
 from distill_core.geometry import problems
 from distill_core.jobs import lessons, start_engine
 from distill_core.specs import DatasetSpec, PlaneSpec
-from distill_core.store import Store
+from distill_core.store import Store, StoreError
 from pages.frame.server import pace
 
-# When uploads were last tidied.
-_tidied = -pace.TIDY_EVERY
+# Seconds that a job of a visitor may take, all its attempts together.
+TIME_LIMIT = float(os.environ.get("DISTILL_JOB_SECONDS") or 180)
+
+_log = logging.getLogger(__name__)
+
+# When the store was last tidied, and when it was last measured, by a clock that only runs forward.
+_tidied = _measured = -pace.TIDY_EVERY
 
 
 @functools.cache
@@ -32,15 +38,37 @@ def store() -> Store:
 @functools.cache
 def engine() -> Engine:
     """Return the engine with its warm workers."""
-    return start_engine(store())
+    return start_engine(store(), time_limit=TIME_LIMIT)
+
+
+@functools.cache
+def sign_in() -> str:
+    """Return the name under which uploads of this server's visitors are kept."""
+    return uploads.sign_in(store())
 
 
 def tidy() -> None:
-    """Delete uploads whose visitors left without a word; at most once in a while."""
-    global _tidied
-    if time.monotonic() > _tidied + pace.TIDY_EVERY:
-        _tidied = time.monotonic()
+    """Delete uploads whose visitors left without a word, and what the store has too much.
+
+    Called often, by a timer; each of these is done once in a while. Uploads whose server has
+    ended are deleted when another one starts.
+    """
+    global _tidied, _measured
+    now = time.monotonic()
+    if now > _tidied + pace.TIDY_EVERY:
+        _tidied = now
         uploads.expire(store())
+        uploads.delete_abandoned(store())
+        store().sweep()
+    limit = eviction.read_limit()
+    if limit is not None and now > _measured + pace.MEASURE_EVERY:
+        _measured = now
+        eviction.evict(store(), limit, _list_lesson())
+
+
+@functools.cache
+def _list_lesson() -> frozenset[str]:
+    return frozenset(lessons.list_digests(lessons.lesson(lessons.DEFAULT)))
 
 
 def warm_up(modules: Sequence[str]) -> None:
@@ -54,8 +82,15 @@ def warm_up(modules: Sequence[str]) -> None:
     modules : sequence of str
         What the pages import; loaded before anybody waits for it.
     """
-    store().sweep()
-    tidy()
+    # Before this server has a name of its own in the store: what others left goes at once.
+    try:
+        uploads.delete_abandoned(store())
+        store().sweep(at_once=True)
+        sign_in()
+        tidy()
+    except (StoreError, OSError):
+        # Visitors are told when something cannot be stored; what can be read is still there.
+        _log.exception("The store could not be tidied.")
     stages = lessons.train_ahead(engine(), lessons.lesson(lessons.DEFAULT))
     first = next(stages)
     if os.environ.get("DISTILL_WARM") != "0":

@@ -1,6 +1,5 @@
 """What a visitor uploaded is deleted when they leave, as far as the server notices."""
 
-import atexit
 import logging
 import threading
 
@@ -27,8 +26,22 @@ def watch(dataset: DatasetSpec) -> None:
 
 def forget() -> None:
     """Take note that the visitor has no table any more."""
-    visitors.identify().table = None
-    _watched.discard(visitors.identify())
+    visitor = visitors.identify()
+    visitor.table = None
+    visitor.offers.clear()
+    _watched.discard(visitor)
+
+
+def delete_all() -> None:
+    """Delete what is left when the server ends, and all sessions with it."""
+    for visitor in list(_watched):
+        _watched.discard(visitor)
+        if visitor.table is not None:
+            try:
+                uploads.delete(service.store(), visitor.table)
+            except Exception:
+                # The next server that starts on this store deletes it.
+                _log.exception("A visitor's data could not be deleted when the server ended.")
 
 
 def _delete_later(visitor: Visitor) -> None:
@@ -45,14 +58,6 @@ def _delete_later(visitor: Visitor) -> None:
 def _watch_session() -> Visitor:
     """Return the visitor; Streamlit releases what this returned when the session ends."""
     return visitors.identify()
-
-
-@atexit.register
-def _delete_all() -> None:
-    """Delete what is left when the server ends, and all sessions with it."""
-    for visitor in _watched:
-        if visitor.table is not None:
-            uploads.delete(service.store(), visitor.table)
 
 
 def _delete(visitor: Visitor) -> None:

@@ -16,6 +16,7 @@ from distill_core.specs import DatasetSpec, SpecError
 from distill_core.store import Store, StoreError
 from distill_core.studies import runner, terminal
 from distill_core.studies.capacity import CapacitySpec
+from distill_core.studies.exported_file import check_export, write_export
 from distill_core.studies.runner import Progress, StudySpec
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Study
@@ -58,8 +59,12 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
             )
         one.add_argument("--json", action="store_true", help="print JSON instead of a table")
         one.add_argument(
-            "--export", type=Path, metavar="FILE", help="write the rows of the result to a file"
+            "--export",
+            type=Path,
+            metavar="FILE",
+            help="write the rows of the result to FILE, which must not exist yet",
         )
+        one.add_argument("--force", action="store_true", help="--export may replace a file")
         one.add_argument("--yes", action="store_true", help="do not ask when it takes long")
         one.set_defaults(run=_run)
 
@@ -75,8 +80,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--csv",
         type=Path,
         metavar="FILE",
-        help="with --label: your own data, a CSV file to read; "
-        "without --label: the same as --export, and FILE is written",
+        help="your own data: a CSV file, which is read and never written; goes with --label",
     )
     parser.add_argument(
         "--label", metavar="COLUMN", help="the column of the CSV file that holds the classes"
@@ -97,6 +101,11 @@ def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     if arguments.label is None:
         if arguments.features is not None:
             raise SpecError("--features names columns of your own data: give --label too")
+        if arguments.csv is not None:
+            raise SpecError(
+                "--csv reads your own data: give --label COLUMN too, the column that holds the "
+                "classes. To write the result to a file, give --export FILE"
+            )
         return _name_dataset(arguments)
     if arguments.csv is None:
         raise SpecError("--label names a column of your own data: give --csv FILE too")
@@ -135,6 +144,7 @@ def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
 
 def _run(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
+    check_export(arguments.export, arguments.csv, arguments.force)
     store = Store()
     spec = read_spec(arguments, read_dataset(arguments, store))
     expected = runner.estimate_seconds(spec, store)
@@ -156,11 +166,10 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _show(study: Study, arguments: argparse.Namespace, seconds: float) -> None:
-    for path in {arguments.export, arguments.csv if arguments.label is None else None} - {None}:
-        try:
-            path.write_text(study.to_csv(), encoding="utf-8", newline="")
-        except OSError as error:
-            raise SpecError(f"The file {path} cannot be written: {error.strerror}") from error
+    if arguments.export is not None and not study.partial:
+        write_export(arguments.export, study.to_csv(), arguments.force)
+    elif arguments.export is not None:
+        print(f"{arguments.export} was not written: the study is not finished.", file=sys.stderr)
     print(json.dumps(study.to_json(seconds), indent=2) if arguments.json else terminal.table(study))
 
 

@@ -9,12 +9,14 @@ import contextlib
 import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_core.data import datasets
-from distill_core.data.csv_files import UploadError
 from distill_core.data.datasets import Table
+from distill_core.data.sheets import UploadError
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, canonical_json
 from distill_core.store import BLOB_NAME, Store
@@ -32,13 +34,16 @@ def keep(store: Store, prepared: Prepared, owner: str = "") -> DatasetSpec:
     table = prepared.table
     names = {"features": table.feature_names, "classes": table.class_names}
     content = hashlib.sha256(canonical_json({"format": 1, "owner": owner, **names}))
-    for array in (table.X, table.y):
+    more = {"groups": table.groups, "mean": table.mean, "scale": table.scale}
+    arrays: dict[str, NDArray[Any]] = {"X": table.X, "y": table.y}
+    arrays |= {name: array for name, array in more.items() if array is not None}
+    for array in arrays.values():
         content.update(np.ascontiguousarray(array).data)
     digest = content.hexdigest()[:32]
     # The digest among the arrays: no two entries share a blob, which one would miss later.
     own = np.frombuffer(digest.encode(), dtype=np.uint8)
     meta = {**names, "decisions": prepared.decisions}
-    store.put("table", digest, {"X": table.X, "y": table.y, "own": own}, meta)
+    store.put("table", digest, {**arrays, "own": own}, meta)
     store.delete("deleted-table", digest)
     use(store)
     return DatasetSpec(name="upload", table=digest)
@@ -55,7 +60,9 @@ def use(store: Store) -> None:
                 "another server. Upload the file again."
             )
         features, classes = (tuple(artifact.meta[name]) for name in ("features", "classes"))
-        return Table(artifact.arrays["X"], artifact.arrays["y"], features, classes)
+        arrays = artifact.arrays
+        more = {name: arrays[name] for name in ("groups", "mean", "scale") if name in arrays}
+        return Table(arrays["X"], arrays["y"], features, classes, **more)
 
     datasets.find_tables_with(find)
 

@@ -1,5 +1,6 @@
 """From a `DatasetSpec` to a standardised, split `Dataset`; no planes, no models."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from sklearn.datasets import (
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from distill_core.data.groups import split_groups
 from distill_core.specs import DatasetSpec, SpecError
 
 # Samples and features of made data, and the share of any data that is for testing.
@@ -40,6 +42,8 @@ class Dataset:
         Labels counted from 0.
     feature_names, class_names : tuple of str
         `d` and `n_classes` names to show.
+    feature_means, feature_scales : ndarray of shape (d,), float64, optional
+        A feature in its file's own units is `mean + scale * X`.
     """
 
     X_train: NDArray[np.float64]
@@ -48,6 +52,8 @@ class Dataset:
     y_test: NDArray[np.int64]
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
+    feature_means: NDArray[np.float64] | None = None
+    feature_scales: NDArray[np.float64] | None = None
 
     @property
     def n_features(self) -> int:
@@ -72,12 +78,19 @@ class Table:
         Labels counted from 0.
     feature_names, class_names : tuple of str
         As in the file: plain text, to be shown as such.
+    groups : ndarray of shape (n,), int64, optional
+        Rows of one group are never split: equal rows, or those of one person.
+    mean, scale : ndarray of shape (d,), float64, optional
+        A feature in the file's own units is `mean + scale * X`.
     """
 
     X: NDArray[np.float32]
     y: NDArray[np.int64]
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
+    groups: NDArray[np.int64] | None = None
+    mean: NDArray[np.float64] | None = None
+    scale: NDArray[np.float64] | None = None
 
 
 def find_tables_with(find: Callable[[str], Table]) -> None:
@@ -126,7 +139,18 @@ def load(spec: DatasetSpec) -> Dataset:
     if spec.name == "upload":
         table = _find_table(spec.table or "")
         X, y = table.X.astype(float), table.y
-        return _split(X, y, spec.seed, table.feature_names, table.class_names, stratified=True)
+        parts = (
+            None if table.groups is None else split_groups(y, table.groups, TEST_SHARE, spec.seed)
+        )
+        data = _split(X, y, spec.seed, table.feature_names, table.class_names, True, parts)
+        if table.mean is None or table.scale is None:
+            return data
+        # Scaled twice: as a table, and on the training part.
+        assert data.feature_means is not None
+        assert data.feature_scales is not None
+        means = table.mean + table.scale * data.feature_means
+        scales = table.scale * data.feature_scales
+        return dataclasses.replace(data, feature_means=means, feature_scales=scales)
     if spec.name == "tutorial":
         X, y = make_classification(
             n_samples=N_SAMPLES,
@@ -169,14 +193,19 @@ def _split(
     feature_names: Iterable[str],
     class_names: Iterable[str],
     stratified: bool = False,
+    test: NDArray[np.bool_] | None = None,
 ) -> Dataset:
     """Split and standardise; a stratified split has each class in both parts.
 
-    The plain split is the tutorial's and stays as it is; two large classes need no more.
+    The plain split is the tutorial's and stays as it is; two large classes need no more. `test`
+    (n,) says which rows are for testing where that is decided already.
     """
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_SHARE, random_state=seed, stratify=y if stratified else None
-    )
+    if test is None:
+        X_train, X_test, y_train, y_test = train_test_split(
+            X, y, test_size=TEST_SHARE, random_state=seed, stratify=y if stratified else None
+        )
+    else:
+        X_train, X_test, y_train, y_test = X[~test], X[test], y[~test], y[test]
     scaler = StandardScaler().fit(X_train)
     return Dataset(
         scaler.transform(X_train),
@@ -185,6 +214,8 @@ def _split(
         y_test.astype(np.int64),
         tuple(str(name) for name in feature_names),
         tuple(str(name) for name in class_names),
+        scaler.mean_,
+        scaler.scale_,
     )
 
 

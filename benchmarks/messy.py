@@ -43,11 +43,14 @@ class _Style:
 
 def make_corpus() -> Iterator[Messy]:
     """Yield all files, the same ones in every process."""
+    seen = set()
     for table_name, table in _tables().items():
         for fault_name, fault in _FAULTS.items():
             content = fault(table)
-            if content is not None:
+            # Not every fault changes every table.
+            if content is not None and content[1] not in seen:
                 right, data = content
+                seen.add(data)
                 yield Messy(f"{table_name}: {fault_name}", data, right)
 
 

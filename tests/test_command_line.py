@@ -334,6 +334,15 @@ def test_classes_of_blobs_and_spirals_can_be_counted_out(small):
             ["--csv", str(uploads.SAMPLE), "--label", "kind", "--dataset", "wine"],
             "Give either --csv and --label or --dataset, not both.",
         ),
+        (["--decimal", ","], "--decimal is about your own data: give --csv and --label too."),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "kind", "--decimal", "x"],
+            "--decimal takes '.' or ',', or COLUMN=SIGN, got 'x'.",
+        ),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "kind", "--keep-classes", "Alba", "Dora"],
+            "The label 'kind' has no class 'Dora'; it has 'Alba', 'Borea', 'Cresta'.",
+        ),
         (["--dataset", "upload"], "give --csv FILE and --label COLUMN."),
         (["--dataset", "cats"], "'digits' or 'upload', got 'cats'."),
         (["--dataset", "moons", "--classes", "3"], "goes with the datasets 'blobs' and 'spirals'"),
@@ -355,7 +364,10 @@ def test_help_says_what_reads_and_what_writes(capsys):
     with pytest.raises(SystemExit):
         main(["study", "softness", "--help"])
     words = " ".join(capsys.readouterr().out.split())
-    assert "a CSV file, which is read and never written; goes with --label" in words
+    assert (
+        "a file of CSV, Parquet or Excel, which is read and never written; goes with --label"
+        in words
+    )
     assert "write the rows of the result to FILE, which must not exist yet" in words
     assert "'digits'" in words
     assert "'upload'" not in words

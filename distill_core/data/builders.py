@@ -188,10 +188,11 @@ class Builder:
         elif not decimal and either["."]:
             decimal = "," if usual == "," else "."
         example = self._examples.get(decimal, "")
-        if not decimal:
+        if not decimal and not self._certain:
             return ".", []
+        decimal = decimal or "."
         other = "," if decimal == "." else "."
-        grouped = self._examples.get("either ,") or (example if "," in example else "")
+        grouped = example if "," in example else self._examples.get("either ,", "")
         sentence = ""
         if sum(either.values()) and not chosen and not proven:
             example = self._examples[f"either {max(either, key=either.__getitem__)}"]
@@ -214,6 +215,7 @@ class Builder:
             example = grouped
             sentence = f"In {name!r} a comma parts thousands, as in {clean(example)!r}."
         if self._certain["."] and self._certain[","]:
+            example = self._examples[decimal]
             sentence = (
                 f"{name!r} has both decimal signs, as in {clean(self._examples['.'])!r} and "
                 f"{clean(self._examples[','])!r}; each is read as what it is."

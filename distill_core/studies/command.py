@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 from distill_core import specs, uploads
-from distill_core.data import csv_files, tables
 from distill_core.engine import EngineError
 from distill_core.jobs import start_engine
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import DatasetSpec, SpecError
 from distill_core.store import Store, StoreError
-from distill_core.studies import runner, terminal
+from distill_core.studies import own_table, runner, terminal
 from distill_core.studies.capacity import CapacitySpec
 from distill_core.studies.exported_file import check_export, write_export
 from distill_core.studies.runner import Progress, StudySpec
@@ -80,7 +79,8 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         "--csv",
         type=Path,
         metavar="FILE",
-        help="your own data: a CSV file, which is read and never written; goes with --label",
+        help="your own data: a file of CSV, Parquet or Excel, which is read and never written; "
+        "goes with --label",
     )
     parser.add_argument(
         "--label", metavar="COLUMN", help="the column of the CSV file that holds the classes"
@@ -91,6 +91,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="the columns of the CSV file to learn from (default: all that hold numbers)",
     )
+    own_table.add(parser)
 
 
 def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
@@ -101,6 +102,8 @@ def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     if arguments.label is None:
         if arguments.features is not None:
             raise SpecError("--features names columns of your own data: give --label too")
+        if arguments.csv is None and (option := own_table.find_option(arguments)):
+            raise SpecError(f"{option} is about your own data: give --csv and --label too")
         if arguments.csv is not None:
             raise SpecError(
                 "--csv reads your own data: give --label COLUMN too, the column that holds the "
@@ -111,8 +114,7 @@ def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
         raise SpecError("--label names a column of your own data: give --csv FILE too")
     if arguments.dataset is not None or arguments.classes is not None:
         raise SpecError("Give either --csv and --label or --dataset, not both")
-    sheet = csv_files.read_file(arguments.csv)
-    prepared = tables.prepare(sheet, arguments.label, arguments.features)
+    prepared = own_table.read(arguments)
     for sentence in prepared.decisions:
         print(sentence, file=sys.stderr)
     return uploads.keep(store, prepared)

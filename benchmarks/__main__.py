@@ -14,6 +14,7 @@ from benchmarks import (
     coverage,
     engine,
     latency,
+    reading,
     scale,
     schedules,
     tables,
@@ -31,6 +32,7 @@ BENCHMARKS = {
     "schedules": schedules.run,
     "student": training.student,
     "sweep": training.sweep,
+    "tables": reading.run,
 }
 
 

@@ -23,12 +23,14 @@ ORDER = (
     "coverage",
     "answers",
     "boundary",
+    "tables",
     "scale",
     "engine",
     "latency",
 )
 _PACKAGES = (
     "torch", "numpy", "scikit-learn", "jax", "contourpy", "distributed", "streamlit", "plotly",
+    "pandas", "pyarrow", "duckdb", "clevercsv",
 )  # fmt: skip
 
 

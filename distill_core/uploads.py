@@ -11,13 +11,15 @@ import os
 import secrets
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_core.data import datasets
-from distill_core.data.csv_files import UploadError
 from distill_core.data.datasets import Table
 from distill_core.data.encoding import Encoding
+from distill_core.data.sheets import UploadError
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, canonical_json
 from distill_core.store import DELETED, Store, StoreError, read_blob_names
@@ -46,13 +48,16 @@ def keep(store: Store, prepared: Prepared, owner: str = "", server: str = "") ->
     encoding = None if table.encoding is None else table.encoding.to_json()
     names = {"features": table.feature_names, "classes": table.class_names, "encoding": encoding}
     content = hashlib.sha256(canonical_json({"format": 1, "owner": owner, **names}))
-    for array in (table.X, table.y):
+    arrays: dict[str, NDArray[Any]] = {"X": table.X, "y": table.y}
+    if table.groups is not None:
+        arrays["groups"] = table.groups
+    for array in arrays.values():
         content.update(np.ascontiguousarray(array).data)
     digest = content.hexdigest()[:32]
     # The digest among the arrays: no two entries share a blob, which one would miss later.
     own = np.frombuffer(digest.encode(), dtype=np.uint8)
     meta = {**names, "decisions": prepared.decisions, **({"server": server} if server else {})}
-    store.put("table", digest, {"X": table.X, "y": table.y, "own": own}, meta)
+    store.put("table", digest, {**arrays, "own": own}, meta)
     store.delete(DELETED, digest)
     use(store)
     return DatasetSpec(name="upload", table=digest)
@@ -71,7 +76,8 @@ def use(store: Store) -> None:
         features, classes = (tuple(artifact.meta[name]) for name in ("features", "classes"))
         made = artifact.meta.get("encoding")
         encoding = None if made is None else Encoding.from_json(made)
-        return Table(artifact.arrays["X"], artifact.arrays["y"], features, classes, encoding)
+        arrays = artifact.arrays
+        return Table(arrays["X"], arrays["y"], features, classes, encoding, arrays.get("groups"))
 
     datasets.find_tables_with(find)
 

@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from distill_core.__main__ import _table, main
 from distill_core.data import datasets
 from distill_core.geometry.problems import load_problem
 from distill_core.learning import training
-from distill_core.specs import ReproductionSpec, Schedule
-from distill_core.studies import CapacitySpec, command
+from distill_core.specs import ReproductionSpec, Schedule, SpecError
+from distill_core.studies import CapacitySpec, command, exported_file
 from distill_core.studies.reproduce import Reproduction, Trial
 from tests import tiny
 from tests.conftest import PROJECT
@@ -243,12 +244,66 @@ def test_a_study_of_ones_own_csv_file(small, capsys, tmp_path):
     data = datasets.load(small[0])
     assert data.class_names == ("Alba", "Borea", "Cresta")
     assert data.feature_names[0] == "bill length mm"
-    # Once more with chosen features: other data, and without --label the file is written to.
-    assert main(["study", "capacity", *own, "--features", "sex", "island"]) == 0
+    # Once more with chosen features: other data, and a file that is replaced because told so.
+    path.write_text("old")
+    again = [*own, "--features", "sex", "island", "--export", str(path), "--force"]
+    assert main(["study", "capacity", *again]) == 0
     assert datasets.load(small[1]).feature_names[-1].startswith("island = ")
-    assert main(["study", "capacity", "--dataset", "wine", "--csv", str(path)]) == 0
-    assert small[2].name == "wine"
     assert "width" in path.read_text().splitlines()[0]
+    assert [other.name for other in tmp_path.iterdir() if other.suffix != ""] == ["rows.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--csv", "mine.csv"], "--csv reads your own data: give --label COLUMN too"),
+        (["--export", "mine.csv"], "The file mine.csv exists: choose another name, or give"),
+        (
+            ["--csv", "mine.csv", "--label", "kind", "--export", "./mine.csv", "--force"],
+            "--export would replace mine.csv, the data itself",
+        ),
+        (["--export", "."], "--export names a file to write, but . is none"),
+        (["--export", "none/rows.csv"], "none/rows.csv cannot be written: there is no such folder"),
+    ],
+)
+def test_no_command_writes_over_a_file_unasked(
+    arguments, said, small, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    content = uploads.SAMPLE.read_bytes()
+    Path("mine.csv").write_bytes(content)
+    with pytest.raises(SystemExit) as stopped:
+        main(["study", "capacity", *arguments])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not small, "nothing may be trained before this is said"
+    assert Path("mine.csv").read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir() if path.suffix] == ["mine.csv"]
+
+
+@pytest.mark.parametrize("stop", ["fsync", "replace"])
+def test_a_file_is_written_whole_or_not_at_all(stop, tmp_path, monkeypatch):
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"old")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exported_file.os, stop, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        exported_file.write_export(path, "new", force=True)
+    monkeypatch.undo()
+    assert [(other.name, other.read_bytes()) for other in tmp_path.iterdir()] == [
+        ("rows.csv", b"old")
+    ]
+    # A file that has come up while the study ran is somebody's, too.
+    with pytest.raises(SpecError, match="has come up meanwhile"):
+        exported_file.write_export(path, "new", force=False)
+    assert path.read_bytes() == b"old"
+    exported_file.write_export(path, "new", force=True)
+    assert [(other.name, other.read_bytes()) for other in tmp_path.iterdir()] == [
+        ("rows.csv", b"new")
+    ]
 
 
 def test_classes_of_blobs_and_spirals_can_be_counted_out(small):
@@ -279,6 +334,15 @@ def test_classes_of_blobs_and_spirals_can_be_counted_out(small):
             ["--csv", str(uploads.SAMPLE), "--label", "kind", "--dataset", "wine"],
             "Give either --csv and --label or --dataset, not both.",
         ),
+        (["--decimal", ","], "--decimal is about your own data: give --csv and --label too."),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "kind", "--decimal", "x"],
+            "--decimal takes '.' or ',', or COLUMN=SIGN, got 'x'.",
+        ),
+        (
+            ["--csv", str(uploads.SAMPLE), "--label", "kind", "--keep-classes", "Alba", "Dora"],
+            "The label 'kind' has no class 'Dora'; it has 'Alba', 'Borea', 'Cresta'.",
+        ),
         (["--dataset", "upload"], "give --csv FILE and --label COLUMN."),
         (["--dataset", "cats"], "'digits' or 'upload', got 'cats'."),
         (["--dataset", "moons", "--classes", "3"], "goes with the datasets 'blobs' and 'spirals'"),
@@ -296,11 +360,14 @@ def test_data_that_cannot_be_used_gets_one_sentence_and_code_2(arguments, said, 
     assert err.splitlines()[-1].startswith("python -m distill_core: ")
 
 
-def test_help_says_what_csv_means_with_and_without_label(capsys):
+def test_help_says_what_reads_and_what_writes(capsys):
     with pytest.raises(SystemExit):
         main(["study", "softness", "--help"])
     words = " ".join(capsys.readouterr().out.split())
-    assert "with --label: your own data, a CSV file to read" in words
-    assert "without --label: the same as --export" in words
+    assert (
+        "a file of CSV, Parquet or Excel, which is read and never written; goes with --label"
+        in words
+    )
+    assert "write the rows of the result to FILE, which must not exist yet" in words
     assert "'digits'" in words
     assert "'upload'" not in words

@@ -20,6 +20,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from distill_core.data.encoding import Encoding
+from distill_core.data.groups import split_groups
 from distill_core.specs import DatasetSpec, SpecError
 
 # Samples and features of made data, and the share of any data that is for testing.
@@ -55,6 +56,20 @@ class Dataset:
     encoding: Encoding | None = None
 
     @property
+    def feature_means(self) -> NDArray[np.float64] | None:
+        """In the file's own units a feature (d,) is `feature_means + feature_scales * X`."""
+        if self.encoding is None:
+            return None
+        return np.array([feature.centre for feature in self.encoding.features])
+
+    @property
+    def feature_scales(self) -> NDArray[np.float64] | None:
+        """See `feature_means`."""
+        if self.encoding is None:
+            return None
+        return np.array([feature.spread for feature in self.encoding.features])
+
+    @property
     def n_features(self) -> int:
         """Number of features d."""
         return self.X_train.shape[1]
@@ -79,6 +94,8 @@ class Table:
         As in the file: plain text, to be shown as such.
     encoding : Encoding, optional
         How features come from the file's columns.
+    groups : ndarray of shape (n,), int64, optional
+        Rows of one group are never split: equal rows, or those of one person.
     """
 
     X: NDArray[np.float32]
@@ -86,6 +103,7 @@ class Table:
     feature_names: tuple[str, ...]
     class_names: tuple[str, ...]
     encoding: Encoding | None = None
+    groups: NDArray[np.int64] | None = None
 
 
 def find_tables_with(find: Callable[[str], Table]) -> None:
@@ -134,8 +152,11 @@ def load(spec: DatasetSpec) -> Dataset:
     if spec.name == "upload":
         table = _find_table(spec.table or "")
         X, y = table.X.astype(float), table.y
+        parts = (
+            None if table.groups is None else split_groups(y, table.groups, TEST_SHARE, spec.seed)
+        )
         names, classes, encoding = table.feature_names, table.class_names, table.encoding
-        data = _split(X, y, spec.seed, names, classes, stratified=True, encoding=encoding)
+        data = _split(X, y, spec.seed, names, classes, True, parts, encoding)
         return data if encoding else dataclasses.replace(data, encoding=None)
     if spec.name == "tutorial":
         X, y = make_classification(
@@ -179,15 +200,20 @@ def _split(
     feature_names: Iterable[str],
     class_names: Iterable[str],
     stratified: bool = False,
+    test: NDArray[np.bool_] | None = None,
     encoding: Encoding | None = None,
 ) -> Dataset:
     """Split and standardise; a stratified split has each class in both parts.
 
-    The plain split is the tutorial's and stays as it is; two large classes need no more.
+    The plain split is the tutorial's and stays as it is; two large classes need no more. `test`
+    (n,) says which rows are for testing where that is decided already.
     """
-    X_train, X_test, y_train, y_test = train_test_split(
-        X, y, test_size=TEST_SHARE, random_state=seed, stratify=y if stratified else None
-    )
+    if test is None:
+        X_train, X_test, y_train, y_test = train_test_split(
+            X, y, test_size=TEST_SHARE, random_state=seed, stratify=y if stratified else None
+        )
+    else:
+        X_train, X_test, y_train, y_test = X[~test], X[test], y[~test], y[test]
     scaler = StandardScaler().fit(X_train)
     names = tuple(str(name) for name in feature_names)
     return Dataset(

@@ -6,27 +6,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_core.data.csv_files import (
-    MAX_CATEGORIES,
+from distill_core.data import traps
+from distill_core.data.datasets import Table
+from distill_core.data.encoding import Encoding, Feature, SourceColumn
+from distill_core.data.groups import group_rows
+from distill_core.data.labels import (
+    MAX_CLASSES,
+    MIN_PER_CLASS,
+    SmallClasses,
+    SmallClassesError,
+    count,
+    describe_classes,
+    encode,
+    keep_classes,
+    list_classes,
+    pick_classes,
+    settle_small,
+)
+from distill_core.data.sheets import (
     MAX_COLUMNS,
-    MAX_WORDS,
     Column,
     Sheet,
     UploadError,
     clean,
     make_unique,
 )
-from distill_core.data.datasets import Table
-from distill_core.data.encoding import Encoding, Feature, SourceColumn
 
-# Classes of a table, and rows of each.
-MAX_CLASSES = 10
-MIN_PER_CLASS = 20
-# Numbers, rows times features: a small file of categories can become a large table.
-MAX_NUMBERS = 5_000_000
+__all__ = ["MAX_CLASSES", "MIN_PER_CLASS", "SmallClassesError", "list_classes", "prepare"]
 
-# Times the smallest class: a largest one of this size is worth a word.
-_UNEVEN = 3
+# Rows that are trained and tested with, and numbers: a small file can become a large table.
+MAX_TRAINED = 50_000
+MAX_NUMBERS = 10_000_000
+
 # Share of missing values above which a column is not used unless it is chosen.
 _MOSTLY_MISSING = 0.5
 # Standard deviation of a column below which dividing by it loses digits.
@@ -44,30 +55,66 @@ class Prepared:
     decisions: tuple[str, ...]
 
 
-def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> Prepared:
+def prepare(
+    sheet: Sheet,
+    label: str,
+    features: Sequence[str] | None = None,
+    *,
+    classes: Sequence[str] | None = None,
+    small: SmallClasses = "refuse",
+    group: str | None = None,
+) -> Prepared:
     """Make a table of features and classes out of the columns of a file, chosen by name.
 
-    By default all columns that hold numbers are features. Raises UploadError when the columns
-    do not make 2 to 10 classes of at least 20 rows and two features.
+    Parameters
+    ----------
+    sheet : Sheet
+        What was read.
+    label : str
+        The column that holds the classes.
+    features : sequence of str, optional
+        The columns to learn from; all that hold numbers by default, but no identifiers and no
+        copies of the label.
+    classes : sequence of str, optional
+        The classes to keep, 2 to 10; all by default.
+    small : "refuse", "leave out" or "join"
+        What becomes of classes with fewer than 8 rows.
+    group : str, optional
+        The column that says whose row it is: all rows of one value are for training, or all for
+        testing.
+
+    Raises
+    ------
+    UploadError
+        When the columns do not make 2 to 10 classes of at least 8 rows and two features.
     """
-    label_column = sheet.column(label)
-    names, codes = _encode(label_column, "label")
+    label_column, decisions = keep_classes(sheet.column(label))
+    label_column, kept_classes = pick_classes(label_column, classes)
+    decisions += kept_classes
+    names, codes = encode(label_column, "label")
+    group_column = None if group is None else sheet.column(group)
+    if group_column is not None and group_column.name == label:
+        raise UploadError(f"The label {label!r} cannot name groups too; choose another column.")
+    others = [c for c in sheet.columns if c.name not in (label, group)]
     if features is None:
-        columns, decisions = _pick_numbers(sheet, label_column)
+        columns, picked = _pick_numbers(others, sheet.n_rows, codes)
     else:
-        columns, decisions = _pick_chosen(sheet, label_column, features)
+        columns, picked = _pick_chosen(sheet, label_column, features)
+    decisions += picked
     n_features = sum(_count_features(column) for column in columns)
-    allowed = min(MAX_COLUMNS, MAX_NUMBERS // sheet.n_rows)
-    if n_features > allowed:
+    if n_features > MAX_COLUMNS:
         raise UploadError(
             f"The chosen columns make {n_features:,} features, because every category becomes "
-            f"one; with {sheet.n_rows:,} rows at most {allowed} are allowed. Leave out columns "
-            "with many categories."
+            f"one; at most {MAX_COLUMNS:,} are allowed. Leave out columns with many categories."
         )
     kept, dropped = _find_complete_rows(label_column, columns, codes)
     decisions += dropped
+    names, codes, kept, said = settle_small(label_column, names, codes, kept, small)
+    decisions += said
+    kept, said = _draw_rows(codes, kept, n_features)
+    decisions += said
     y = codes[kept]
-    decisions += _check_classes(label_column, names, y)
+    decisions += describe_classes(label_column, names, y)
     X, feature_names, encoding, made = _make_features(columns, kept, n_features)
     decisions += made
     if len(feature_names) < 2:
@@ -75,50 +122,27 @@ def prepare(sheet: Sheet, label: str, features: Sequence[str] | None = None) -> 
         raise UploadError(
             f"{found} is left that varies; at least 2 are needed. Choose more columns as features."
         )
+    if knowing := traps.knows_label(X, y):
+        listed = ", ".join(repr(feature_names[i]) for i in knowing[:8])
+        decisions.append(
+            f"Look at {listed}: by itself it predicts the label nearly always. Leave it out if it "
+            "would not be known when a label is to be predicted."
+        )
+    groups, said = group_rows(sheet, group_column, X, y, kept)
+    decisions += said
     decisions.append(
         "Every feature is shifted and scaled to mean 0 and standard deviation 1. Four fifths of "
         f"the {len(y):,} rows are for training and one fifth for testing, each with the same "
         "shares of the classes."
     )
-    table = Table(X, y, tuple(feature_names), tuple(names), encoding)
+    table = Table(X, y, tuple(feature_names), tuple(names), encoding, groups)
     return Prepared(table, (*sheet.notes, *decisions))
 
 
-def _encode(column: Column, role: str) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the names of a column's values and which one is in each row, -1 for none, (n,)."""
-    limit = MAX_CLASSES if role == "label" else MAX_CATEGORIES
-    found = f"more than {MAX_WORDS:,}" if len(column.words) == MAX_WORDS else f"{column.n_values:,}"
-    if column.n_values > limit and role == "label":
-        raise UploadError(
-            f"The label column {column.name!r} has {found} different values; at most {limit} "
-            "classes are allowed. Choose a column that holds the name of a class, or join "
-            "values."
-        )
-    if column.n_values > limit:
-        raise UploadError(
-            f"The column {column.name!r} has {found} different words; at most {limit} can be "
-            "made into features. Leave it out."
-        )
-    if column.n_values < 2 and role == "label":
-        found = "no value" if column.n_values == 0 else "only one value"
-        raise UploadError(
-            f"The label column {column.name!r} has {found}; at least 2 classes are needed. "
-            "Choose another column as the label."
-        )
-    numbers = np.unique(column.numbers[~np.isnan(column.numbers)])
-    order = sorted(range(len(column.words)), key=column.words.__getitem__)
-    rank = np.full(len(order) + 1, -1)
-    rank[order] = len(numbers) + np.arange(len(order))
-    codes = rank[column.codes]
-    has_number = ~np.isnan(column.numbers)
-    codes[has_number] = np.searchsorted(numbers, column.numbers[has_number])
-    names = [f"{number:.12g}" for number in numbers] + [column.words[i] for i in order]
-    return make_unique(names), codes.astype(np.int64)
-
-
-def _pick_numbers(sheet: Sheet, label: Column) -> tuple[list[Column], list[str]]:
+def _pick_numbers(
+    others: list[Column], n_rows: int, codes: NDArray[np.int64]
+) -> tuple[list[Column], list[str]]:
     """Return the columns of numbers, and what is said about the others."""
-    others = [column for column in sheet.columns if column is not label]
     numbers = [column for column in others if column.kind == "numbers"]
     said = []
     for sentence, left_out in (
@@ -128,12 +152,25 @@ def _pick_numbers(sheet: Sheet, label: Column) -> tuple[list[Column], list[str]]
         ),
         (
             "lack more than half of their values",
-            [c for c in numbers if c.n_missing > _MOSTLY_MISSING * sheet.n_rows],
+            [c for c in numbers if c.n_missing > _MOSTLY_MISSING * n_rows],
         ),
         ("only count the rows", [c for c in numbers if _counts_rows(c)]),
+        (
+            "only name the rows, one number each; a model would learn rows by heart",
+            [c for c in numbers if traps.is_identifier(c) and not _counts_rows(c)],
+        ),
+        (
+            "are the label in other words",
+            [c for c in numbers if traps.copies_label(c.numbers, codes)],
+        ),
     ):
         if left_out:
-            said.append(f"Not used, because they {sentence}: {_list_names(left_out)}.")
+            said.append(
+                f"Not used, because they {sentence}: {_list_names(left_out)}. Choose the features "
+                "to take it back."
+                if "learn" in sentence or "other words" in sentence
+                else f"Not used, because they {sentence}: {_list_names(left_out)}."
+            )
             numbers = [column for column in numbers if column not in left_out]
     if not numbers:
         raise UploadError(
@@ -166,7 +203,7 @@ def _count_features(column: Column) -> int:
     """Return how many features a column becomes: two categories are one, more are one each."""
     if column.kind == "numbers":
         return 1
-    _encode(column, "feature")
+    encode(column, "feature")
     return 1 if column.n_values <= 2 else column.n_values
 
 
@@ -177,7 +214,7 @@ def _find_complete_rows(
     labelled = codes >= 0
     said = []
     if missing := int((~labelled).sum()):
-        said.append(f"Left out: {_count(missing, 'row')} without a label in {label.name!r}.")
+        said.append(f"Left out: {count(missing, 'row')} without a label in {label.name!r}.")
     complete = labelled.copy()
     worst, most = columns[0], 0
     for column in columns:
@@ -185,12 +222,12 @@ def _find_complete_rows(
         if column.kind == "numbers":
             if stray := column.n_words:
                 said.append(
-                    f"Counted as missing: {_count(stray, 'cell')} of {column.name!r} without a "
+                    f"Counted as missing: {count(stray, 'cell')} of {column.name!r} without a "
                     f"number, such as {clean(column.words[0])!r}."
                 )
             if too_large := int(np.isinf(column.numbers).sum()):
                 said.append(
-                    f"Counted as missing: {_count(too_large, 'number')} of {column.name!r}, too "
+                    f"Counted as missing: {count(too_large, 'number')} of {column.name!r}, too "
                     "large to compute with."
                 )
         else:
@@ -200,8 +237,8 @@ def _find_complete_rows(
         complete &= usable
     if incomplete := int(labelled.sum() - complete.sum()):
         said.append(
-            f"Left out: {_count(incomplete, 'row')} with a missing value, most of them in "
-            f"{worst.name!r}; {_count(int(complete.sum()), 'row')} remain."
+            f"Left out: {count(incomplete, 'row')} with a missing value, most of them in "
+            f"{worst.name!r}; {count(int(complete.sum()), 'row')} remain."
         )
     if not complete.any():
         raise UploadError(
@@ -211,28 +248,24 @@ def _find_complete_rows(
     return complete, said
 
 
-def _check_classes(label: Column, names: list[str], y: NDArray[np.int64]) -> list[str]:
-    counts = np.bincount(y, minlength=len(names))
-    if counts.min() < MIN_PER_CLASS:
-        small = int(counts.argmin())
-        raise UploadError(
-            f"Class {names[small]!r} has {counts[small]} complete rows; each class needs at "
-            f"least {MIN_PER_CLASS}. Add rows, join it with another class, or leave out columns "
-            "with missing values."
-        )
-    said = [
-        f"The label is {label.name!r}, with {len(names)} classes: "
-        + ", ".join(f"{name!r} ({count:,} rows)" for name, count in zip(names, counts, strict=True))
-        + "."
-    ]
-    if counts.max() >= _UNEVEN * counts.min():
-        large = int(counts.argmax())
-        said.append(
-            f"The classes are uneven: a model that always answers {names[large]!r} is right in "
-            f"{counts[large] / counts.sum():.0%} of the rows. Nothing is done about it; compare "
-            "accuracies with that number."
-        )
-    return said
+def _draw_rows(
+    codes: NDArray[np.int64], kept: NDArray[np.bool_], n_features: int
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Return which rows are used, (n,): of too many, a random sample with all classes."""
+    limit = min(MAX_TRAINED, MAX_NUMBERS // max(1, n_features))
+    n = int(kept.sum())
+    if n <= limit:
+        return kept, []
+    generator, drawn = np.random.default_rng(0), np.zeros_like(kept)
+    for label in np.unique(codes[kept]):
+        mine = np.flatnonzero(kept & (codes == label))
+        n_mine = max(min(len(mine), MIN_PER_CLASS), round(limit * len(mine) / n))
+        drawn[generator.choice(mine, n_mine, replace=False)] = True
+    said = (
+        f"Of {n:,} rows {int(drawn.sum()):,} are used, drawn at random with the same shares of "
+        "the classes."
+    )
+    return drawn, [said]
 
 
 def _make_features(
@@ -253,7 +286,7 @@ def _make_features(
             sources.append(SourceColumn(column.name))
             made = [(column.name, None, column.numbers[kept])]
         else:
-            words, codes = _encode(column, "feature")
+            words, codes = encode(column, "feature")
             sources.append(SourceColumn(column.name, tuple(words)))
             first = 1 if len(words) == 2 else 0
             made = [
@@ -298,10 +331,6 @@ def _scale(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, flo
     with np.errstate(over="ignore"):
         centre, spread = 2 * (first + largest * mean), 2 * (largest * std)
     return (values - mean) / std, float(centre), float(spread)
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _list_names(columns: Sequence[Column]) -> str:

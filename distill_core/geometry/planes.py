@@ -16,6 +16,13 @@ from distill_core.specs import PlaneSpec, SpecError
 _SHOWN = 0.99
 # Times their extent: the room around them.
 _MARGIN = 1.12
+# Part of the whole spread below which nearly all points have the same coordinate.
+_CONSTANT = 0.05
+# Share of a class outside from which the window is widened for it, and how much at most.
+_OUTSIDE = 0.5
+_WIDER = 4.0
+# Share of a class that is shown then.
+_SHOWN_OF_CLASS = 0.9
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +85,35 @@ class Window:
     half: float
 
     @classmethod
-    def around(cls, uv: NDArray[np.float64]) -> Self:
-        """Return the square that shows nearly all of the points uv (n, 2), with some room."""
+    def around(cls, uv: NDArray[np.float64], y: NDArray[np.int64] | None = None) -> Self:
+        """Return the square that shows nearly all of the points uv (n, 2), with some room.
+
+        Where a coordinate is nearly constant, its rare values are what there is to see: all of
+        them are shown. With labels y (n,), a class of which most would lie outside is shown, too,
+        unless it is so far away that the others would be seen no more.
+        """
         tail = (1 - _SHOWN) / 2
         low, high = np.quantile(uv, [tail, 1 - tail], axis=0)
+        least, most = uv.min(0), uv.max(0)
+        constant = high - low <= _CONSTANT * (most - least)
+        low, high = np.where(constant, least, low), np.where(constant, most, high)
+        for label in () if y is None else np.unique(y):
+            mine = uv[y == label]
+            if ((mine < low) | (mine > high)).any(1).mean() <= _OUTSIDE:
+                continue
+            tail = (1 - _SHOWN_OF_CLASS) / 2
+            first, last = np.quantile(mine, [tail, 1 - tail], axis=0)
+            wide_low, wide_high = np.minimum(low, first), np.maximum(high, last)
+            if (wide_high - wide_low).max() <= _WIDER * (high - low).max():
+                low, high = wide_low, wide_high
         centre = (low + high) / 2
-        half = float((high - low).max() / 2 * _MARGIN)
+        # A window has a size, even if all points are one.
+        half = float((high - low).max() / 2 * _MARGIN) or 1.0
         return cls(float(centre[0]), float(centre[1]), half)
+
+    def count_outside(self, uv: NDArray[np.float64]) -> int:
+        """Return how many of the points uv (n, 2) lie outside."""
+        return int((np.abs(uv - (self.u, self.v)).max(1) > self.half).sum())
 
     def axes(self, resolution: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the grid's u and v values, each of shape (resolution,), edges included."""

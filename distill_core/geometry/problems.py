@@ -61,4 +61,4 @@ def measure_outside(plane: PlaneSpec, dataset: DatasetSpec) -> float:
 def load_window(plane: PlaneSpec, dataset: DatasetSpec) -> Window:
     """Return the square of a plane that is shown, fixed by the training data alone."""
     data = datasets.load(dataset)
-    return Window.around(load_plane(plane, dataset).project(data.X_train))
+    return Window.around(load_plane(plane, dataset).project(data.X_train), data.y_train)

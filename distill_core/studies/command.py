@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 from distill_core import specs, uploads
-from distill_core.data import csv_files, tables
 from distill_core.engine import EngineError
 from distill_core.jobs import start_engine
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import DatasetSpec, SpecError
 from distill_core.store import Store, StoreError
-from distill_core.studies import contenders, costs, runner, terminal
+from distill_core.studies import contenders, costs, own_table, runner, terminal
 from distill_core.studies.capacity import CapacitySpec
+from distill_core.studies.exported_file import check_export, write_export
 from distill_core.studies.runner import Progress, StudySpec
 from distill_core.studies.softness import SoftnessSpec
 from distill_core.studies.study import Study
@@ -74,8 +74,12 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
             )
         one.add_argument("--json", action="store_true", help="print JSON instead of a table")
         one.add_argument(
-            "--export", type=Path, metavar="FILE", help="write the rows of the result to a file"
+            "--export",
+            type=Path,
+            metavar="FILE",
+            help="write the rows of the result to FILE, which must not exist yet",
         )
+        one.add_argument("--force", action="store_true", help="--export may replace a file")
         one.add_argument("--yes", action="store_true", help="do not ask when it takes long")
         one.set_defaults(run=_run)
 
@@ -91,8 +95,8 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         "--csv",
         type=Path,
         metavar="FILE",
-        help="with --label: your own data, a CSV file to read; "
-        "without --label: the same as --export, and FILE is written",
+        help="your own data: a file of CSV, Parquet or Excel, which is read and never written; "
+        "goes with --label",
     )
     parser.add_argument(
         "--label", metavar="COLUMN", help="the column of the CSV file that holds the classes"
@@ -103,6 +107,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
         metavar="COLUMN",
         help="the columns of the CSV file to learn from (default: all that hold numbers)",
     )
+    own_table.add(parser)
 
 
 def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
@@ -113,13 +118,19 @@ def read_dataset(arguments: argparse.Namespace, store: Store) -> DatasetSpec:
     if arguments.label is None:
         if arguments.features is not None:
             raise SpecError("--features names columns of your own data: give --label too")
+        if arguments.csv is None and (option := own_table.find_option(arguments)):
+            raise SpecError(f"{option} is about your own data: give --csv and --label too")
+        if arguments.csv is not None:
+            raise SpecError(
+                "--csv reads your own data: give --label COLUMN too, the column that holds the "
+                "classes. To write the result to a file, give --export FILE"
+            )
         return _name_dataset(arguments)
     if arguments.csv is None:
         raise SpecError("--label names a column of your own data: give --csv FILE too")
     if arguments.dataset is not None or arguments.classes is not None:
         raise SpecError("Give either --csv and --label or --dataset, not both")
-    sheet = csv_files.read_file(arguments.csv)
-    prepared = tables.prepare(sheet, arguments.label, arguments.features)
+    prepared = own_table.read(arguments)
     for sentence in prepared.decisions:
         print(sentence, file=sys.stderr)
     return uploads.keep(store, prepared)
@@ -154,6 +165,7 @@ def read_spec(arguments: argparse.Namespace, dataset: DatasetSpec) -> StudySpec:
 
 def _run(arguments: argparse.Namespace) -> None:
     began = time.perf_counter()
+    check_export(arguments.export, arguments.csv, arguments.force)
     store = Store()
     asked = getattr(arguments, "price", None)
     price = None if asked is None else costs.read_price(asked)
@@ -189,11 +201,10 @@ def _show(
     measured: Sequence[costs.Cost] = (),
     price: float | None = None,
 ) -> None:
-    for path in {arguments.export, arguments.csv if arguments.label is None else None} - {None}:
-        try:
-            path.write_text(study.to_csv(), encoding="utf-8", newline="")
-        except OSError as error:
-            raise SpecError(f"The file {path} cannot be written: {error.strerror}") from error
+    if arguments.export is not None and not study.partial:
+        write_export(arguments.export, study.to_csv(), arguments.force)
+    elif arguments.export is not None:
+        print(f"{arguments.export} was not written: the study is not finished.", file=sys.stderr)
     machine = costs.describe_machine()
     if arguments.json:
         found = study.to_json(seconds)

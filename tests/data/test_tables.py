@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from distill_core import uploads
-from distill_core.data import csv_files
+from distill_core.data import csv_files, tables
 from distill_core.data.csv_files import UploadError, read
 from distill_core.data.tables import prepare
 from tests.data.hostile import X, Z, csv, two
@@ -89,17 +89,23 @@ def test_features_that_cannot_be_are_refused(features, message):
 
 
 def test_too_many_categories_together_are_refused():
-    columns = [lambda i, j=j: f"w{(i + j) % 20}" for j in range(11)]
-    header = ",".join(f"c{j}" for j in range(11))
+    columns = [lambda i, j=j: f"w{(i + j) % 20}" for j in range(51)]
+    header = ",".join(f"c{j}" for j in range(51))
     sheet = read(csv(header + ",y", *columns, two))
-    with pytest.raises(UploadError, match=r"make 220 features.* at most 200"):
+    with pytest.raises(UploadError, match=r"make 1,020 features.* at most 1,000"):
         prepare(sheet, "y", header.split(","))
-    large = read(csv(header + ",y", *columns, two, n=25_000))
-    with pytest.raises(UploadError, match=r"make 220 features.* 25,000 rows at most 200"):
-        prepare(large, "y", header.split(","))
-    larger = read(csv("x,c0,c1,c2,c3,c4,c5,y", X, *columns[:6], two, n=49_999))
-    with pytest.raises(UploadError, match=r"make 121 features.* 49,999 rows at most 100"):
-        prepare(larger, "y", ["x", "c0", "c1", "c2", "c3", "c4", "c5"])
+
+
+def test_of_too_many_rows_a_sample_with_the_same_shares_is_used(monkeypatch):
+    monkeypatch.setattr(tables, "MAX_TRAINED", 400)
+    label = [("rare", "often", "seldom")[(i % 100 > 0) * (1 + (i % 4 == 1))] for i in range(1600)]
+    content = csv("x,z,y", X, Z, label, n=1600)
+    prepared = prepare(read(content), "y")
+    assert "Of 1,600 rows 404 are used, drawn at random" in " ".join(prepared.decisions)
+    counts = dict(zip(prepared.table.class_names, np.bincount(prepared.table.y), strict=True))
+    assert counts == {"often": 296, "rare": 8, "seldom": 100}
+    monkeypatch.setattr(tables, "MAX_NUMBERS", 600)
+    assert len(prepare(read(content), "y").table.y) <= 308
 
 
 def test_columns_that_only_count_or_lack_most_values_are_not_used_unless_chosen():

@@ -1,5 +1,6 @@
 """Studies from their specs to tables: what is trained, what is kept, what is asked again."""
 
+import contextlib
 import dataclasses
 import functools
 import itertools
@@ -666,7 +667,7 @@ def small(monkeypatch, store):
 
 def test_the_command_prints_json_and_writes_rows(small, capsys, tmp_path, done):
     path = tmp_path / "rows.csv"
-    assert main(["study", "softness", "--json", "--csv", str(path)]) == 0
+    assert main(["study", "softness", "--json", "--export", str(path)]) == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
     words = {"answer", "notes", "claims"}
@@ -696,6 +697,21 @@ def test_the_command_shows_what_is_done_when_it_is_interrupted(small, capsys, mo
     out, err = capsys.readouterr()
     assert out.startswith("Partial, 2 of 8 parts are done.")
     assert "Interrupted" in err
+
+
+def test_an_interrupted_command_leaves_files_as_they_were(small, capsys, monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run", interrupted)
+    monkeypatch.setattr(command, "start_engine", lambda store: contextlib.nullcontext())
+    monkeypatch.setattr(runner, "submit_to", lambda *_: None)
+    kept = tmp_path / "kept.csv"
+    kept.write_bytes(b"mine\n")
+    for arguments in (["--export", str(kept), "--force"], ["--export", str(tmp_path / "new.csv")]):
+        assert main(["study", "softness", *arguments]) == 130
+        assert "was not written: the study is not finished" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"kept.csv": b"mine\n"}
 
 
 def test_the_command_asks_before_it_takes_long(small, capsys, monkeypatch):

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from distill_core import uploads
-from distill_core.data import csv_files, datasets, tables
+from distill_core.data import csv_files, datasets, sheets, tables
 from distill_core.data.csv_files import Column, Sheet, UploadError
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, SpecError
@@ -108,10 +108,10 @@ def _uploaded() -> UploadedFile | None:
         "CSV file",
         ["csv", "tsv", "txt"],
         key=f"upload {st.session_state.get(_UPLOADER, 0)}",
-        max_upload_size=csv_files.MAX_BYTES // 1024**2,
-        help=f"The first row holds the names. At most {csv_files.MAX_BYTES // 1024**2} MB, "
-        f"{csv_files.MAX_ROWS:,} rows, {csv_files.MAX_COLUMNS} columns; 2 to {tables.MAX_CLASSES} "
-        f"classes of at least {tables.MIN_PER_CLASS} rows.",
+        max_upload_size=sheets.read_upload_limit() // 1024**2,
+        help=f"At most {sheets.read_upload_limit() // 1024**2} MB, "
+        f"{csv_files.MAX_ROWS:,} rows, {csv_files.MAX_COLUMNS:,} columns; "
+        f"2 to {tables.MAX_CLASSES} classes of at least {tables.MIN_PER_CLASS} rows.",
     )
 
 

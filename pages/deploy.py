@@ -38,12 +38,9 @@ found = replace(found, spec=asked, summary=summary, answer=answers.worth(summary
 with lines:
     deploy.write_three_lines(found)
 deploy.show_savings(found)
-# Measuring takes seconds: what stands below it is drawn first.
-measured = st.container()
+deploy.show_costs(found)
 with st.expander("How the recommendation is made", icon=":material/rule:"):
     st.markdown(deploy.RULE)
     deploy.show_leads(summary)
 if found.rows:
     results.offer_files(found)
-with measured:
-    deploy.show_costs(found)

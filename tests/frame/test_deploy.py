@@ -54,7 +54,7 @@ def lines(app):
 def test_the_first_three_lines_say_what_was_asked_what_is_recommended_and_how_sure(engine):
     app = open_page()
     # It begins by itself; the page comes again when there is more.
-    for _ in range(6):
+    for _ in range(8):
         app.run()
     assert not app.exception
     assert [line.partition(":")[0] for line in lines(app)] == [
@@ -84,7 +84,7 @@ def test_sizes_are_there_before_anything_is_trained(engine, monkeypatch):
 
 def test_the_points_that_may_be_lost_decide_anew_and_train_nothing(engine):
     app = open_page()
-    for _ in range(6):
+    for _ in range(8):
         app.run()
     n_asked = engine.n_asked
     app.number_input(key="maylose").set_value(20.0).run()
@@ -96,7 +96,7 @@ def test_the_points_that_may_be_lost_decide_anew_and_train_nothing(engine):
 @pytest.mark.parametrize("price", ["0", "=1+1"])
 def test_a_price_that_is_none_gets_a_sentence_and_the_picture_stays(engine, price):
     app = open_page(price=price)
-    for _ in range(6):
+    for _ in range(8):
         app.run()
     assert not app.exception
     said = " ".join(one.value for one in app.warning)

@@ -1,7 +1,9 @@
 """What the page "Worth it?" shows: three lines, what is saved, costs measured now, the picture."""
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
@@ -10,10 +12,11 @@ from distill_core import figures
 from distill_core.specs import SpecError
 from distill_core.studies import Study, WorthSpec, answers, contenders, costs
 from distill_core.studies.answers import format_bytes, name_model
+from distill_core.studies.contenders import Contender
 from distill_core.studies.costs import Cost
 from pages.frame.controls.url_state import plain
 from pages.frame.controls.widgets import ask
-from pages.frame.server import service
+from pages.frame.server import pace, service
 from pages.frame.studies import results
 
 RULE = """
@@ -32,8 +35,12 @@ The ensemble is given; seeds are those of students, twins, trees and forests. Th
 the teacher nearest to the ensemble are chosen on training data, and so is the size of tree and
 forest, by cross-validation, up to the student's bytes.
 """
-# What was measured, by the digest of its study, for this visitor.
+# What was measured, by the digest of its student, for this visitor.
 _MEASURED = "costs measured"
+# What is being measured.
+_NOW = "costs being measured"
+# Seconds for which a look measures, and begins another model.
+_STEP = 0.3
 # Visitors measure in turn: two at once would each find the machine slow.
 _TURN = threading.Lock()
 # Seconds and places of the cost axes that were measured.
@@ -100,15 +107,14 @@ def show_costs(found: Study) -> None:
         price = costs.read_price(text)
     except SpecError as error:
         st.warning(plain(str(error)), icon=":material/payments:")
-    measured = kept.get(found.spec.digest, [])
+    assert isinstance(found.spec, WorthSpec)
+    # The points that may be lost change no cost.
+    measured = kept.get(found.spec.student.digest, [])
     _draw(found, measured, axis, quality, price)
-    table = st.empty()
     if not measured:
-        kept.clear()
-        kept[found.spec.digest] = _measure(found, table, price)
-        # The picture stands above and is drawn once in a run.
-        st.rerun()
-    table.dataframe(_tabulate(found, measured, price), hide_index=True)
+        _measure(found, price)
+        return
+    st.dataframe(_tabulate(found, measured, price), hide_index=True)
     words, again = st.columns([4, 1], vertical_alignment="center")
     words.caption(
         f"Measured now on {costs.describe_machine()}. Times are medians of single calls, p95 the "
@@ -137,15 +143,40 @@ def show_leads(summary: Mapping[str, Any]) -> None:
     )
 
 
-def _measure(found: Study, table: Any, price: float | None) -> list[Cost]:
-    """Measure every model, and show each as soon as it is known."""
-    measured: list[Cost] = []
+@dataclass
+class _Measuring:
+    """A measurement that goes on while a visitor watches."""
+
+    digest: str
+    rest: Iterator[Contender]
+    measured: list[Cost] = field(default_factory=list)
+
+
+@st.fragment(run_every=pace.STUDY_POLL)
+def _measure(found: Study, price: float | None) -> None:
+    """Measure a few models and show them, again and again until all are known.
+
+    Between two looks the server has time for others, and for this page's own widgets. The first
+    look measures nothing: the page is drawn before.
+    """
     assert isinstance(found.spec, WorthSpec)
-    for one in contenders.list_contenders(found.spec, service.store()):
+    digest = found.spec.student.digest
+    now: _Measuring | None = st.session_state.get(_NOW)
+    if now is None or now.digest != digest:
+        rest = contenders.list_contenders(found.spec, service.store())
+        st.session_state[_NOW] = _Measuring(digest, rest)
+        st.caption("Measuring begins …")
+        return
+    end = time.monotonic() + _STEP
+    while time.monotonic() < end:
+        one = next(now.rest, None)
+        if one is None:
+            st.session_state[_MEASURED] = {digest: now.measured}
+            del st.session_state[_NOW]
+            st.rerun()
         with _TURN:
-            measured.append(costs.measure(one))
-        table.dataframe(_tabulate(found, measured, price), hide_index=True)
-    return measured
+            now.measured.append(costs.measure(one))
+    st.dataframe(_tabulate(found, now.measured, price), hide_index=True)
 
 
 def _draw(

@@ -56,7 +56,7 @@ def test_a_crowd_with_dying_workers_leaves_the_server_alive(crowded, many):
             failures.append(f"{number}: {type(error).__name__} {error}")
 
     try:
-        for _ in range(many(3, 1)):
+        for _ in range(many(10, 1)):
             crowd = [threading.Thread(target=visit, args=(i,)) for i in range(many(290, 12))]
             for thread in crowd:
                 thread.start()

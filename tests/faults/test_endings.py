@@ -30,10 +30,10 @@ def find_traces(folder):
 class Server:
     """A server that can be ended in every way."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, port=None):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+            self.port = port or probe.getsockname()[1]
         command = [sys.executable, "-m", "streamlit", "run", "tests/faults/planted_app.py"]
         environment = {**os.environ, "DISTILL_WARM": "0", "DISTILL_STORE": str(folder)}
         self.process = subprocess.Popen(

@@ -93,7 +93,7 @@ def spoilt(draw, spec):
     return tree
 
 
-@tried(3000, 150)
+@tried(3000, 100)
 @given(data=st.data())
 def test_anything_as_a_spec_is_a_spec_or_a_sentence(data):
     spec = data.draw(st.sampled_from(SPECS))
@@ -115,7 +115,7 @@ def test_anything_as_a_spec_is_a_spec_or_a_sentence(data):
         assert spec(**made.model_dump(mode="json")).digest == made.digest
 
 
-@tried(3000, 150)
+@tried(3000, 100)
 @given(key=st.sampled_from(sorted(SETTINGS)), texts=st.lists(TEXT, max_size=3))
 def test_anything_in_the_address_is_a_value_or_none(key, texts):
     row = SETTINGS[key]
@@ -143,7 +143,7 @@ def shown(tmp_path_factory):
     return visitor
 
 
-@tried(2500, 150)
+@tried(3000, 100)
 @given(data=st.data())
 def test_anything_as_a_question_of_the_view_is_refused_or_a_stop(data, shown, monkeypatch):
     asked = []
@@ -192,7 +192,7 @@ def files(draw):
     return bytes(content)
 
 
-@tried(1500, 80)
+@tried(1500, 50)
 @given(content=files() | st.binary(max_size=400))
 def test_anything_as_a_file_is_a_table_or_a_sentence(content):
     began = time.process_time()

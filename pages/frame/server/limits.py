@@ -26,9 +26,9 @@ SPACING, AT_ONCE = 0.12, 8.0
 # Seconds for which a message may wait for a client that does not read.
 READ_PATIENCE = 20.0
 # Seconds that the event loop is late when too many pages run at once.
-LATE = 0.03
-# Seconds between two messages that are let in however late the loop is.
-AT_LEAST = 0.25
+LATE = 0.05
+# Seconds between two messages that are let in however late the loop is: about what a run takes.
+AT_LEAST = 0.06
 # Seconds between two looks how late the loop is, while somebody waits.
 LOOK = 0.01
 

@@ -76,7 +76,12 @@ def is_own_name(host: str) -> bool:
 
 
 def is_own_page(origin: str, host: str) -> bool:
-    """Say whether an Origin header is a page of this server or of a site that is allowed."""
+    """Say whether an Origin header is a page of this server or of a site that is allowed.
+
+    All are where whoever runs the server has turned `server.enableCORS` off.
+    """
+    if not config.get_option("server.enableCORS"):
+        return True
     if origin in {one.strip() for one in config.get_option("server.corsAllowedOrigins")}:
         return True
     try:

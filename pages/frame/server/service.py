@@ -82,6 +82,8 @@ def warm_up(modules: Sequence[str]) -> None:
     modules : sequence of str
         What the pages import; loaded before anybody waits for it.
     """
+    # A limit that is no size is said before anybody relies on it.
+    eviction.read_limit()
     # Before this server has a name of its own in the store: what others left goes at once.
     try:
         uploads.delete_abandoned(store())

@@ -23,6 +23,7 @@ ORDER = (
     "coverage",
     "answers",
     "boundary",
+    "exports",
     "scale",
     "engine",
     "latency",

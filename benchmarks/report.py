@@ -24,6 +24,7 @@ ORDER = (
     "answers",
     "boundary",
     "tables",
+    "exports",
     "scale",
     "engine",
     "latency",

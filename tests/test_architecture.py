@@ -126,7 +126,8 @@ KNOWN = {
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/takeaway frame/studies frame/playground frame/slices",
     # What it names as strings is loaded before the first visitor comes.
-    "app": "frame/server frame/browser frame/router frame/studies frame/playground frame/slices",
+    "app": "frame/server frame/browser frame/router frame/takeaway frame/studies frame/playground "
+    "frame/slices",
 }
 
 

@@ -1,5 +1,7 @@
 """The pure parts of the browser's scripts, run in the browser itself: no page, no server."""
 
+import csv
+import io
 import json
 from urllib.parse import urlsplit
 
@@ -362,6 +364,55 @@ def test_a_legend_below_stays_near_its_axes(run, y, expected):
     layout = {"legend": {"y": y}, "margin": {"t": 20, "b": 80}, "height": 300}
     code = "(module, layout) => module.hang(layout, 500).y"
     assert run("chart.js", code, layout) == expected
+
+
+# What is saved
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two three four", ["one two", "three", "four"]),
+        ("abcdefghijklmnop q", ["abcdefgh", "ijklmnop", "q"]),
+        ("  ", []),
+    ],
+)
+def test_captions_are_wrapped_and_nothing_is_lost(run, text, lines):
+    assert run("saving.js", "(module, text) => module.wrap(text, 8)", text) == lines
+
+
+def test_the_numbers_of_a_figure_are_a_table_that_runs_nowhere(run):
+    traces = [
+        {"name": "=1+1", "x": [1, 2], "y": [0.5, None]},
+        {"name": figures.escape('a "b", <c>'), "x0": 1, "dx": 2, "y0": 0, "dy": 1, "z": [[3, 4]]},
+        {"name": "bars", "x": [0.25], "y": ["@cmd"], "text": ["-5%"]},
+    ]
+    text = run("saving.js", "(module, traces) => module.tabulate(traces)", traces)
+    assert list(csv.reader(io.StringIO(text))) == [
+        ["trace", "x", "y", "value"],
+        ["'=1+1", "1", "0.5", ""],
+        ["'=1+1", "2", "1", ""],
+        ['a "b", <c>', "1", "0", "3"],
+        ['a "b", <c>', "3", "0", "4"],
+        ["bars", "0.25", "'@cmd", "'-5%"],
+    ]
+
+
+def test_a_saved_picture_has_room_for_title_legend_and_caption(run):
+    plot = {
+        "data": [],
+        "layout": {"margin": {"t": 30, "b": 40, "l": 50}, "showlegend": False},
+        "clientWidth": 600,
+        "clientHeight": 400,
+    }
+    code = "(module, plot) => module.makePicture(plot, 'First <b>. The rest.', 'http://x/?a=%3C')"
+    layout = run("saving.js", code, plot)["layout"]
+    added = layout["height"] - 400
+    assert layout["margin"]["t"] - 30 + layout["margin"]["b"] - 40 == added > 60
+    assert layout["showlegend"] is True
+    title, caption = (one["text"] for one in layout["annotations"])
+    assert title == "First &lt;b&gt;."
+    assert caption == "The rest.<br>Setting: http://x/?a=&#37;3C"
 
 
 # How scripts are sent

@@ -1,6 +1,8 @@
 """The charts of a page in a browser: what is drawn when, and what stays."""
 
+import csv
 import re
+from xml.etree import ElementTree
 
 import pytest
 from playwright.sync_api import expect
@@ -159,10 +161,26 @@ def test_a_figure_can_be_saved_and_fill_the_screen(opened):
     first = chart(opened, 0)
     first.hover()
     with opened.expect_download() as download:
-        first.locator(
-            ".modebar-btn[data-title*='PNG' i], .modebar-btn[data-title*='plot as' i]"
-        ).click()
+        first.locator(".modebar-btn[data-title='Save as PNG']").click()
     assert download.value.suggested_filename == "chart-0.png"
+    with open(download.value.path(), "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n"
+    with opened.expect_download() as download:
+        first.locator(".modebar-btn[data-title='Save as SVG']").click()
+    assert download.value.suggested_filename == "chart-0.svg"
+    picture = ElementTree.parse(download.value.path())
+    words = " ".join(picture.getroot().itertext())
+    # Title, the figure's own title letter by letter, and the setting.
+    assert "Curve 0, ends at 0.5" in words
+    assert "<img src=x onerror='document.title=1'>%{x}" in words
+    assert f"Setting: {opened.url}" in words
+    with opened.expect_download() as download:
+        first.locator(".modebar-btn[data-title*='CSV']").click()
+    assert download.value.suggested_filename == "chart-0.csv"
+    with open(download.value.path(), newline="") as file:
+        rows = list(csv.DictReader(file))
+    ours = [(float(row["x"]), float(row["y"])) for row in rows if row["trace"] == "student"]
+    assert ours == [(1, 0), (2, 0.25), (3, 0.5)]
     button = first.locator(".modebar-btn[data-title='Full screen']")
     button.click()
     fills = """() => {

@@ -5,6 +5,7 @@
 import { areSame, inflate, parse } from "./decoding.js";
 import { connect, element } from "./dom.js";
 import { load } from "./loading.js";
+import { savingButtons } from "./saving.js";
 import { fitToPage, readTheme, recolour } from "./theme.js";
 
 // Milliseconds that a figure out of sight waits at most for the page to have nothing else to do.
@@ -147,11 +148,10 @@ export function hang({ legend, margin, height }, newHeight) {
 }
 
 function configure(name) {
-  const buttons = ["toImage", "zoom2d", "resetScale2d"];
+  const buttons = [...savingButtons(name), "zoom2d", "resetScale2d"];
   return {
     displaylogo: false,
     modeBarButtons: [document.fullscreenEnabled ? [...buttons, FULL_SCREEN] : buttons],
-    toImageButtonOptions: { format: "png", scale: 2, filename: name },
   };
 }
 

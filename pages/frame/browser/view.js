@@ -9,6 +9,7 @@ import { drawPlane } from "./marks.js";
 import { DOUBLE_CLICK_MS, Plane } from "./plane.js";
 import { Player } from "./player.js";
 import { Preview } from "./preview.js";
+import { savingButtons } from "./saving.js";
 import { fitToPage, readTheme, recolour } from "./theme.js";
 
 // Pixels of a page below which the picture has narrow margins, and of the smallest square.
@@ -25,8 +26,10 @@ const CONFIG = {
   doubleClickDelay: DOUBLE_CLICK_MS,
   scrollZoom: false,
   showTips: false,
-  modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]],
-  toImageButtonOptions: { filename: "decision-boundary", scale: 2 },
+  modeBarButtons: [
+    ["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"],
+    savingButtons("decision-boundary"),
+  ],
 };
 
 class View {

@@ -156,7 +156,8 @@ def offer_files(found: Study) -> None:
         help="Everything that this study was asked; the same spec gives the same numbers.",
     )
     words.caption(
-        "The camera above each figure saves it as PNG. This page's address holds the whole "
+        "The signs above each figure save it as PNG or SVG, with this setting, and its numbers "
+        "as CSV. This page's address holds the whole "
         "setting, though never data of your own: whoever opens it sees the same, without "
         "computing it again."
     )

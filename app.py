@@ -20,6 +20,7 @@ _MODULES = [
     "pages.frame.playground.evidence",
     "pages.frame.studies.run",
     "pages.frame.slices.tour",
+    "pages.frame.lesson.talk",
     "plotly.graph_objects",
 ]
 

@@ -21,6 +21,7 @@ page = st.navigation(
         st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=default)
         for name, title, icon, default in (
             ("playground", "Playground", ":material/join_inner:", True),
+            ("lesson", "Lesson", ":material/school:", False),
             ("capacity", "How small?", ":material/compress:", False),
             ("softness", "How soft?", ":material/thermostat:", False),
             ("variance", "How stable?", ":material/ssid_chart:", False),

@@ -1,6 +1,7 @@
 """Rows of the table of settings as widgets whose value is in the address."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -15,21 +16,28 @@ S = TypeVar("S", bound=Spec)
 _STRANGE = "not understood in the address"
 
 
-def ask(key: str, options: Sequence[Any] | None = None) -> Any:
+def ask(
+    key: str, options: Sequence[Any] | None = None, *, place: str = "", start: Any = None
+) -> Any:
     """Draw the widget of a setting and return its value.
 
     A hidden setting has no widget, a locked one none that can be moved: theirs is the value of
-    the address, or the default. `options` are those of the table that there are just now.
+    the address, or the default. `options` are those of the table that there are just now. With a
+    `place` of its own, such as a step of a lesson, it begins at `start` there and is not kept in
+    the address.
     """
     row = SETTINGS[key]
     if row.access == "hidden":
-        return read(key)
+        return start if place else read(key)
     shared = {
-        "key": key,
-        "bind": "query-params",
+        "key": f"{place} {key}" if place else key,
         "help": row.help or None,
         "disabled": not row.is_open,
     }
+    if place:
+        row = replace(row, usual=start)
+    else:
+        shared["bind"] = "query-params"
     value = _WIDGETS[row.widget](row, list(options or row.options), shared)
     return value or row.default if row.widget == "some" else value
 

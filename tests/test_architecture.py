@@ -123,14 +123,15 @@ KNOWN = {
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
+    "frame/room": "lessons",
     "frame/lesson": "specs data geometry boundaries engine jobs lessons figures frame/server "
-    "frame/controls frame/browser frame/playground",
+    "frame/controls frame/browser frame/playground frame/room",
     "frame/router": "frame/controls frame/server",
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/takeaway frame/studies frame/playground frame/slices frame/lesson",
     # What it names as strings is loaded before the first visitor comes.
     "app": "frame/server frame/browser frame/router frame/studies frame/playground frame/slices "
-    "frame/lesson",
+    "frame/room frame/lesson",
 }
 
 

@@ -44,6 +44,12 @@ class Words(BaseModel):
     room_closed: str
     room_full: str
     waiting: str
+    together: str
+    room_of_another: str
+    answered: str
+    reveal_class: str
+    class_said: str
+    end_room: str
 
 
 def _read() -> dict[str, Words]:

@@ -12,11 +12,12 @@ from distill_core.geometry.problems import load_window
 from distill_core.lessons import Step, Words
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.browser import preview_route
-from pages.frame.browser.boundary_view import boundary_view
+from pages.frame.browser.boundary_view import Drawn, boundary_view
+from pages.frame.controls import present
 from pages.frame.controls.settings import of_spec
 from pages.frame.controls.widgets import ask
 from pages.frame.playground import captions, layers
-from pages.frame.server import service, visitors, waiting
+from pages.frame.server import service, shared, visitors, waiting
 
 # Pixels: the picture of a lesson stands beside its words.
 _HEIGHT = 560
@@ -89,8 +90,9 @@ def _draw(picture: PictureSpec, is_open: bool, words: Words) -> None:
             jobs.read_section(models[0], window, who).thin(whole.proba.shape[-1])
             for who in ("", "twin_")
         )
-    boundary_view(
-        figures.boundary_layers(
+
+    def make() -> Drawn:
+        figure = figures.boundary_layers(
             whole,
             ours,
             twin=twins,
@@ -98,11 +100,16 @@ def _draw(picture: PictureSpec, is_open: bool, words: Words) -> None:
             points=layers.load_points(picture, ["test points"]),
             class_names=datasets.load(picture.dataset).class_names,
             axis_titles=layers.name_axes(picture),
-        ),
+        )
+        return Drawn(figure, captions.describe(whole, whole if ours is None else ours, picture), ())
+
+    height = present.limit_height(_HEIGHT)
+    boundary_view(
+        make,
         key="lesson picture",
         student_digest=picture.digest if is_open else picture.section.digest,
         state="ready",
-        label=captions.describe(whole, whole if ours is None else ours, picture),
         preview=preview_route.offer(picture, visitors.identify()) if is_open else None,
-        height=_HEIGHT,
+        shared=shared.name(picture.dataset, "lesson", picture.digest, is_open, height),
+        height=height,
     )

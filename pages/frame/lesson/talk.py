@@ -79,31 +79,28 @@ def write_result(at: Place, guess: str, found: Mapping[str, Any] | None) -> None
 
 def offer_steps(at: Place, guess: str | None) -> None:
     """Offer the steps before and after; the next one once this one has been predicted."""
-    back, on, _ = st.columns([1, 1, 2])
+    row = st.container(horizontal=True)
     if at.number > 1:
-        back.button(
+        row.button(
             at.words.back,
             icon=":material/arrow_back:",
-            width="stretch",
             on_click=course.go_to,
             args=(at.number - 1,),
         )
     if guess is None:
         return
     if at.number < at.total:
-        on.button(
+        row.button(
             at.words.next,
             type="primary",
             icon=":material/arrow_forward:",
-            width="stretch",
             on_click=course.go_to,
             args=(at.number + 1,),
         )
         return
-    on.button(
+    row.button(
         at.words.again,
         icon=":material/restart_alt:",
-        width="stretch",
         on_click=course.begin_again,
     )
     st.success(at.words.end, icon=":material/school:")

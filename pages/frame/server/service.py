@@ -69,7 +69,7 @@ def tidy() -> None:
 
 @functools.cache
 def _list_lesson() -> frozenset[str]:
-    return frozenset(lessons.list_digests(lessons.lesson(lessons.DEFAULT)))
+    return frozenset(pictures.list_digests(pictures.lesson(pictures.DEFAULT)))
 
 
 def warm_up(modules: Sequence[str]) -> None:

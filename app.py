@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
+from pages.frame.room.route import room_routes
 from pages.frame.server import errors, lifetime, memory
 from pages.frame.server.health import Numbered, health_routes
 from pages.frame.server.limits import SocketLimits
@@ -21,6 +22,7 @@ _MODULES = [
     "pages.frame.studies.run",
     "pages.frame.slices.tour",
     "pages.frame.takeaway.models",
+    "pages.frame.lesson.talk",
     "plotly.graph_objects",
 ]
 
@@ -33,7 +35,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
 
 
 SCRIPT = Path(__file__).parent / "pages" / "frame" / "router.py"
-ROUTES = [preview_route(), plotly_route(), *health_routes()]
+ROUTES = [preview_route(), plotly_route(), *room_routes(), *health_routes()]
 # The outermost first: who may speak at all is checked before anything else is done.
 MIDDLEWARE = [
     Middleware(Numbered),

@@ -122,36 +122,55 @@ def _reproduce(arguments: argparse.Namespace) -> None:
 
 
 def _add_warm(commands: "argparse._SubParsersAction[_Parser]") -> None:
-    from distill_core.jobs import lessons
+    from distill_core.jobs import lessons as pictures
 
-    about = "train every stop of a lesson's sliders ahead, so that the app answers at once"
+    about = "train ahead what a page or a lesson shows, so that the app answers at once"
     parser = commands.add_parser("warm", help=about, description=about)
-    names = ", ".join(f"'{name}'" for name in lessons.LESSONS)
+    names = ", ".join(f"'{name}'" for name in pictures.LESSONS)
     parser.add_argument(
         "--lesson",
-        default=lessons.DEFAULT,
+        default=pictures.DEFAULT,
         metavar="NAME",
-        help=f"one of {names} (default: '%(default)s')",
+        help=f"every stop of the sliders of {names}, or a lesson by its file's name, such as "
+        "'distillation' (default: '%(default)s')",
     )
     parser.set_defaults(run=_warm)
 
 
 def _warm(arguments: argparse.Namespace) -> None:
-    from distill_core.jobs import lessons, start_engine
+    from distill_core import lessons
+    from distill_core.jobs import lessons as pictures
+    from distill_core.jobs import start_engine
 
-    picture = lessons.lesson(arguments.lesson)
+    name = arguments.lesson
+    steps = None
+    if name not in pictures.LESSONS:
+        try:
+            known = lessons.find()
+            if name in known:
+                steps = lessons.load(name)
+        except lessons.LessonError as error:
+            raise SpecError(str(error)) from error
+        if steps is None:
+            names = ", ".join(f"'{one}'" for one in (*pictures.LESSONS, *sorted(known)))
+            raise SpecError(f"A lesson should be one of {names}; got '{name[:80]}'.")
     began = time.monotonic()
     store = Store()
     with start_engine(store) as engine:
-        for stage in lessons.train_ahead(engine, picture):
+        for stage in (
+            pictures.train_ahead(engine, pictures.lesson(name))
+            if steps is None
+            else lessons.train_ahead(engine, store, steps)
+        ):
             for job in stage:
                 while not job.wait(_SAY_EVERY):
                     _say(stage)
                 if job.error is not None:
                     raise SpecError(str(job.error))
+    what = f"{pictures.N_STOPS:,} students" if steps is None else f"All {len(steps.step)} steps"
     print(
-        f"{lessons.N_STOPS:,} students of the lesson '{arguments.lesson}' are in the store at "
-        f"{store.root}, after {time.monotonic() - began:.1f} s."
+        f"{what} of the lesson '{name}' are in the store at {store.root}, after "
+        f"{time.monotonic() - began:.1f} s."
     )
 
 

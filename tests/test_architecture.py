@@ -107,12 +107,13 @@ KNOWN = {
     "uploads": "specs store data",
     "jobs": "specs store data geometry learning boundaries measures engine uploads",
     "studies": "specs store data geometry learning boundaries measures engine uploads jobs",
+    "lessons": "specs store measures engine jobs studies",
     # Of the first two types alone: figures import nothing of them when they run.
     "figures": "geometry boundaries measures",
     "exports": "specs store data geometry learning boundaries measures uploads jobs studies "
     "figures",
-    "__main__": "specs store measures engine jobs studies exports",
-    "frame/server": "specs store eviction geometry engine uploads jobs",
+    "__main__": "specs store measures engine jobs studies exports lessons",
+    "frame/server": "specs store eviction geometry engine uploads jobs lessons",
     "frame/controls": "specs store data geometry uploads jobs studies frame/server",
     "frame/browser": "specs store measures engine jobs figures frame/server frame/controls",
     "frame/takeaway": "specs engine studies exports frame/server frame/controls",
@@ -122,12 +123,15 @@ KNOWN = {
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
+    "frame/room": "lessons",
+    "frame/lesson": "specs data geometry boundaries engine jobs lessons figures frame/server "
+    "frame/controls frame/browser frame/playground frame/room",
     "frame/router": "frame/controls frame/server",
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
-    "frame/takeaway frame/studies frame/playground frame/slices",
+    "frame/takeaway frame/studies frame/playground frame/slices frame/lesson",
     # What it names as strings is loaded before the first visitor comes.
     "app": "frame/server frame/browser frame/router frame/takeaway frame/studies frame/playground "
-    "frame/slices",
+    "frame/slices frame/room frame/lesson",
 }
 
 

@@ -12,6 +12,7 @@ from distill_core.studies.runner import (
     StudySpec,
     estimate_seconds,
     list_missing,
+    list_tasks,
     look,
     run,
     submit_to,

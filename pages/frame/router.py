@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.frame.controls import carry_over
+from pages.frame.controls import carry_over, present, share
 from pages.frame.server import memory
 
 _PAGES = Path(__file__).resolve().parent.parent
@@ -13,6 +13,8 @@ st.set_page_config(
     page_title="Distillation playground",
     page_icon=str(_PAGES / "frame" / "icon.svg"),
     layout="wide",
+    # Known before the controls are: the presenter's view folds them away.
+    initial_sidebar_state="collapsed" if st.query_params.get(present.KEY) == "1" else "auto",
     menu_items={"Get help": None, "Report a bug": None, "About": None},
 )
 st.html(_PAGES / "frame" / "frame.css")
@@ -21,6 +23,7 @@ page = st.navigation(
         st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=default)
         for name, title, icon, default in (
             ("playground", "Playground", ":material/join_inner:", True),
+            ("lesson", "Lesson", ":material/school:", False),
             ("capacity", "How small?", ":material/compress:", False),
             ("softness", "How soft?", ":material/thermostat:", False),
             ("variance", "How stable?", ":material/ssid_chart:", False),
@@ -30,6 +33,9 @@ page = st.navigation(
     ]
 )
 carry_over.carry_over(page)
+present.apply()
+with st.sidebar:
+    share.offer(page.url_path or "playground")
 try:
     page.run()
 finally:

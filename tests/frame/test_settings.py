@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.specs import EnsembleSpec, PictureSpec, StudentSpec
 from pages.frame.browser import preview_route
-from pages.frame.controls import pin, settings
+from pages.frame.controls import locks, pin, settings
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.server import service
 from tests.conftest import PROJECT
@@ -311,3 +311,63 @@ def test_every_kind_of_widget_can_be_locked_and_hidden(monkeypatch, access, key,
     drawn = [one for one in (*app.selectbox, *app.slider, *app.number_input) if one.key == key]
     assert all(one.disabled for one in drawn)
     assert not (drawn and access == "hidden")
+
+
+# Settings that a link fixes
+
+
+@pytest.mark.parametrize("way", ["lock", "hide"])
+@pytest.mark.parametrize(("text", "value"), [("8", 8), (None, 64), ("63", 64)])
+def test_a_link_fixes_a_setting_whatever_a_client_sends(way, text, value, caplog):
+    app = start({way: "width T", **({} if text is None else {"width": text})})
+    assert student(app).width == value
+    sliders = [one for one in app.select_slider if one.key == "width"]
+    assert [one.disabled for one in sliders] == ([True] if way == "lock" else [])
+    for slider in sliders:
+        # What a client can send past the page: a value for the widget.
+        slider.proto.disabled = False
+        slider.set_value(128).run()
+        assert student(app).width == value
+    # The address that the session saw first decides, whatever comes later.
+    app.query_params["width"] = "2"
+    app.query_params.pop(way)
+    app.run()
+    assert student(app).width == value
+    assert "A change of the setting width" in caplog.text
+    app.session_state["width"] = 128
+    app.run()
+    assert student(app).width == value
+    app.select_slider(key="alpha").set_value(0.1).run()
+    next(one for one in app.button if one.label == "Reset").click().run()
+    assert student(app).width == value
+    assert student(app).alpha == SETTINGS["alpha"].default
+    assert not app.exception
+
+
+@pytest.mark.parametrize("way", ["lock", "hide"])
+@pytest.mark.parametrize(
+    ("key", "text"), [("data", "wine"), ("view", "all features"), ("teachers", "2"), ("eseed", "3")]
+)
+def test_every_kind_of_widget_is_fixed_by_a_link(way, key, text):
+    picture = start({key: text}).session_state["asked"]
+    app = start({key: text, way: key})
+    assert app.session_state["asked"] == picture != PictureSpec()
+    app.session_state[key] = SETTINGS[key].default
+    app.run()
+    assert app.session_state["asked"] == picture
+
+
+def test_a_link_that_locks_what_is_not_there_is_said():
+    app = start({"lock": "width nothing lang", "hide": "<b>"})
+    said = warnings(app)
+    assert any("“nothing”, which is no control" in one for one in said)
+    assert any("“<b>”" in one for one in said)
+    assert student(app) == StudentSpec()
+
+
+def test_a_link_for_a_class_opens_what_it_was_made_from():
+    link = locks.write_link(
+        "http://x/", [("width", "8"), ("lock", "T"), ("plane", "two features")], lock=["width"]
+    )
+    assert link == "http://x/?width=8&plane=two+features&lock=width"
+    assert locks.write_link("http://x/", [], lock=[], hide=[]) == "http://x/"

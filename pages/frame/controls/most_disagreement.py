@@ -5,8 +5,8 @@ import streamlit as st
 from distill_core import jobs, specs
 from distill_core.specs import DatasetSpec, PlaneSpec, SpecError, StudentSpec
 from distill_core.store import Artifact
-from pages.frame.controls import three_samples
-from pages.frame.controls.settings import ALL_FEATURES, SETTINGS, SLICE, describe, of_spec
+from pages.frame.controls import locks, three_samples
+from pages.frame.controls.settings import ALL_FEATURES, SLICE, describe, of_spec
 from pages.frame.controls.url_state import read
 from pages.frame.server import service, visitors, waiting
 
@@ -33,7 +33,7 @@ def ask(dataset: DatasetSpec, view: str) -> PlaneSpec:
         "Search again",
         icon=":material/travel_explore:",
         width="stretch",
-        disabled=not SETTINGS["found"].is_open,
+        disabled=not locks.is_open("found"),
         help="Searches the plane anew, for ensemble and student as they are set now.",
     )
     if samples is None or again:

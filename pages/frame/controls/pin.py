@@ -3,6 +3,7 @@
 import streamlit as st
 
 from distill_core.specs import PictureSpec, SpecError, StudentSpec
+from pages.frame.controls import locks
 from pages.frame.controls.settings import SETTINGS, describe, of_spec
 from pages.frame.controls.url_state import plain
 
@@ -13,14 +14,14 @@ _FEWEST = 6
 def offer_pin(picture: PictureSpec, pinned: PictureSpec | None) -> None:
     """Offer to keep this setting on the screen, or to let it go."""
     row = SETTINGS["pin"]
-    if row.access == "hidden":
+    if locks.find(row.key)[0] == "hidden":
         return
     if pinned is None:
         st.button(
             "Pin this student",
             icon=":material/keep:",
             on_click=lambda: st.query_params.update({row.key: _write(picture.student)}),
-            disabled=not row.is_open,
+            disabled=not locks.is_open(row.key),
             help="Keeps its boundary in the picture and its figures beside the next ones.",
         )
     else:
@@ -28,14 +29,14 @@ def offer_pin(picture: PictureSpec, pinned: PictureSpec | None) -> None:
             f"Unpin ({describe(pinned.student)})",
             icon=":material/keep_off:",
             on_click=_unpin,
-            disabled=not row.is_open,
+            disabled=not locks.is_open(row.key),
             help="Takes the pinned student out of the picture.",
         )
 
 
 def read_pin(picture: PictureSpec) -> PictureSpec | None:
     """Return the pinned student on the present problem, as the address has it."""
-    text = st.query_params.get(SETTINGS["pin"].key)
+    text = locks.find("pin")[1] or st.query_params.get(SETTINGS["pin"].key)
     if text is None:
         return None
     rows, numbers = of_spec(StudentSpec), text.split(" ")

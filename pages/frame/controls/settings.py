@@ -23,6 +23,9 @@ _capacity = partial(Setting, pages=("capacity",), spec=CapacitySpec())
 _softness = partial(Setting, pages=("softness",), spec=SoftnessSpec())
 _variance = partial(Setting, pages=("variance",), spec=VarianceSpec())
 _deploy = partial(Setting, pages=("deploy",), spec=WorthSpec())
+# No control of any page.
+_address = partial(Setting, pages=(), usual="", undo=False)
+_lesson = partial(Setting, pages=("lesson",), undo=False)
 _tour = partial(Setting, pages=("slices",), when=("view", ALL_FEATURES))
 
 _ROWS = (
@@ -391,6 +394,16 @@ _ROWS = (
         usual=("principal components", "discriminant", "random 0"),
     ),
     _tour(key="steps", label="Steps", widget="stops", options=(60, 120, 180)),
+    # What a link fixes, and how a page is shown.
+    _address(key="lock", label="Locked controls", widget="text"),
+    _address(key="hide", label="Hidden controls", widget="text"),
+    _address(key="room", label="Room of a class", widget="text"),
+    _address(key="present", label="Presenter's view", widget="text"),
+    # The lesson: where the learner is, and what was predicted.
+    _lesson(key="lesson", label="Which lesson", widget="text", usual=""),
+    _lesson(key="lang", label="Language", widget="buttons", options=("en", "de")),
+    _lesson(key="step", label="Step of the lesson", widget="text", usual=""),
+    _lesson(key="guesses", label="Predictions so far", widget="text", usual=""),
 )
 SETTINGS = {row.key: row for row in _ROWS}
 

@@ -7,8 +7,7 @@ from distill_core.data import datasets
 from distill_core.geometry import planes
 from distill_core.geometry.problems import load_plane, load_window
 from distill_core.specs import DatasetSpec, PictureSpec, PlaneSpec, SpecError
-from pages.frame.controls import clicked_place
-from pages.frame.controls.settings import SETTINGS
+from pages.frame.controls import clicked_place, locks
 from pages.frame.controls.url_state import plain, read, write
 from pages.frame.controls.widgets import whole_number
 
@@ -33,7 +32,7 @@ def ask(dataset: DatasetSpec) -> PlaneSpec:
             "Typical samples are taken instead."
         )
     keep("corners", text)
-    if SETTINGS["corners"].is_open:
+    if locks.is_open("corners"):
         st.caption("Click a point in the picture to put a corner of the plane there.")
     return PlaneSpec(kind="three samples", samples=samples)
 
@@ -80,7 +79,7 @@ def move(picture: PictureSpec, place: tuple[float, float] | None, n_drawn: int) 
     data = datasets.load(dataset)
     said = [f"{n} is {_called(dataset, i)}" for n, i in enumerate(samples, 1)]
     st.caption(f"Corners, numbered in the picture: {', '.join(said)}.")
-    if place is None or not SETTINGS["corners"].is_open:
+    if place is None or not locks.is_open("corners"):
         return
     uv = load_plane(picture.plane, dataset).project(data.X_train[:n_drawn])
     distance = np.linalg.norm(uv - np.array(place), axis=1)

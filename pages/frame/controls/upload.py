@@ -12,6 +12,7 @@ from distill_core.data import csv_files, datasets, sheets, tables
 from distill_core.data.csv_files import Column, Sheet, UploadError
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, SpecError
+from pages.frame.controls import locks
 from pages.frame.controls.settings import ALL_FEATURES, SETTINGS
 from pages.frame.controls.url_state import plain
 from pages.frame.server import service, upload_expiry, visitors
@@ -223,7 +224,7 @@ def _use(prepared: Prepared, before: DatasetSpec | None) -> DatasetSpec:
     st.session_state[_USED] = dataset
     # A slice would answer another question than the visitor's, unless they have asked for it.
     view = SETTINGS["view"]
-    if before is None and view.is_open and view.key not in st.query_params:
+    if before is None and locks.is_open(view.key) and view.key not in st.query_params:
         st.session_state[view.key] = ALL_FEATURES
     st.session_state.pop(_WRONG, None)
     upload_expiry.watch(dataset)

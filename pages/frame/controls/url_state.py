@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.frame.controls import clicked_place
+from pages.frame.controls import clicked_place, locks
 from pages.frame.controls.setting import Setting
 from pages.frame.controls.settings import SETTINGS
 
@@ -27,6 +27,9 @@ def read(key: str) -> Any:
     is kept by hand is returned as its text.
     """
     row = SETTINGS[key]
+    access, fixed = locks.find(key)
+    if access != "open":
+        return fixed
     if row.by_hand:
         text = st.query_params.get(key, "")
         # The address wins when it was changed by somebody else: a link, the way back.
@@ -41,6 +44,8 @@ def read(key: str) -> Any:
 
 def write(key: str, value: Any) -> None:
     """Put a setting that is kept by hand into the address, its default by leaving it out."""
+    if not locks.is_open(key):
+        return
     text = "" if value == SETTINGS[key].default else str(value)
     if st.query_params.get(key, "") != text:
         if text:
@@ -67,6 +72,8 @@ def explain_address(page: str) -> None:
             notes.setdefault(key, _about_key(key, page))
         elif note := _about_value(SETTINGS[key], st.query_params.get_all(key)):
             notes[key] = note
+    for key in locks.find_unknown():
+        st.warning(f"This link locks or hides “{plain(key[:60])}”, which is no control here.")
     for key, (sentence, _) in notes.items():
         if is_shown(key, page) if key in SETTINGS else key in st.query_params:
             st.warning(sentence)
@@ -110,10 +117,10 @@ def _about_key(key: str, page: str) -> _Note:
 def offer_undo_and_reset() -> None:
     """Offer one step back and the way to the beginning."""
     rows = [row for row in SETTINGS.values() if "playground" in row.pages]
-    defaults = {row.key: row.default for row in rows if row.undo and row.is_open}
+    defaults = {row.key: row.default for row in rows if row.undo and locks.is_open(row.key)}
     # Undo leaves these alone: a pin is there to be compared with what comes after it.
-    beside = [row.key for row in rows if row.widget == "text" and not row.undo and row.is_open]
-    beside = [key for key in beside if key in st.query_params]
+    beside = [row.key for row in rows if row.widget == "text" and not row.undo]
+    beside = [key for key in beside if key in st.query_params and locks.is_open(key)]
     now = {key: st.session_state[key] for key in defaults if key in st.session_state}
     steps = st.session_state.setdefault(_STEPS, [])
     if not steps or steps[-1] != now:

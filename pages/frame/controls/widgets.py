@@ -1,11 +1,13 @@
 """Rows of the table of settings as widgets whose value is in the address."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from distill_core.specs import Spec
+from pages.frame.controls import locks
 from pages.frame.controls.setting import MAX_TYPED, Setting
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain, read, write
@@ -15,22 +17,33 @@ S = TypeVar("S", bound=Spec)
 _STRANGE = "not understood in the address"
 
 
-def ask(key: str, options: Sequence[Any] | None = None) -> Any:
+def ask(
+    key: str, options: Sequence[Any] | None = None, *, place: str = "", start: Any = None
+) -> Any:
     """Draw the widget of a setting and return its value.
 
     A hidden setting has no widget, a locked one none that can be moved: theirs is the value of
-    the address, or the default. `options` are those of the table that there are just now.
+    the address, or the default. `options` are those of the table that there are just now. With a
+    `place` of its own, such as a step of a lesson, it begins at `start` there and is not kept in
+    the address.
     """
     row = SETTINGS[key]
-    if row.access == "hidden":
-        return read(key)
+    access, fixed = locks.find(key)
+    if access == "hidden":
+        return start if place else fixed
     shared = {
-        "key": key,
-        "bind": "query-params",
+        "key": f"{place} {key}" if place else key,
         "help": row.help or None,
-        "disabled": not row.is_open,
+        "disabled": access != "open",
     }
+    if place:
+        row = replace(row, usual=start)
+    else:
+        shared["bind"] = "query-params"
     value = _WIDGETS[row.widget](row, list(options or row.options), shared)
+    if access == "locked" and not place:
+        # Whatever a client sends: the value of the link, as long as it exists here.
+        return fixed if options is None or fixed in options else value
     return value or row.default if row.widget == "some" else value
 
 
@@ -43,7 +56,8 @@ def fill(spec: S, *keys: str) -> S:
 
 def ask_name(key: str, names: Sequence[str]) -> int:
     """Ask for one of several names, which may be a visitor's: the address has its number only."""
-    row, asked = SETTINGS[key], read(key)
+    row = SETTINGS[key]
+    access, asked = locks.find(key)[0], read(key)
     usual = min(row.default, len(names) - 1)
     strange: dict[str, str] = st.session_state.setdefault(_STRANGE, {})
     index = row.default if asked == "" else whole_number(asked)
@@ -57,7 +71,7 @@ def ask_name(key: str, names: Sequence[str]) -> int:
             f"{len(names) - 1}. Number {index} is shown instead."
         )
     st.session_state[key] = index
-    if row.access == "hidden":
+    if access == "hidden":
         return index
     chosen: int = st.selectbox(
         row.label,
@@ -65,10 +79,12 @@ def ask_name(key: str, names: Sequence[str]) -> int:
         format_func=lambda i: names[i],
         key=key,
         help=row.help or None,
-        disabled=not row.is_open,
+        disabled=access != "open",
         label_visibility="collapsed" if row.bare else "visible",
         width=240 if row.bare else "stretch",
     )
+    if access == "locked":
+        return index
     write(key, chosen)
     return chosen
 

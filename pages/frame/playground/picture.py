@@ -17,7 +17,7 @@ from distill_core.specs import PictureSpec, PlaneSpec, ReplicatesSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import Drawn, boundary_view
-from pages.frame.controls import clicked_place, three_samples
+from pages.frame.controls import clicked_place, present, three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers
 from pages.frame.server import pace, service, shared, visitors, waiting
@@ -114,7 +114,8 @@ def draw(
         frames = () if history is None or one is not None else layers.load_frames(history)
         return Drawn(figure, label, frames)
 
-    known = rough, history is None, one, place, tuple(chosen), pinned and pinned.digest
+    height = present.limit_height(620)
+    known = rough, history is None, one, place, tuple(chosen), pinned and pinned.digest, height
     clicked = boundary_view(
         make,
         key="boundary",
@@ -122,6 +123,7 @@ def draw(
         state="ready",
         preview=None if one is not None else preview_route.offer(picture, visitors.identify()),
         shared=shared.name(picture.dataset, "picture", picture.digest, *known),
+        height=height,
     )
     if st.session_state.get("drawn") != picture.digest:
         st.session_state["drawn"] = picture.digest

@@ -57,6 +57,9 @@ SHORT_REST, LONG_REST = 0.15, 0.4
 # Seconds between two looks of a study at the workers, and between two drawings of its result.
 STUDY_POLL, STUDY_REDRAW = 0.4, 1.0
 
+# Seconds between two looks of a presenter at what the class has answered.
+ROOM_POLL = 0.5
+
 # Seconds. Streamlit keeps a session for two minutes after its connection broke, as it may come
 # back; what it uploaded is deleted after these.
 UPLOAD_GRACE = 150.0

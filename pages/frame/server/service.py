@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 
-from distill_core import eviction, uploads
+from distill_core import eviction, lessons, uploads
 from distill_core.engine import Engine, EngineError, Job
 from distill_core.geometry import problems
-from distill_core.jobs import lessons, start_engine
+from distill_core.jobs import lessons as pictures
+from distill_core.jobs import start_engine
 from distill_core.specs import DatasetSpec, PlaneSpec
 from distill_core.store import Store, StoreError
 from pages.frame.server import pace
@@ -68,14 +69,14 @@ def tidy() -> None:
 
 @functools.cache
 def _list_lesson() -> frozenset[str]:
-    return frozenset(lessons.list_digests(lessons.lesson(lessons.DEFAULT)))
+    return frozenset(pictures.list_digests(pictures.lesson(pictures.DEFAULT)))
 
 
 def warm_up(modules: Sequence[str]) -> None:
     """Load what the first visitor would otherwise wait for, and begin what they will see first.
 
-    The default lesson is work ahead: it waits while a visitor is there. `DISTILL_WARM=0`
-    leaves it at the ensemble.
+    The first picture's stops, then the lesson, are work ahead: they wait while a visitor is
+    there. `DISTILL_WARM=0` leaves it at the ensemble.
 
     Parameters
     ----------
@@ -93,7 +94,9 @@ def warm_up(modules: Sequence[str]) -> None:
     except (StoreError, OSError):
         # Visitors are told when something cannot be stored; what can be read is still there.
         _log.exception("The store could not be tidied.")
-    stages = lessons.train_ahead(engine(), lessons.lesson(lessons.DEFAULT))
+    stages = itertools.chain(
+        pictures.train_ahead(engine(), pictures.lesson(pictures.DEFAULT)), _train_lesson()
+    )
     first = next(stages)
     if os.environ.get("DISTILL_WARM") != "0":
         threading.Thread(
@@ -102,6 +105,12 @@ def warm_up(modules: Sequence[str]) -> None:
     for name in modules:
         importlib.import_module(name)
     problems.load_window(PlaneSpec(), DatasetSpec())
+
+
+def _train_lesson() -> Iterator[list[Job]]:
+    """Yield the work ahead of the first lesson; none where its file cannot be used."""
+    with contextlib.suppress(lessons.LessonError):
+        yield from lessons.train_ahead(engine(), store(), lessons.load(lessons.DEFAULT))
 
 
 def _go_on(first: list[Job], stages: Iterator[list[Job]]) -> None:

@@ -15,7 +15,8 @@ from distill_core.specs import PictureSpec
 from distill_core.store import Artifact
 from distill_core.studies import picture_answers
 from pages.frame.browser.boundary_view import Drawn, boundary_view
-from pages.frame.controls.settings import ALL_FEATURES, SETTINGS
+from pages.frame.controls import locks
+from pages.frame.controls.settings import ALL_FEATURES
 from pages.frame.server import waiting
 from pages.frame.slices import plane_names
 from pages.frame.studies import results
@@ -81,7 +82,7 @@ def write_answer(look: Look) -> None:
                 "See it with all features",
                 type="primary",
                 icon=":material/view_in_ar:",
-                disabled=not SETTINGS["view"].is_open,
+                disabled=not locks.is_open("view"),
                 on_click=lambda: st.session_state.update(view=ALL_FEATURES),
                 help="Changes the view; models of all features are trained if there are none yet.",
             )

@@ -7,7 +7,7 @@ import streamlit as st
 
 from distill_core.geometry.problems import load_plane
 from distill_core.specs import DatasetSpec, PlaneSpec, SpecError
-from pages.frame.controls.settings import SETTINGS
+from pages.frame.controls import locks
 from pages.frame.controls.url_state import plain
 
 _KEY = "kept"
@@ -62,7 +62,7 @@ def describe(plane: PlaneSpec) -> str:
 
 def keep(plane: PlaneSpec) -> None:
     """Keep a plane: in the address, until the sidebar names another or it is let go."""
-    if SETTINGS[_KEY].is_open:
+    if locks.is_open(_KEY):
         st.query_params[_KEY] = write(plane)
 
 

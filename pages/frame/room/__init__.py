@@ -1,0 +1,1 @@
+"""Predict together: a room in memory, the learner's small page beside it, the class's answers."""

@@ -385,6 +385,8 @@ def test_the_numbers_of_a_figure_are_a_table_that_runs_nowhere(run):
     traces = [
         {"name": "=1+1", "x": [1, 2], "y": [0.5, None]},
         {"name": figures.escape('a "b", <c>'), "x0": 1, "dx": 2, "y0": 0, "dy": 1, "z": [[3, 4]]},
+        {"name": "share", "x": [1, 2], "y": [3], "zmax": 255, "z": [[0, 51]]},
+        {"name": "answer", "x": [1], "y": [3], "zmax": 39, "z": [[20]], "hovertext": [["b | a"]]},
         {"name": "bars", "x": [0.25], "y": ["@cmd"], "text": ["-5%"]},
     ]
     text = run("saving.js", "(module, traces) => module.tabulate(traces)", traces)
@@ -394,6 +396,9 @@ def test_the_numbers_of_a_figure_are_a_table_that_runs_nowhere(run):
         ["'=1+1", "2", "1", ""],
         ['a "b", <c>', "1", "0", "3"],
         ['a "b", <c>', "3", "0", "4"],
+        ["share", "1", "3", "0"],
+        ["share", "2", "3", "0.2"],
+        ["answer", "1", "3", "b | a"],
         ["bars", "0.25", "'@cmd", "'-5%"],
     ]
 

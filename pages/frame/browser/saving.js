@@ -123,7 +123,9 @@ export function tabulate(traces) {
     const at = (axis, i) => trace[axis]?.[i] ?? (trace[`${axis}0`] ?? 0) + i * (trace[`d${axis}`] ?? 1);
     if (z) {
       for (let r = 0; r < z.length; r++) {
-        for (let c = 0; c < z[r].length; c++) rows.push([name, at("x", c), at("y", r), z[r][c]]);
+        for (let c = 0; c < z[r].length; c++) {
+          rows.push([name, at("x", c), at("y", r), readCell(trace, r, c)]);
+        }
       }
     } else {
       const n = Math.max(trace.x?.length ?? 0, trace.y?.length ?? 0);
@@ -131,6 +133,14 @@ export function tabulate(traces) {
     }
   }
   return rows.map((row) => row.map(writeCell).join(",") + "\n").join("");
+}
+
+// Returns what a cell of a ground stands for: an answer in words, or a probability that was sent
+// as 0 to 255.
+function readCell({ z, zmax, hovertext }, r, c) {
+  const words = hovertext?.[r]?.[c];
+  if (words) return words;
+  return zmax === 255 ? Math.round((1000 * z[r][c]) / 255) / 1000 : z[r][c];
 }
 
 function writeCell(value) {

@@ -63,7 +63,9 @@ def test_the_first_three_lines_say_what_was_asked_what_is_recommended_and_how_su
         "How sure",
     ]
     assert "No recommendation yet" not in lines(app)[1]
-    assert {"Smaller", "Cases lost per thousand"} <= {one.label for one in app.metric}
+    assert {"Smaller", "Faster, 1,000 cases", "Cases lost per thousand"} <= {
+        one.label for one in app.metric
+    }
     measured = next(one.value for one in app.dataframe if "cases a second" in one.value)
     assert {"the student", "logistic regression", "a small forest"} <= set(measured["model"])
     assert (measured["1,000 cases, ms"] > 0).all()

@@ -80,6 +80,13 @@ def show_savings(found: Study) -> None:
             f"{own.operations:,} for {whole.operations:,}",
         ),
     }
+    of = _find_fastest(st.session_state.get(_MEASURED, {}).get(spec.student.digest, []))
+    if "ensemble" in of:
+        one, many = (
+            slow / fast
+            for slow, fast in zip(of["ensemble"].median, of["student"].median, strict=True)
+        )
+        shown["Faster, 1,000 cases"] = (f"{many:,.0f} ×", f"one case: {one:,.0f} ×")
     models = {entry["model"]: entry for entry in found.summary["models"]}
     if "student" in models:
         cases, between = answers.say_loss(found.summary)

@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PORT ?= 8501
 BIN := $(VENV)/bin
+# On Linux the default build of torch brings CUDA packages; uv, where it is there, takes the other.
+CPU := $(if $(filter Linux,$(shell uname -s)),--torch-backend=cpu)
 
 .PHONY: run test reliability audit lint check browser benchmarks format clean
 
@@ -37,7 +39,9 @@ browser: $(VENV)/.installed-dev
 $(VENV)/.installed: requirements.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -r requirements.txt
+	if command -v uv >/dev/null; \
+	then uv pip install -q --python $(BIN)/python $(CPU) -r requirements.txt; \
+	else $(BIN)/python -m pip install -q -r requirements.txt; fi
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt

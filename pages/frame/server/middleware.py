@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pages.frame.server import framing
 from pages.frame.server.origins import is_own_name
 
 _STREAMLIT = Path(streamlit.__file__).parent / "static"
@@ -22,9 +23,11 @@ _log = logging.getLogger(__name__)
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
     "Referrer-Policy": "no-referrer",
 }
+if not framing.ANCESTORS:
+    # For browsers that do not know frame-ancestors; it cannot name others.
+    HEADERS["X-Frame-Options"] = "SAMEORIGIN"
 
 
 class SecurityHeaders:
@@ -83,7 +86,7 @@ def policy(host: str) -> str:
             "font-src 'self' data:",
             f"connect-src 'self' data: blob:{sockets}",
             "worker-src 'self' blob:",
-            "frame-ancestors 'self'",
+            " ".join(["frame-ancestors 'self'", *framing.ANCESTORS]),
             "form-action 'self'",
             "base-uri 'self'",
             "object-src 'none'",

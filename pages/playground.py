@@ -49,6 +49,7 @@ with left:
 with right:
     evidence.write_answer(shown)
     evidence.explain_view(shown)
+    evidence.explain_places(shown)
     evidence.show_measures(shown)
     offer_pin(picture, pinned)
     evidence.compare_with_pinned(shown, pinned)

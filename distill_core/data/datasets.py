@@ -287,3 +287,5 @@ def _checkerboard(generator: np.random.Generator) -> _Samples:
 _FLAT = {"moons": _moons, "rings": _rings, "checkerboard": _checkerboard}
 
 _REAL = {"breast cancer": load_breast_cancer, "wine": load_wine, "digits": load_digits}
+# Data whose features were measured, in units of their own.
+MEASURED = (*_REAL, "upload")

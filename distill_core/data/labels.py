@@ -134,10 +134,10 @@ def describe_classes(label: Column, names: list[str], y: NDArray[np.int64]) -> l
         )
     if counts.max() >= _UNEVEN * counts.min():
         large = int(counts.argmax())
+        share = _share(counts[large] / counts.sum())
         said.append(
             f"The classes are uneven: a model that always answers {names[large]!r} is right in "
-            f"{counts[large] / counts.sum():.0%} of the rows. Nothing is done about it; compare "
-            "accuracies with that number."
+            f"{share} of the rows. Nothing is done about it; compare accuracies with that number."
         )
     return said
 
@@ -183,6 +183,10 @@ def settle_small(
         )
     codes = new[codes]
     return names, codes, kept & (codes >= 0), [said]
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share < 0.99 else f"{share:.1%}"
 
 
 def count(n: int, noun: str) -> str:

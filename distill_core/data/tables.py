@@ -89,6 +89,7 @@ def prepare(
         When the columns do not make 2 to 10 classes of at least 8 rows and two features.
     """
     label_column, decisions = keep_classes(sheet.column(label))
+    kept_words = bool(decisions)
     label_column, kept_classes = pick_classes(label_column, classes)
     decisions += kept_classes
     names, codes = encode(label_column, "label")
@@ -136,7 +137,13 @@ def prepare(
         "shares of the classes."
     )
     table = Table(X, y, tuple(feature_names), tuple(names), encoding, groups)
-    return Prepared(table, (*sheet.notes, *decisions))
+    # Of the label's words something else is said: they are classes.
+    told = [
+        d.sentence
+        for d in sheet.report
+        if d.sentence and not (kept_words and d.kind == "missing" and d.column == label)
+    ]
+    return Prepared(table, (*told, *decisions))
 
 
 def _pick_numbers(

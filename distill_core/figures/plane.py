@@ -30,6 +30,7 @@ def boundary_layers(
     student_levels: bool = False,
     class_names: Sequence[str] = ("class 0", "class 1"),
     axis_titles: tuple[str, str] = ("u (slice units)", "v (slice units)"),
+    units: tuple[tuple[float, float], tuple[float, float]] | None = None,
 ) -> dict[str, Any]:
     """Draw what the ensemble and the student say on the shown part of a plane.
 
@@ -59,6 +60,8 @@ def boundary_layers(
         The samples that the plane goes through, numbered from 1.
     student_levels : bool
         Whether to draw the student's levels .1, .2, ... as thin lines (two classes only).
+    units : ((float, float), (float, float)), optional
+        Of each axis the value at 0 and what one standard deviation is, in units of its own.
     class_names, axis_titles : sequence of str
         Shown letter by letter, whatever they contain.
 
@@ -95,7 +98,7 @@ def boundary_layers(
         traces.append(_corners(corners))
     for trace in traces:
         trace["legendrank"] = _rank(trace["uid"])
-    layout = _lay_out(ensemble.window, axis_titles)
+    layout = _lay_out(ensemble.window, axis_titles, units)
     if binary:
         text = f"ensemble: probability of {names[1]}"
         place = {"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "yshift": 36}
@@ -181,8 +184,15 @@ def _corners(places: NDArray[np.float64]) -> dict[str, Any]:
     )
 
 
-def _lay_out(window: "Window", axis_titles: tuple[str, str]) -> dict[str, Any]:
+def _lay_out(
+    window: "Window",
+    axis_titles: tuple[str, str],
+    units: tuple[tuple[float, float], tuple[float, float]] | None,
+) -> dict[str, Any]:
     axes = square_axes(window, axis_titles, nticks=8)
+    if units is not None:
+        axes["xaxis"] |= _tick(window.u, window.half, *units[0])
+        axes["yaxis"] |= _tick(window.v, window.half, *units[1])
     axes["yaxis"]["constraintoward"] = "top"
     return {
         **ground() | {"template": {}},
@@ -194,3 +204,14 @@ def _lay_out(window: "Window", axis_titles: tuple[str, str]) -> dict[str, Any]:
         "uirevision": f"{window.u:g} {window.v:g} {window.half:g}",
         "legend": {"orientation": "h", "x": 0, "y": -0.12, "yanchor": "top"},
     }
+
+
+def _tick(centre: float, half: float, mean: float, scale: float) -> dict[str, Any]:
+    """Return round ticks of `mean + scale * u` where u is shown; some beside, for the zoom out."""
+    step = 10.0 ** np.floor(np.log10(2 * half * scale / 4))
+    # The finest of 1, 2 and 5 that makes no more than eight.
+    step *= next((k for k in (1, 2, 5) if 2 * half * scale / (k * step) <= 8), 10)
+    low, high = (mean + scale * (centre + side * 3 * half) for side in (-1, 1))
+    values = step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
+    texts = [f"{value:.6g}" for value in values + 0.0]
+    return {"tickmode": "array", "tickvals": (values - mean) / scale, "ticktext": texts}

@@ -17,7 +17,7 @@ _SHOWN = 0.99
 # Times their extent: the room around them.
 _MARGIN = 1.12
 # Part of the whole spread below which nearly all points have the same coordinate.
-_CONSTANT = 0.05
+_CONSTANT = 1e-9
 # Share of a class outside from which the window is widened for it, and how much at most.
 _OUTSIDE = 0.5
 _WIDER = 4.0

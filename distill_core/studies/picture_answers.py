@@ -3,6 +3,8 @@
 Numbers in, sentences out, nothing else; see `answers` for those of the studies.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,6 +13,9 @@ from distill_core.data import datasets
 from distill_core.measures import intervals
 from distill_core.measures.shares import format_share
 from distill_core.specs import EnsembleSpec
+
+# Share of rows at one place of a plane from which it is worth a word.
+_ONE_PLACE = 0.9
 
 
 def describe_gain(student: ArrayLike, twin: ArrayLike, alpha: float) -> str:
@@ -173,3 +178,28 @@ def _judge(meter: Meter, one_colour: float) -> str:
     if meter.trusted:
         return "Yes, for nearly all points."
     return "Only in part." if share >= 0.75 else "No, not point by point."
+
+
+def describe_places(
+    at_one_place: float, n_rows: int, outside: Mapping[str, tuple[int, int]]
+) -> str:
+    """Say what a picture cannot show: rows on top of each other, and classes outside of it.
+
+    Parameters
+    ----------
+    at_one_place : float
+        Share of the rows that lie at the same place of the plane.
+    n_rows : int
+        How many rows there are.
+    outside : mapping of str to (int, int)
+        By class, how many of its rows lie outside the window, and how many there are.
+    """
+    said = []
+    if at_one_place >= _ONE_PLACE:
+        said.append(
+            f"{at_one_place:.0%} of the {n_rows:,} test rows lie at one place of this plane: in "
+            "the slice view every model has one answer for all of them, and shares say little."
+        )
+    most = {name: pair for name, pair in outside.items() if 2 * pair[0] > pair[1]}
+    said += [f"{n:,} of {of:,} rows of {name} lie outside." for name, (n, of) in most.items()]
+    return " ".join(said)

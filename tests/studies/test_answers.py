@@ -809,3 +809,12 @@ def test_the_sentence_about_random_planes_follows_the_gain(gains, expected, can_
     assert expected in said
     assert ("no difference can be told" not in said) == can_be_told
     assert "student and twin agree on 70.0%" in said
+
+
+def test_what_a_picture_cannot_show_is_said():
+    say = picture_answers.describe_places
+    assert say(0.5, 360, {"a": (3, 60), "b": (0, 9)}) == ""
+    assert say(0.95, 360, {}).startswith("95% of the 360 test rows lie at one place")
+    assert (
+        say(0.0, 840, {"usual": (4, 800), "fraud": (3, 4)}) == "3 of 4 rows of fraud lie outside."
+    )

@@ -37,7 +37,8 @@ def choose_problem() -> tuple[ProblemSpec, PlaneSpec]:
 def explain_errors() -> Iterator[None]:
     """End the page with why nothing can be shown for the present setting, and what to do."""
     try:
-        yield
+        with upload.place_choices():
+            yield
     except upload.NoDataYet as error:
         st.info(plain(str(error)), icon=":material/upload_file:")
         st.stop()

@@ -1,18 +1,23 @@
 """The visitor's own data: uploaded, looked at in words, used, deleted."""
 
+import contextlib
 import secrets
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from distill_core import uploads
 from distill_core.data import csv_files, datasets, sheets, tables
-from distill_core.data.csv_files import Column, Sheet, UploadError
+from distill_core.data.csv_files import UploadError
+from distill_core.data.sheets import Options
 from distill_core.data.tables import Prepared
 from distill_core.specs import DatasetSpec, SpecError
-from pages.frame.controls import locks
+from pages.frame.controls import import_dialog, locks
+from pages.frame.controls.import_dialog import Choice, File
 from pages.frame.controls.settings import ALL_FEATURES, SETTINGS
 from pages.frame.controls.url_state import plain
 from pages.frame.server import service, upload_expiry, visitors
@@ -26,16 +31,9 @@ _OWNER, _FILE, _SEEN, _WRONG, _LOOK, _USED, _USED_AS, _UPLOADER = (
 )
 # What belongs to a picture of data that may be gone.
 _PICTURES = ("last good", "measures", "place")
-# Names that a label column often has; otherwise it is often the last one.
-_LABELS = ("label", "class", "target", "species", "kind", "type", "outcome", "diagnosis", "y")
-
-
-# The file, its label column and its feature columns by number; no features: all of numbers.
-_Choice = tuple[str, int | None, tuple[int, ...]]
-_NONE: _Choice = ("", None, ())
-
-# One file at a time, always in the same thread: what reading takes does not add up.
-_reader = ThreadPoolExecutor(1, thread_name_prefix="upload")
+# Where on the page the columns of a file are decided about; None: where they are asked for.
+_place: ContextVar[DeltaGenerator | None] = ContextVar("place", default=None)
+_ENDS = ["csv", "tsv", "txt", "tab", "dat", "xlsx", "xls", "xlsb", "ods", "parquet"]
 _PROMISE = (
     "Your data stays on this server, in your session alone. It is deleted, with all that was "
     "trained on it, when you press “Delete my data” or leave: closing or reloading this page ends "
@@ -49,22 +47,24 @@ class NoDataYet(SpecError):
 
 
 @dataclass(frozen=True, eq=False)
-class _File:
-    """A file that was read: Streamlit's name for it, its own, and its columns."""
-
-    id: str
-    name: str
-    sheet: Sheet
-
-
-@dataclass(frozen=True, eq=False)
 class _Look:
     """What becomes of the chosen columns: in words, or why nothing."""
 
-    choice: _Choice
+    choice: Choice
+    file: File
     summary: str = ""
     decisions: tuple[str, ...] = ()
     wrong: str = ""
+
+
+@contextlib.contextmanager
+def place_choices() -> Iterator[None]:
+    """Have the columns of a file decided about here, where there is room, not where it is sent."""
+    token = _place.set(st.container())
+    try:
+        yield
+    finally:
+        _place.reset(token)
 
 
 def ask() -> DatasetSpec:
@@ -84,20 +84,20 @@ def ask() -> DatasetSpec:
         st.error(plain(wrong), icon=":material/error:")
         if used is not None:
             st.caption("Nothing is lost: the data that was in use still is.")
-    file: _File | None = st.session_state.get(_FILE)
+    file: File | None = st.session_state.get(_FILE)
     if file is not None:
-        with st.expander(f"Columns of {plain(csv_files.clean(file.name))}", expanded=not used):
+        title = f"Columns of {plain(csv_files.clean(file.name))}"
+        with _place.get() or contextlib.nullcontext(), st.expander(title, expanded=not used):
             used = _columns(file, used)
     if used is not None:
         _in_use(used)
         return used
     if file is not None:
         raise NoDataYet(
-            "Your file was read. In the side panel (» on a small screen), look at what becomes of "
-            "its columns, then press “Use this data”."
+            "Your file was read. Look at what becomes of its columns, then press “Use this data”."
         )
     raise NoDataYet(
-        "Your own data: upload a CSV file in the side panel (» on a small screen), or try the "
+        "Your own data: upload a file in the side panel (» on a small screen), or try the "
         "sample there. "
         "A link holds no data: what somebody else uploaded stays with them."
     )
@@ -106,8 +106,8 @@ def ask() -> DatasetSpec:
 def _uploaded() -> UploadedFile | None:
     """Ask for a file; say what is allowed."""
     return st.file_uploader(
-        "CSV file",
-        ["csv", "tsv", "txt"],
+        "CSV, Excel or Parquet file",
+        _ENDS,
         key=f"upload {st.session_state.get(_UPLOADER, 0)}",
         max_upload_size=sheets.read_upload_limit() // 1024**2,
         help=f"At most {sheets.read_upload_limit() // 1024**2} MB, "
@@ -132,88 +132,79 @@ def _offer_sample() -> None:
 
 def _take(uploaded: UploadedFile | None) -> None:
     """Read a file once; one that cannot be read leaves everything as it was."""
-    if uploaded is None or uploaded.file_id == st.session_state.get(_SEEN):
+    if uploaded is None:
+        if st.session_state.pop(_SEEN, None) is not None:
+            # What was said of a file goes with it.
+            st.session_state.pop(_WRONG, None)
+        return
+    if uploaded.file_id == st.session_state.get(_SEEN):
         return
     st.session_state[_SEEN] = uploaded.file_id
     st.session_state.pop(_WRONG, None)
+    options = Options()
     try:
-        sheet = _reader.submit(csv_files.read, uploaded.getvalue()).result()
+        sheet = import_dialog.read(uploaded.getvalue())
     except UploadError as error:
         st.session_state[_WRONG] = f"“{csv_files.clean(uploaded.name)}” cannot be used. {error}"
     else:
-        st.session_state[_FILE] = _File(uploaded.file_id, uploaded.name, sheet)
+        id, name = uploaded.file_id, uploaded.name
+        st.session_state[_FILE] = File(id, name, uploaded.getvalue, sheet, options)
 
 
 def _try_sample() -> None:
-    sheet = csv_files.read_file(uploads.SAMPLE)
-    st.session_state[_FILE] = _File("sample", uploads.SAMPLE.name, sheet)
+    sheet, name = csv_files.read_file(uploads.SAMPLE), uploads.SAMPLE.name
+    content = uploads.SAMPLE.read_bytes
+    st.session_state[_FILE] = File("sample", name, content, sheet, Options())
     st.session_state.pop(_WRONG, None)
 
 
-def _columns(file: _File, used: DatasetSpec | None) -> DatasetSpec | None:
+def _columns(file: File, used: DatasetSpec | None) -> DatasetSpec | None:
     """Ask what the columns mean, say what becomes of them; return the dataset in use."""
-    choice = _choose(file)
-    look: _Look | None = st.session_state.get(_LOOK)
-    if look is None or look.choice != choice:
-        st.session_state[_LOOK] = look = _look(file, choice)
-    if look.wrong:
-        st.error(plain(look.wrong), icon=":material/error:")
-        return used
-    st.markdown(f"**{look.summary}** What was decided:")
-    st.markdown("\n".join(f"- {plain(sentence)}" for sentence in look.decisions))
-    if used is not None and st.session_state.get(_USED_AS) == choice:
-        st.caption("This is the data in use.")
-    elif st.button("Use this data", type="primary", icon=":material/check:", width="stretch"):
-        st.session_state[_USED_AS] = choice
-        return _use(_prepared(file, choice), used)
+    left, right = st.columns([3, 2], gap="large")
+    last: _Look | None = st.session_state.get(_LOOK)
+    with right:
+        options = import_dialog.choose_reading(file)
+        try:
+            if options != file.options:
+                sheet = import_dialog.read(file.content(), options)
+                file = replace(file, sheet=sheet, options=options)
+                st.session_state[_FILE] = file
+            choice = import_dialog.choose_columns(file, last.choice if last else None)
+        except UploadError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return used
+    if last is None or last.choice != choice or last.file is not file:
+        st.session_state[_LOOK] = last = _look(file, choice)
+    with left:
+        import_dialog.show_rows(file.sheet)
+        if last.wrong:
+            st.error(plain(last.wrong), icon=":material/error:")
+        else:
+            st.markdown(f"**{last.summary}** What was decided:")
+            st.markdown("\n".join(f"- {plain(sentence)}" for sentence in last.decisions))
+        import_dialog.offer_other_readings(file)
+    with right:
+        if last.wrong:
+            return used
+        if used is not None and st.session_state.get(_USED_AS) == (choice, file.options):
+            st.caption("This is the data in use.")
+        elif st.button("Use this data", type="primary", icon=":material/check:", width="stretch"):
+            st.session_state[_USED_AS] = choice, file.options
+            return _use(import_dialog.prepare(file, choice), used)
     return used
 
 
-def _choose(file: _File) -> _Choice:
-    """Ask for the label and the features, as they were chosen on the page before."""
-    columns = file.sheet.columns
-    last: _Look | None = st.session_state.get(_LOOK)
-    _, label, features = last.choice if last is not None and last.choice[0] == file.id else _NONE
-    label = st.selectbox(
-        "Label column",
-        range(len(columns)),
-        index=_likely_label(columns) if label is None else label,
-        format_func=lambda i: columns[i].name,
-        key=f"label of {file.id}",
-        help="The column that holds the class of each row.",
-    )
-    chosen = st.multiselect(
-        "Features",
-        [i for i in range(len(columns)) if i != label],
-        default=[i for i in features if i != label],
-        format_func=lambda i: f"{columns[i].name} ({columns[i].kind})",
-        key=f"features of {file.id} {label}",
-        placeholder="all columns of numbers",
-        help="None chosen: all columns of numbers. Columns with few different words become one "
-        "feature per word, 0 or 1.",
-    )
-    return file.id, label, tuple(chosen)
-
-
-def _look(file: _File, choice: _Choice) -> _Look:
+def _look(file: File, choice: Choice) -> _Look:
     try:
-        prepared = _prepared(file, choice)
+        prepared = import_dialog.prepare(file, choice)
     except UploadError as error:
-        return _Look(choice, wrong=str(error))
+        return _Look(choice, file, wrong=str(error))
     table = prepared.table
     summary = (
         f"{len(table.y):,} rows, {len(table.feature_names)} features, "
         f"{len(table.class_names)} classes."
     )
-    return _Look(choice, summary, prepared.decisions)
-
-
-def _prepared(file: _File, choice: _Choice) -> Prepared:
-    _, label, features = choice
-    assert label is not None
-    names = [column.name for column in file.sheet.columns]
-    chosen = [names[i] for i in features] or None
-    return _reader.submit(tables.prepare, file.sheet, names[label], chosen).result()
+    return _Look(choice, file, summary, prepared.decisions)
 
 
 def _use(prepared: Prepared, before: DatasetSpec | None) -> DatasetSpec:
@@ -272,13 +263,3 @@ def _forget(dataset: DatasetSpec) -> None:
 def _owner() -> str:
     owner: str = st.session_state.setdefault(_OWNER, secrets.token_hex(16))
     return owner
-
-
-def _likely_label(columns: tuple[Column, ...]) -> int:
-    """Return the column that most likely holds the classes."""
-    possible = [i for i, c in enumerate(columns) if 2 <= c.n_values <= tables.MAX_CLASSES]
-    for i in possible:
-        if columns[i].name.lower() in _LABELS:
-            return i
-    last = len(columns) - 1
-    return possible[0] if possible and last not in possible else last

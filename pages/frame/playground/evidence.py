@@ -1,10 +1,12 @@
 """The words and numbers beside the picture; every claim with what it rests on."""
 
+import numpy as np
 import streamlit as st
 
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
+from distill_core.geometry.problems import load_plane
 from distill_core.measures.shares import describe_count, format_share
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import Artifact
@@ -12,6 +14,7 @@ from distill_core.studies import picture_answers
 from pages.frame.browser.chart import chart_view
 from pages.frame.controls import clicked_place
 from pages.frame.controls.settings import describe
+from pages.frame.controls.url_state import plain
 from pages.frame.playground import classes
 from pages.frame.playground.picture import Shown
 from pages.frame.server import service, shared
@@ -54,6 +57,28 @@ def explain_view(shown: Shown) -> None:
             own_data=dataset.table is not None,
         )
     )
+
+
+def explain_places(shown: Shown) -> None:
+    """Say which rows the picture cannot show: those on top of others, and classes outside."""
+    picture = shown.picture
+    data = datasets.load(picture.dataset)
+    uv = load_plane(picture.plane, picture.dataset).project(data.X_test)
+    window = shown.whole.window
+    counts = np.unique(uv.round(9), axis=0, return_counts=True)[1]
+    outside = {
+        plain(name[:40]): (
+            window.count_outside(uv[data.y_test == i]),
+            int((data.y_test == i).sum()),
+        )
+        for i, name in enumerate(data.class_names)
+    }
+    # With all features rows at one place of the plane can still be told apart.
+    sliced = picture.student.ensemble.problem.plane is not None
+    at_one_place = counts.max() / len(uv) if sliced else 0.0
+    said = picture_answers.describe_places(at_one_place, len(uv), outside)
+    if said:
+        st.caption(said)
 
 
 def show_measures(shown: Shown) -> None:

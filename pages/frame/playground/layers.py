@@ -62,5 +62,22 @@ def name_axes(picture: PictureSpec) -> tuple[str, str]:
     names = datasets.load(picture.dataset).feature_names
     if picture.plane.features is not None:
         across, up = (names[i] for i in picture.plane.features)
+        if read_units(picture) is not None:
+            return across, up
         return f"{across} (standard deviations)", f"{up} (standard deviations)"
     return f"{picture.plane.kind}, first axis (slice units)", "second axis (slice units)"
+
+
+def read_units(picture: PictureSpec) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return of each axis its value at 0 and its standard deviation, where features have units."""
+    data = datasets.load(picture.dataset)
+    if picture.plane.features is None or picture.dataset.name not in datasets.MEASURED:
+        return None
+    assert data.feature_means is not None
+    assert data.feature_scales is not None
+    pairs = [
+        (float(data.feature_means[i]), float(data.feature_scales[i]))
+        for i in picture.plane.features
+    ]
+    good = all(np.isfinite(pair).all() and pair[1] > 0 for pair in pairs)
+    return (pairs[0], pairs[1]) if good else None

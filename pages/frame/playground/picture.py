@@ -109,6 +109,7 @@ def draw(
             student_levels="student's levels" in chosen,
             class_names=classes.name_drawn(names, one),
             axis_titles=layers.name_axes(picture),
+            units=layers.read_units(picture),
         )
         label = captions.describe(whole, ours, picture)
         frames = () if history is None or one is not None else layers.load_frames(history)
@@ -195,6 +196,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
             jobs.read_growth(snapshots, window),
             class_names=datasets.load(spec.problem.dataset).class_names,
             axis_titles=layers.name_axes(picture),
+            units=layers.read_units(picture),
         )
         label = "The ensemble is still being trained; its boundary so far is shown."
         boundary_view(

@@ -73,8 +73,8 @@ def read_units(picture: PictureSpec) -> tuple[tuple[float, float], tuple[float, 
     data = datasets.load(picture.dataset)
     if picture.plane.features is None or picture.dataset.name not in datasets.MEASURED:
         return None
-    assert data.feature_means is not None
-    assert data.feature_scales is not None
+    if data.feature_means is None or data.feature_scales is None:
+        return None
     pairs = [
         (float(data.feature_means[i]), float(data.feature_scales[i]))
         for i in picture.plane.features

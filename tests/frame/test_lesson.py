@@ -50,7 +50,7 @@ def test_nothing_is_revealed_before_a_prediction(open_lesson, store):
     app = open_lesson()
     assert "What happened" not in said(app.subheader)
     assert not app.select_slider
-    (show,) = app.button
+    show = app.button[0]
     assert show.disabled
     app.radio[0].set_value("untold").run()
     app = press(app, "Show what happens")

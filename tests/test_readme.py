@@ -9,10 +9,12 @@ README = (PROJECT / "README.md").read_text()
 
 def test_python_in_the_readme_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DISTILL_STORE", str(tmp_path))
-    (block,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(block.strip().splitlines()) <= 11
-    exec(compile(block, "README.md", "exec"), {})
-    assert "agreement" in capsys.readouterr().out
+    monkeypatch.chdir(PROJECT)
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    for block, printed in zip(blocks, ("agreement", "decimal sign is a comma"), strict=True):
+        assert len(block.strip().splitlines()) <= 11
+        exec(compile(block, "README.md", "exec"), {})
+        assert printed in capsys.readouterr().out
 
 
 def test_map_of_the_house_names_every_room_and_no_other():

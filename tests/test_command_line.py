@@ -317,7 +317,7 @@ def test_classes_of_blobs_and_spirals_can_be_counted_out(small):
         (["--label", "kind"], "--label names a column of your own data: give --csv FILE too."),
         (["--features", "sex"], "--features names columns of your own data: give --label too."),
         (["--csv", "no.csv", "--label", "kind"], "'no.csv' cannot be read: No such file"),
-        (["--csv", "README.md", "--label", "kind"], "column"),
+        (["--csv", "README.md", "--label", "kind"], "cannot be understood"),
         (
             ["--csv", str(uploads.SAMPLE), "--label", "colour"],
             "There is no column called 'colour'; choose one of 'kind', 'island'",

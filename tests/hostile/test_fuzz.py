@@ -18,6 +18,7 @@ from distill_core.data.csv_files import UploadError
 from distill_core.specs import PictureSpec, SpecError
 from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec
 from pages.frame.browser import preview_route
+from pages.frame.controls.setting import MAX_TYPED
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain
 from pages.frame.server import visitors
@@ -120,6 +121,10 @@ def test_anything_as_a_spec_is_a_spec_or_a_sentence(data):
 def test_anything_in_the_address_is_a_value_or_none(key, texts):
     row = SETTINGS[key]
     value = row.parse(texts)
+    if row.widget == "typed":
+        # What is typed is read, and refused, where it is used.
+        assert value is None or len(value) <= MAX_TYPED
+        return
     if value is not None and not row.by_hand:
         low_high = row.options if row.widget in ("slider", "number") else None
         for one in value if isinstance(value, tuple) else (value,):

@@ -141,7 +141,7 @@ def test_softness_shows_the_grid_and_what_is_within_noise(page, app):
     expect(page.get_by_role("heading", name="What do T and alpha do?")).to_be_visible()
     run_button(page).click()
     done(page)
-    expect(page.get_by_text("At width 8 agreement with the ensemble is highest")).to_be_visible()
+    expect(page.get_by_text("At width 8, the best of 80 settings")).to_be_visible()
     shown(page, cells=4, highest_agreement=1, class_0=6, alpha=2)
     rows = table(page)
     assert len(rows) == 8 * 11 * 2

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol, Self
 
@@ -127,14 +128,28 @@ class Engine:
         self._dispatch()
         return handle
 
+    def guess(self, visitor: str, job: JobFunction, specs: Sequence[Spec]) -> None:
+        """Say what a visitor may want next, the likeliest first, in place of earlier guesses.
+
+        It is made while a worker is idle, another one stays free, and nobody waits; it steps
+        aside at once for every request, and is given up where it takes long.
+        """
+        name, kind = (job.__module__, job.__qualname__), job.kind
+        missing = [spec for spec in specs if not self._store.has(kind, spec.digest)]
+        with self._lock:
+            if not self._closed:
+                guesses = [((".".join(name), spec.digest, kind), (*name, spec)) for spec in missing]
+                self._scheduler.guess(visitor, guesses)
+        self._dispatch()
+
     def visited(self) -> None:
-        """Take note that a visitor is there: work ahead stops at once and stays away a while."""
+        """Take note that a visitor is there: guesses and work ahead stop at once, for a while."""
         with self._lock:
             self._scheduler.preempt(time.monotonic())
         self._dispatch()
 
     def release(self, visitor: str, slot: str | None = None) -> None:
-        """Give up what a visitor asked for, in one slot or in all."""
+        """Give up what a visitor asked for in one slot, or everywhere and what was guessed."""
         with self._lock:
             self._scheduler.release(visitor, slot)
         self._dispatch()

@@ -21,11 +21,17 @@ class Job:
         Where the result will be in the store.
     state : {"queued", "running", "done", "failed", "cancelled"}
         The last three are final.
+
+    Attributes
+    ----------
+    place : int
+        While it waits: at which place of all that visitors wait for it is, from 1; else 0.
     """
 
     def __init__(self, kind: str, digest: str, state: State = "queued") -> None:
         self.kind = kind
         self.digest = digest
+        self.place = 0
         self._changed = threading.Condition()
         self._listeners: list[Callable[[], None]] = []
         self._state: State = state
@@ -116,7 +122,7 @@ class Job:
     def become(self, state: State, error: Exception | None = None) -> None:
         """Change state and wake everybody who waits."""
         with self._changed:
-            self._state, self._error = state, error
+            self._state, self._error, self.place = state, error, 0
             if state == "done":
                 total = max(1, self._progress[1])
                 self._progress = (total, total)

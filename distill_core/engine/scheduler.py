@@ -1,17 +1,18 @@
-"""What runs when: one job per digest, the oldest request first, visitors before work ahead.
+"""What runs when: one job per digest, and every visitor's latest wish.
 
 Decisions only. Nothing here waits, reads a clock or touches a worker: the engine holds its lock
 around every call, says what time it is, and carries out what `dispatch` returns.
 """
 
-import collections
 import itertools
 import logging
 import math
+from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
 from typing import Literal, Protocol
 
 from distill_core.engine.job import Job
+from distill_core.engine.ledger import Ledger
 from distill_core.engine.task import (
     LAST_WORDS,
     LONG,
@@ -22,27 +23,23 @@ from distill_core.engine.task import (
     find_due,
     find_youngest_long,
 )
+from distill_core.engine.turns import Turns
 from distill_core.engine.worker import Arrays, Call, Cancelled, EngineError, Worker, explain
 from distill_core.store import Store
 
 Cancel = tuple[Worker, int]  # a worker and the attempt that it shall stop
 Claim = tuple[Worker, int, Call]  # a worker, the number of the attempt, the job
+Guess = tuple[Key, Call]
 
-# Seconds for which work ahead stays away after a visitor was there: cores are for visitors,
-# even when the workers have nothing to do.
-QUIET = 3.0
-# Seconds after that in which work ahead leaves one worker free: a visitor who looks at a picture
-# will move a slider, and finds a core at rest.
-AROUND = 300.0
+# Who cancels a guess that is no longer one.
+_NOBODY: Requester = ("", "")
 
-# Seconds for which a failure answers the same request without another try, and how many.
-_REMEMBERED, _N_REMEMBERED = 5.0, 128
+# Guesses of all visitors together; the newest are the likeliest to be wanted.
+MAX_GUESSES = 200
 
 # A job is given up when it loses its second worker, or when so many workers in a row were
 # dead before it reached them.
 _N_DEATHS, _N_TRIES = 2, 10
-
-_OUTCOMES = ("done", "failed", "cancelled", "dropped", "retried", "preempted")
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +69,7 @@ class Scheduler:
     """
 
     def __init__(self, store: Store, pool: Pool, time_limit: float = math.inf) -> None:
-        self.quiet_until = -math.inf
+        self._turns = Turns()
         self._store = store
         self._pool = pool
         self._time_limit = time_limit
@@ -82,8 +79,7 @@ class Scheduler:
         self._running: dict[int, Task] = {}
         self._requested: dict[Requester, Task] = {}
         self._cancels: list[Cancel] = []
-        self._failed: collections.OrderedDict[Key, tuple[float, Job]] = collections.OrderedDict()
-        self._counts: dict[str, dict[str, int]] = {}
+        self._ledger = Ledger()
         self._numbers = itertools.count(1)
 
     def request(
@@ -94,48 +90,72 @@ class Scheduler:
         A requester's newer request replaces the older one. Without a requester it is work ahead.
         """
         task = self._live.get(key)
-        job = task.job if task else self._answer(key, stored, now)
+        job = task.job if task else self._find_answer(key, stored, now)
         if job is None:
             task = self._enqueue(key, call)
             job = task.job
         if requester is not None:
-            self._replace(requester, task)
+            self._replace(requester, task, now)
             self.preempt(now)
         elif task is not None:
             task.ahead = True
         return job
 
+    def guess(self, visitor: str, guesses: Sequence[Guess]) -> None:
+        """Note what a visitor may want next, the likeliest first, in place of earlier guesses.
+
+        It is done while a worker is idle. What runs already goes on.
+        """
+        for task in list(self._live.values()):
+            if visitor in task.guessers:
+                task.guessers.discard(visitor)
+        for key, call in guesses:
+            task = self._live.get(key) or self._enqueue(key, call)
+            task.guessers.add(visitor)
+        waiting = [task for task in self._queue if task.rank == 1]
+        for task in waiting[:-MAX_GUESSES]:
+            task.guessers.clear()
+        for task in list(self._live.values()):
+            if not task.wanted:
+                self._cancel(task, _NOBODY)
+
     def preempt(self, now: float) -> None:
-        """Take work ahead off its workers because a visitor is there."""
-        self.quiet_until = now + QUIET
+        """Take guesses and work ahead off their workers because a visitor is there."""
+        self._turns.visited = now
         for task in self._running.values():
             if not task.requesters and task.cancelled_by is None and not task.preempted:
                 self._stop(task)
                 task.preempted = True
 
     def release(self, visitor: str, slot: str | None = None) -> None:
-        """Withdraw a visitor's requests, in one slot or in all."""
+        """Withdraw a visitor's requests in one slot, or all of them and what was guessed."""
         for requester in list(self._requested):
             if requester[0] == visitor and slot in (None, requester[1]):
-                self._replace(requester, None)
+                self._replace(requester, None, 0.0)
+        if slot is None:
+            self.guess(visitor, [])
+            self._turns.forget(visitor)
 
     def dispatch(self, now: float) -> tuple[list[Cancel], list[Claim]]:
         """Return the attempts to cancel, and the jobs that idle workers claim."""
         claims: list[Claim] = []
         self._enforce_limit(now)
         failure = self._pool.failure()
-        for task in self._list_ready(now):
+        ready = self._turns.sort(self._queue, self._running.values(), now)
+        n_workers = self._pool.size()
+        for task in ready:
             if failure is not None:
                 self._fail(task, EngineError(failure), now)
             elif self._store.has(task.job.kind, task.job.digest):
                 self._finish(task, "done")
-            elif not task.requesters and not self._has_room_ahead(now):
+            elif not self._turns.has_room(task, self._running.values(), n_workers, now):
                 break
             elif worker := self._pool.acquire():
                 claims.append(self._claim(task, worker, now))
             else:
                 self._make_room(task, now)
                 break
+        self._number(ready)
         cancels, self._cancels = self._cancels, []
         return cancels, claims
 
@@ -146,7 +166,7 @@ class Scheduler:
 
     def next_moment(self, now: float) -> float:
         """Return when time alone will change something, infinity if it never will."""
-        moments = [self.quiet_until]
+        moments = self._turns.moments(self._queue)
         waits = any(task.requesters for task in self._queue)
         for task in self._running.values():
             due = find_due(task, self._time_limit)
@@ -165,7 +185,7 @@ class Scheduler:
     def note_retry(self, attempt: int) -> None:
         """Count a job that the cluster runs again because its worker died."""
         if attempt in self._running:
-            self._count(self._running[attempt], "retried")
+            self._ledger.count(self._running[attempt].job.kind, "retried")
 
     def end(self, attempt: int, error: BaseException | None, now: float) -> None:
         """Take a job off its worker and decide what becomes of it."""
@@ -185,11 +205,11 @@ class Scheduler:
         elif task.overdue:
             self._fail(task, EngineError(TOO_LONG.format(self._time_limit)), now)
         elif isinstance(error, Cancelled) and preempted:
-            self._requeue(task, "preempted")
+            self._requeue(task, "preempted", now)
         elif isinstance(error, Cancelled):
             self._finish(task, "cancelled", error)
         elif isinstance(error, BrokenExecutor) and self._may_retry(task):
-            self._requeue(task, "retried" if task.started else None)
+            self._requeue(task, "retried" if task.started else None, now)
         else:
             self._fail(task, explain(error), now)
 
@@ -200,44 +220,32 @@ class Scheduler:
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Return for each kind how many jobs ended how; see `Engine.counts`."""
-        return {kind: dict(counts) for kind, counts in self._counts.items()}
+        return self._ledger.counts()
 
     def jobs(self) -> list[Job]:
         """Return the jobs that run, those asked to stop included, and those that wait."""
         return [task.job for task in (*self._running.values(), *self._queue)]
 
-    def _answer(self, key: Key, stored: bool, now: float) -> Job | None:
+    def _find_answer(self, key: Key, stored: bool, now: float) -> Job | None:
         """Return a finished job that answers a request, if there is one."""
         _, digest, kind = key
-        if stored:
-            return Job(kind, digest, "done")
-        when, job = self._failed.get(key, (-math.inf, None))
-        return job if now < when + _REMEMBERED else None
+        return Job(kind, digest, "done") if stored else self._ledger.find_failure(key, now)
 
-    def _list_ready(self, now: float) -> list[Task]:
-        """Return what may start now, the next one first.
-
-        A job does not start while each of its requesters has an older one still on a worker.
-        """
-        held_up = {task.cancelled_by for task in self._running.values()}
-        ready = [
-            task
-            for task in self._queue
-            if (task.requesters - held_up if task.requesters else now >= self.quiet_until)
-        ]
-        return sorted(ready, key=lambda task: (not task.requesters, task.order))
-
-    def _has_room_ahead(self, now: float) -> bool:
-        room = self._pool.size()
-        if now < self.quiet_until + AROUND:
-            room = max(1, room - 1)
-        return sum(not task.requesters for task in self._running.values()) < room
+    def _number(self, ready: Sequence[Task]) -> None:
+        """Tell the jobs that visitors still wait for at which place of the queue they are."""
+        waiting = [task for task in ready if task.requesters and task.job.state == "queued"]
+        for place, task in enumerate(waiting, 1):
+            task.job.place = place
 
     def _enforce_limit(self, now: float) -> None:
         """Stop jobs that have used up their time, and those that do not stop."""
-        for task in self._running.values():
+        for task in list(self._running.values()):
             late = now - find_due(task, self._time_limit)
-            if late >= 0 and not task.overdue:
+            if late >= 0 and task.rank == 1 and task.cancelled_by is None:
+                # Whoever guessed this has guesses that take as long.
+                for visitor in tuple(task.guessers):
+                    self.guess(visitor, [])
+            elif late >= 0 and not task.overdue:
                 self._stop(task)
                 task.overdue = True
             if late >= LAST_WORDS and not task.killed and task.worker is not None:
@@ -262,25 +270,26 @@ class Scheduler:
         _log.debug("%s queued.", task.job)
         self._live[key] = task
         self._queue.append(task)
-        self._counts.setdefault(kind, dict.fromkeys(_OUTCOMES, 0))
+        self._ledger.open(kind)
         return task
 
-    def _replace(self, requester: Requester, task: Task | None) -> None:
+    def _replace(self, requester: Requester, task: Task | None, now: float) -> None:
         """Let a requester want this and nothing else; cancel what nobody wants any more."""
         old = self._requested.pop(requester, None)
         if task is not None:
             if not task.requesters:
-                # Work ahead that a visitor now wants: it is as old as the visitor's request.
+                # What nobody waited for so far: it is as old as this request.
                 task.order = next(self._numbers)
             self._requested[requester] = task
-            task.requesters.add(requester)
+            task.requesters.setdefault(requester, now)
         if old is None or old is task:
             return
-        old.requesters.discard(requester)
-        if not old.requesters and not old.ahead:
+        old.requesters.pop(requester, None)
+        if not old.wanted:
             self._cancel(old, requester)
 
     def _cancel(self, task: Task, requester: Requester) -> None:
+        """End what nobody wants; the one who wanted it last has nothing begun until it is off."""
         if task.worker is None:
             self._finish(task, "cancelled", Cancelled())
             return
@@ -297,6 +306,7 @@ class Scheduler:
 
     def _claim(self, task: Task, worker: Worker, now: float) -> Claim:
         self._queue.remove(task)
+        self._turns.note_claim(task, now)
         task.began, task.killed = now, False
         task.worker, task.attempt, task.started = worker, next(self._numbers), False
         self._running[task.attempt] = task
@@ -313,14 +323,15 @@ class Scheduler:
         task.n_tries += 1
         return task.n_deaths < _N_DEATHS and task.n_tries < _N_TRIES
 
-    def _requeue(self, task: Task, outcome: str | None) -> None:
+    def _requeue(self, task: Task, outcome: str | None, now: float) -> None:
         """Queue a job once more, at its old place unless it was taken off to make room."""
         _log.debug("%s requeued (%s).", task.job, outcome or "its worker was dead before")
         if outcome is not None:
-            self._count(task, outcome)
+            self._ledger.count(task.job.kind, outcome)
         if outcome == "preempted" and task.requesters:
             # Behind those it made room for.
             task.order = next(self._numbers)
+            task.requesters = dict.fromkeys(task.requesters, now)
         self._queue.append(task)
         task.job.become("queued")
 
@@ -328,9 +339,7 @@ class Scheduler:
         # Divergence and bad settings are answers; only what should not happen is an error.
         level = logging.ERROR if isinstance(error, EngineError) else logging.INFO
         _log.log(level, "%s %s failed.", task.key[0], task.key[1], exc_info=error)
-        self._failed[task.key] = now, task.job
-        if len(self._failed) > _N_REMEMBERED:
-            self._failed.popitem(last=False)
+        self._ledger.remember(task.key, task.job, now)
         self._finish(task, "failed", error)
 
     def _finish(
@@ -346,12 +355,10 @@ class Scheduler:
         for requester in task.requesters:
             if self._requested.get(requester) is task:
                 del self._requested[requester]
+        kind = task.job.kind
         if task in self._queue:
             self._queue.remove(task)
-            self._count(task, "dropped" if state == "cancelled" else state)
+            self._ledger.count(kind, "dropped" if state == "cancelled" else state)
         else:
-            self._count(task, state)
+            self._ledger.count(kind, state)
         task.job.become(state, error)
-
-    def _count(self, task: Task, outcome: str) -> None:
-        self._counts[task.job.kind][outcome] += 1

@@ -101,7 +101,7 @@ def test_a_cancelled_job_makes_room_for_the_next(lone, store):
 
 
 def test_work_ahead_goes_on_when_visitors_were_quiet(lone, monkeypatch):
-    monkeypatch.setattr("distill_core.engine.scheduler.QUIET", 0.2)
+    monkeypatch.setattr("distill_core.engine.turns._PATIENCE", (0.0, 0.2, 0.2))
     ahead = lone.request(None, engine_jobs.loop, student(0, 20))
     started(ahead)
     assert finished(lone.request("a", engine_jobs.note, student(1))).state == "done"

@@ -6,10 +6,11 @@ from concurrent.futures import BrokenExecutor
 import numpy as np
 import pytest
 
-from distill_core.engine import Cancelled, EngineError
+from distill_core.engine import Cancelled, EngineError, ledger
 from distill_core.engine import scheduler as module
-from distill_core.engine.scheduler import AROUND, QUIET, Scheduler
-from distill_core.engine.task import LAST_WORDS, LONG
+from distill_core.engine.scheduler import MAX_GUESSES, Scheduler
+from distill_core.engine.task import GUESS_LIMIT, LAST_WORDS, LONG
+from distill_core.engine.turns import AROUND, PAUSE, QUIET
 from distill_core.specs import SpecError, StudentSpec
 
 
@@ -65,6 +66,14 @@ class Room:
         )
         self.dispatch()
         return job
+
+    def guess(self, visitor, *seeds):
+        specs = [spec_of(seed) for seed in seeds]
+        self.scheduler.guess(
+            visitor,
+            [(("train", spec.digest, "thing"), ("module", "train", spec)) for spec in specs],
+        )
+        self.dispatch()
 
     def attempt(self, seed):
         """Return the latest attempt at a job."""
@@ -341,6 +350,163 @@ def test_work_ahead_goes_on_when_the_visitor_who_wanted_it_leaves(one):
     assert job.state == "done"
 
 
+# Guesses.
+
+
+def test_a_guess_is_made_while_a_worker_is_idle_and_one_stays_free(two):
+    two.guess("a", 1, 2)
+    assert two.claimed == [1]
+    assert two.pool.idle
+    two.end(1)
+    assert two.claimed == [1, 2]
+
+
+def test_a_guess_steps_aside_for_a_request_and_comes_back_after_a_pause(two):
+    two.guess("a", 1, 2)
+    asked = two.ask("b", 50)
+    assert asked.state == "running", "on the worker that was free"
+    two.stop(1)
+    two.end(50)
+    assert two.claimed == [1, 50]
+    two.now += PAUSE
+    two.dispatch()
+    assert two.claimed == [1, 50, 1]
+
+
+def test_a_guess_that_comes_true_is_not_begun_again(one):
+    one.guess("a", 1)
+    guessed = one.scheduler.jobs()[0]
+    assert one.ask("a", 1) is guessed
+    assert (one.cancelled, guessed.state) == ([], "running")
+    one.end(1)
+    assert guessed.state == "done"
+
+
+def test_newer_guesses_replace_older_ones(one):
+    one.guess("a", 1, 2, 3)
+    one.guess("a", 1, 4)
+    one.end(1)
+    one.end(4)
+    assert one.claimed == [1, 4]
+    one.guess("a", 5)
+    one.guess("a")
+    one.stop(5)
+    assert one.scheduler.jobs() == []
+    assert one.counts() == {"done": 2, "dropped": 2, "cancelled": 1}
+
+
+def test_what_two_visitors_may_want_stays_while_one_of_them_does(one):
+    one.ask("x", 99)
+    one.guess("a", 1)
+    one.guess("b", 1)
+    one.scheduler.release("a")
+    assert [job.state for job in one.scheduler.jobs()] == ["running", "queued"]
+    one.scheduler.release("b")
+    assert [job.state for job in one.scheduler.jobs()] == ["running"]
+
+
+def test_a_guess_that_was_wanted_meanwhile_is_one_again(one):
+    one.guess("a", 1)
+    one.ask("b", 1)
+    one.ask("b", 2)
+    one.stop(1)
+    one.end(2)
+    one.now += PAUSE
+    one.dispatch()
+    assert one.claimed == [1, 2, 1]
+
+
+def test_guesses_are_before_work_ahead_and_behind_visitors(one):
+    one.ask("x", 99)
+    one.ask(None, 1)
+    one.guess("a", 2)
+    one.ask("b", 3)
+    one.end(99)
+    one.end(3)
+    one.now += QUIET
+    one.dispatch()
+    one.end(2)
+    assert one.claimed == [99, 3, 2, 1]
+
+
+def test_a_guess_that_takes_long_is_given_up_with_the_others_of_its_visitor(one):
+    one.guess("a", 1, 2)
+    guessed = one.scheduler.jobs()[0]
+    assert one.scheduler.next_moment(one.now) == one.now + GUESS_LIMIT
+    one.now += GUESS_LIMIT
+    one.dispatch()
+    # Whoever asks for it now gets it, and no word of how long it took as a guess.
+    asked = one.ask("b", 1)
+    one.stop(1)
+    assert (guessed.state, asked.state) == ("cancelled", "running")
+    one.end(1)
+    assert one.scheduler.jobs() == []
+    assert one.claimed == [1, 1]
+
+
+def test_only_so_many_guesses_wait(one):
+    one.ask("x", 99)
+    one.guess("a", *range(1000, 1000 + MAX_GUESSES))
+    one.guess("b", 1, 2, 3)
+    jobs = one.scheduler.jobs()[1:]
+    assert len(jobs) == MAX_GUESSES
+    kept = {job.digest for job in jobs}
+    assert spec_of(1000).digest not in kept
+    assert spec_of(3).digest in kept
+
+
+# Turns.
+
+
+def test_visitors_take_turns(one):
+    one.ask("x", 99)
+    for seed in (1, 2, 3):
+        one.ask("many wishes", seed, slot=f"slot {seed}")
+    one.ask("one wish", 4)
+    for seed in (99, 1, 4, 2):
+        one.now += 1
+        one.end(seed)
+    assert one.claimed == [99, 1, 4, 2, 3]
+
+
+def test_who_has_a_worker_waits_for_those_who_have_none(two):
+    two.ask("a", 1)
+    two.ask("x", 99)
+    two.ask("a", 2, slot="second")
+    two.ask("b", 3)
+    two.end(99)
+    assert two.claimed == [1, 99, 3]
+
+
+def test_what_most_people_wait_for_comes_first_and_nobody_waits_for_ever(one):
+    one.ask("x", 99)
+    one.now += 1
+    one.ask("alone", 1)
+    one.now += 1
+    for visitor in "abc":
+        one.ask(visitor, 2)
+    for visitor in "jk":
+        one.ask(visitor, 3)
+    one.now += 1
+    one.end(99)
+    assert one.claimed == [99, 2], "three who wait for a second, before one who waits for two"
+    one.now += 10
+    for visitor in "defghi":
+        one.ask(visitor, 4)
+    one.now += 1
+    for seed in (2, 3, 1):
+        one.end(seed)
+    assert one.claimed == [99, 2, 3, 1, 4], "alone for 13 seconds, before six for one"
+
+
+def test_who_waits_knows_their_place(one):
+    one.ask("x", 99)
+    jobs = [one.ask(visitor, seed) for seed, visitor in enumerate("abc")]
+    assert [job.place for job in jobs] == [1, 2, 3]
+    one.end(99)
+    assert [job.place for job in jobs] == [0, 1, 2]
+
+
 # Failures and deaths.
 
 
@@ -348,7 +514,7 @@ def test_a_failure_is_remembered_for_a_moment(one):
     job = one.ask("a", 0)
     one.end(0, SpecError("width should be less."))
     assert (job.state, str(job.error)) == ("failed", "width should be less.")
-    one.now += module._REMEMBERED - 0.1
+    one.now += ledger.REMEMBERED - 0.1
     assert one.ask("b", 0) is job
     assert one.claimed == [0]
     assert one.counts() == {"failed": 1}
@@ -358,7 +524,7 @@ def test_a_failure_is_remembered_for_a_moment(one):
 
 
 def test_only_so_many_failures_are_remembered(one):
-    for seed in range(module._N_REMEMBERED + 1):
+    for seed in range(ledger.N_REMEMBERED + 1):
         one.ask("a", seed)
         one.end(seed, SpecError("No."))
     assert one.ask("a", 1).state == "failed"
@@ -451,7 +617,7 @@ def test_whatever_visitors_do_all_get_their_last_wish(store):
 def test_a_job_that_takes_too_long_is_stopped_and_says_so(store):
     room = Room(store, 1, time_limit=60.0)
     job = room.ask("anna", 1)
-    assert room.scheduler.next_moment(room.now) == room.now + QUIET
+    assert room.scheduler.next_moment(room.now) == room.now + 60
     room.now += 59
     room.dispatch()
     assert room.cancelled == []

@@ -29,6 +29,9 @@ class InlineEngine:
     def release(self, visitor, slot=None):
         pass
 
+    def guess(self, visitor, job, specs):
+        self.guessed = specs
+
     def worker_pids(self):
         return [1, 2]
 

@@ -8,7 +8,7 @@ from tests.conftest import PROJECT
 
 def test_the_time_line_names_constants_that_exist():
     names = set(re.findall(r"`([A-Z_]+)`", pace.__doc__))
-    of_engine = {"QUIET", "AROUND", "PROGRESS_EVERY"}
+    of_engine = {"QUIET", "AROUND", "PROGRESS_EVERY", "PAUSE"}
     assert of_engine < names
     assert all(hasattr(pace, name) for name in names - of_engine)
     sources = "".join(path.read_text() for path in (PROJECT / "distill_core/engine").glob("*.py"))

@@ -174,8 +174,10 @@ async def _make(picture: PictureSpec, visitor: Visitor, early: bool) -> bytes | 
 
 def _begin(picture: PictureSpec, visitor: Visitor) -> tuple[bytes | None, Job | None]:
     """Return what the store has, or else the job that makes it; neither without an ensemble."""
-    service.engine().visited()
     found = _load(picture)
+    if found is not None:
+        # Not sooner: a request alone knows whether what runs is just what is wanted.
+        service.engine().visited()
     if found is not None or not service.store().has("ensemble", picture.student.ensemble.digest):
         return found, None
     # What the setting before can do without must not keep the new one waiting.

@@ -66,7 +66,7 @@ def _search(student: StudentSpec) -> tuple[int, int, int]:
     waiting.wait([part for part in parts if not isinstance(part, Artifact)], "First the teachers")
     found = visitors.identify().request(jobs.search_most_disagreement, student, slot="search")
     if not isinstance(found, Artifact):
-        waiting.wait([found], words, place=st.empty())
+        waiting.wait([found], words, bar=waiting.Bar(st.empty(), words))
         try:
             found = waiting.load_result(found)
         except waiting.Unavailable as reason:

@@ -19,7 +19,7 @@ from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import Drawn, boundary_view
 from pages.frame.controls import clicked_place, present, three_samples
 from pages.frame.controls.settings import describe
-from pages.frame.playground import captions, classes, layers
+from pages.frame.playground import captions, classes, layers, neighbours
 from pages.frame.server import pace, service, shared, visitors, waiting
 
 
@@ -142,6 +142,7 @@ def draw(
         store.get("replicates", repeat(picture).digest),
         place,
     )
+    neighbours.train_ahead(picture)
     captions.explain_limits(picture, classes.explain_colours(names, one))
     three_samples.move(picture, place, layers.MAX_POINTS)
     return shown
@@ -187,8 +188,8 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
     if not running:
         return waiting.make_one(jobs.train_ensemble, spec, "Joining the teachers")
     words = f"Training {spec.n_members} teachers"
-    place = st.empty()
-    waiting.draw_bar(place, running, words)
+    bar = waiting.Bar(st.empty(), words)
+    bar.draw(running)
     snapshots = [job.snapshot for job in running if job.snapshot is not None]
     growing = bool(snapshots) and picture.plane == (spec.problem.plane or PlaneSpec())
     if growing:
@@ -202,7 +203,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
         boundary_view(
             lambda: Drawn(figure, label), key="boundary", student_digest="", state="training"
         )
-    if waiting.wait(running, words, at_most=pace.GROWTH_STEP, place=place):
+    if waiting.wait(running, words, at_most=pace.GROWTH_STEP, bar=bar):
         for job in running:
             waiting.load_result(job)
         # A view is drawn once in a run.

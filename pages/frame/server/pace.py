@@ -15,9 +15,11 @@ The slider is let go: the page runs
 The whole picture is there
     It is sent, and all else waits for `PICTURE_FIRST`; then come the figures beside it.
 The slider rests
-    `SHORT_REST` after that, a plane seen for the first time is evaluated closely and the page
-    runs again; after `LONG_REST`, history and repeats are made, and the page runs again. The
-    browser meanwhile fetches stored neighbours (`preview.js` REST_MS = 300).
+    From `PAUSE` (engine) after every request on, an idle worker trains the stops beside it, one
+    after another, until the next request. After `SHORT_REST`, a plane seen for the first time is
+    evaluated closely and the page runs again; after `LONG_REST`, history and repeats are made,
+    and the page runs again. The browser meanwhile fetches stored neighbours (`preview.js`
+    REST_MS = 300).
 The visitor is quiet
     `QUIET` after the last request work ahead goes on, and for `AROUND` it leaves one worker free
     (both engine).

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Sequence
 
 import streamlit as st
 from streamlit.runtime import Runtime
@@ -64,6 +65,15 @@ class Visitor:
             )
         artifact = service.store().get(job.kind, spec.digest)
         return artifact or service.engine().request(self.name, job, spec, slot=slot)
+
+    def guess(self, pictures: Sequence[PictureSpec]) -> None:
+        """Have pictures made that the visitor may want next, while a worker is idle.
+
+        They take the place of earlier guesses, the likeliest first.
+        """
+        mine = (None, None if self.table is None else self.table.table)
+        allowed = [picture for picture in pictures if picture.upload in mine]
+        service.engine().guess(self.name, jobs.evaluate_picture, allowed)
 
     def offer(self, picture: PictureSpec) -> None:
         """Take note that a page shows this picture, whose students the view may ask for."""

@@ -16,6 +16,9 @@ from pages.frame.server import pace, service, visitors
 # By the visitor's slot, the job that makes what is wanted and its spec.
 Wanted = Mapping[str, tuple[jobs.Job, Spec]]
 
+# Places of the queue from which on it is said that many ask.
+MANY = 8
+
 # The threads of all runs that wait for a job.
 _waiting: set[int] = set()
 
@@ -74,14 +77,15 @@ def wait(
     words: str,
     *,
     at_most: float | None = None,
-    place: DeltaGenerator | None = None,
+    bar: "Bar | None" = None,
 ) -> bool:
     """Wait until all jobs have finished; return False when `at_most` seconds are over first.
 
-    When many visitors wait, `at_most` is longer. A progress bar appears when it takes long.
+    When many visitors wait, `at_most` is longer. A progress bar appears when it takes long, or
+    goes on where there is one.
     """
-    at_once = place is not None
-    place = place or st.empty()
+    at_once = bar is not None
+    bar = bar or Bar(st.empty(), words)
     began = time.monotonic()
     _waiting.add(threading.get_ident())
     try:
@@ -92,12 +96,11 @@ def wait(
                 if at_most is not None and elapsed > at_most * _crowd():
                     return False
                 if at_once or elapsed > pace.SHOW_AFTER:
-                    draw_bar(place, jobs, words)
-                else:
-                    _listen()
+                    bar.draw(jobs)
+                _listen()
     finally:
         _waiting.discard(threading.get_ident())
-    place.empty()
+    bar.clear()
     return True
 
 
@@ -127,14 +130,45 @@ def _listen() -> None:
     st.session_state.get("newer setting")
 
 
-def draw_bar(place: DeltaGenerator, jobs: Sequence[Job], words: str) -> None:
-    """Show how far jobs are together."""
-    if all(job.state == "queued" for job in jobs):
-        place.progress(0.0, f"{words}: waiting for a free worker")
-        return
-    shares = [1.0 if job.finished else _share(*job.progress) for job in jobs]
-    share = sum(shares) / len(shares)
-    place.progress(share, f"{words}: {share:.0%}")
+class Bar:
+    """Says how far jobs are together, in a place of the page; what has not changed is not sent.
+
+    Parameters
+    ----------
+    place : DeltaGenerator
+        Where it is drawn.
+    words : str
+        What the visitor waits for.
+    """
+
+    def __init__(self, place: DeltaGenerator, words: str) -> None:
+        self._place = place
+        self._words = words
+        self._said = ""
+
+    def draw(self, jobs: Sequence[Job]) -> None:
+        """Show how far they are, or at which place of the queue."""
+        shares = [1.0 if job.finished else _share(*job.progress) for job in jobs]
+        share = sum(shares) / len(shares)
+        said = f"{self._words}: {_say_place(jobs) or f'{share:.0%}'}"
+        if said != self._said:
+            self._said = said
+            self._place.progress(share, said)
+
+    def clear(self) -> None:
+        """Take it off the page."""
+        if self._said:
+            self._place.empty()
+
+
+def _say_place(jobs: Sequence[Job]) -> str:
+    """Return where jobs are in the queue while none of them runs or has run."""
+    if any(job.state != "queued" for job in jobs):
+        return ""
+    place = min(job.place for job in jobs)
+    if place > MANY:
+        return f"many visitors ask at once, this is number {place} in the queue"
+    return f"number {place} in the queue" if place > 1 else "waiting for a free worker"
 
 
 def _share(done: int, total: int) -> float:

@@ -77,7 +77,7 @@ def _watch(picture: PictureSpec) -> None:
     running = [one for one in found if isinstance(one, Job) and not one.finished]
     cancelled = st.button("Cancel", icon=":material/stop:", width="stretch")
     if running and not cancelled:
-        waiting.draw_bar(st.empty(), running, "Training eight times")
+        waiting.Bar(st.empty(), "Training eight times").draw(running)
         return
     _forget(picture)
     if not cancelled:

@@ -20,6 +20,7 @@ from benchmarks import (
     schedules,
     tables,
     training,
+    walk,
 )
 
 BENCHMARKS = {
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "student": training.student,
     "sweep": training.sweep,
     "tables": reading.run,
+    "walk": walk.run,
 }
 
 

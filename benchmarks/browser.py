@@ -37,25 +37,25 @@ _LISTEN = """() => {
     };
 }"""
 
-# In the browser's own clock, from the event that the key made: to the frame after the one in
-# which the view says that it shows another student, and until all of that student's picture is
-# there and no longer a preview of its line.
+# In the browser's own clock, from the event that the last key made, for each student: to the
+# frame after the one in which the view says that it shows this other student, and until all of
+# that student's picture is there and no longer a preview of its line.
 _WATCH = """() => {
-    const note = { student: null, began: null, painted: null, whole: null };
+    const note = { student: null, began: null, painted: {}, whole: {} };
     const view = () => document.querySelector('[data-testid=boundary-view]');
     const look = () => {
         const { state, student, preview } = view()?.dataset ?? {};
         if (note.began === null || state !== 'ready' || student === note.student) return;
         const began = note.began;
         const mark = (name) => requestAnimationFrame(() => {
-            if (note.began === began) note[name] ??= performance.now();
+            if (note.began === began) note[name][student] ??= performance.now();
         });
         mark('painted');
         if (preview === undefined) mark('whole');
     };
     addEventListener('keydown', (event) => {
         const { student } = view().dataset;
-        Object.assign(note, { student, began: event.timeStamp, painted: null, whole: null });
+        Object.assign(note, { student, began: event.timeStamp, painted: {}, whole: {} });
     }, { capture: true });
     new MutationObserver(look).observe(document.body, {
         subtree: true, childList: true, attributes: true,
@@ -64,7 +64,9 @@ _WATCH = """() => {
     window.paintNote = note;
 }"""
 _TAKEN = """() => {
-    const { began, painted, whole } = window.paintNote;
+    const { student } = document.querySelector('[data-testid=boundary-view]').dataset;
+    const { began } = window.paintNote;
+    const [painted, whole] = ['painted', 'whole'].map((name) => window.paintNote[name][student]);
     const loaded = performance.getEntriesByType('resource')
         .map(({ responseEnd, encodedBodySize }) => ({ at: responseEnd, bytes: encodedBodySize }));
     const parts = [...window.received, ...loaded]
@@ -120,13 +122,19 @@ class Playground:
         self._page.evaluate(_WATCH)
         self.rest()
 
-    def press(self, control: str, key: str) -> Move:
-        """Press a key on a control, wait for the picture, and return what it took."""
+    def press(self, control: str, *keys: str) -> Move:
+        """Press keys on a control, wait for the picture, and return what it took from the last.
+
+        Of more than one key, the settings on the way may be painted, too; they do not count.
+        """
         numbers = self._page.get_by_role("spinbutton", name=control)
         self._page.get_by_role("slider", name=control).or_(numbers).focus()
-        self._page.keyboard.press(key)
-        drawn = "() => window.paintNote.whole !== null"
+        for key in keys:
+            self._page.keyboard.press(key)
+        drawn = "() => Object.keys(window.paintNote.whole).length > 0"
         self._page.wait_for_function(drawn, polling="raf", timeout=1e3 * PATIENCE)
+        if len(keys) > 1:
+            self.rest(0.1)
         milliseconds, whole, parts = self._page.evaluate(_TAKEN)
         student = self._page.locator(_VIEW).get_attribute("data-student") or ""
         return Move(student, milliseconds, whole, max(parts, default=0), sum(parts))
@@ -144,9 +152,12 @@ class Playground:
 
 
 @contextlib.contextmanager
-def playground(store: Path) -> Iterator[Playground]:
-    """Start a server on a store folder and Chromium on a page of it; end both afterwards."""
-    environment = {**os.environ, "DISTILL_STORE": str(store)}
+def playground(store: Path, **environment: str) -> Iterator[Playground]:
+    """Start a server on a store folder and Chromium on a page of it; end both afterwards.
+
+    Further keywords are environment variables of the server.
+    """
+    environment = {**os.environ, "DISTILL_STORE": str(store), **environment}
     serving = server(PROJECT / "app.py", environment=environment)
     with serving as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(

@@ -48,7 +48,9 @@ def run(
     planes : int
         How many planes to look at, of which none was seen before.
     """
-    with tempfile.TemporaryDirectory() as folder, playground(Path(folder)) as page:
+    # Every setting and plane is one that nothing was trained for.
+    alone = {"DISTILL_NEIGHBOURS": "0"}
+    with tempfile.TemporaryDirectory() as folder, playground(Path(folder), **alone) as page:
         page.open(f"/?seed={_SEED}{path}")
         _wait_until_still(Path(folder))
         page.rest()

@@ -31,7 +31,7 @@ def serve():
 
         def start(script, *options, environment=os.environ):
             # Work ahead would take the cores from what is tested.
-            environment = {"DISTILL_WARM": "0", **environment}
+            environment = {"DISTILL_WARM": "0", "DISTILL_NEIGHBOURS": "0", **environment}
             return running.enter_context(server(script, *options, environment=environment))
 
         yield start

@@ -1,5 +1,6 @@
 """What a visitor who looks at a picture may want next: the stops beside it, trained ahead."""
 
+import os
 from collections.abc import Iterator
 
 import streamlit as st
@@ -19,8 +20,8 @@ def train_ahead(picture: PictureSpec) -> None:
     before: PictureSpec = st.session_state.get(_SEEN, picture)
     st.session_state[_SEEN] = picture
     # Where many wait, processors are for what they wait for.
-    crowded = waiting.is_crowded()
-    visitors.identify().guess([] if crowded else list_neighbours(picture, before))
+    away = waiting.is_crowded() or os.environ.get("DISTILL_NEIGHBOURS") == "0"
+    visitors.identify().guess([] if away else list_neighbours(picture, before))
 
 
 def list_neighbours(picture: PictureSpec, before: PictureSpec) -> list[PictureSpec]:

@@ -1,7 +1,7 @@
 """Students beside their twins: trained, seen on a plane, followed through training, repeated."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -21,7 +21,9 @@ from distill_core.measures import metrics
 from distill_core.specs import EnsembleSpec, PictureSpec, ReplicatesSpec, StudentSpec
 from distill_core.store import Store
 
-# Twins that a process keeps in memory from one job to the next.
+T = TypeVar("T")
+
+# Twins, and what is seen of them, that a process keeps in memory from one job to the next.
 _MAX_KEPT = 8
 
 Combine = Literal["logits", "probabilities"]
@@ -46,8 +48,8 @@ def train_student(
     trained again: it is the same at every T and alpha.
     """
     teachers, logits = load_ensemble(spec.ensemble, store, report)
-    key = (str(store.root), spec.twin().replace(temperature=1.0).digest)
-    twin = _twins.get(key)
+    key = str(store.root), _name_twin(spec)
+    twin = _kept_twins.get(key)
     n_parts = 2 if twin is None else 1
 
     def fit(one: StudentSpec, part: int) -> Stack:
@@ -59,14 +61,27 @@ def train_student(
     reached = measure_on_test(predict_test(own, spec.ensemble), logits, spec.ensemble)
     on_trained(own, float(reached["agreement"][0]))
     if twin is None:
-        twin = _twins[key] = fit(spec.twin(), 1)
-        if len(_twins) > _MAX_KEPT:
-            _twins.pop(next(iter(_twins)))
+        twin = fit(spec.twin(), 1)
+    _keep(_kept_twins, key, twin)
     pair = Stack.joined([own, twin])
     return pack_student(spec, pair, predict_test(pair, spec.ensemble), teachers, logits)
 
 
-_twins: dict[tuple[str, str], Stack] = {}
+_kept_twins: dict[tuple[str, ...], Stack] = {}
+_kept_sections: dict[tuple[str, ...], Section] = {}
+
+
+def _name_twin(spec: StudentSpec) -> str:
+    """Return a name of a student's twin, which is the same at every T and alpha."""
+    return spec.twin().replace(temperature=1.0).digest
+
+
+def _keep(kept: dict[tuple[str, ...], T], name: tuple[str, ...], value: T) -> None:
+    """Keep a value of a twin for the next job, and the latest ones alone."""
+    kept.pop(name, None)
+    kept[name] = value
+    if len(kept) > _MAX_KEPT:
+        kept.pop(next(iter(kept)))
 
 
 def pack_student(
@@ -112,7 +127,10 @@ def evaluate_picture(spec: PictureSpec, store: Store, report: Report) -> Result:
 
     found = artifacts.load_or_make(store, train_student, spec.student, report, on_trained=show)
     pair = Stack.from_arrays(found.arrays)
-    ours, twins = (seen(pair.members([member])) for member in range(2))
+    ours = seen(pair.members([0]))
+    name = str(store.root), _name_twin(spec.student), spec.plane.digest
+    twins = _kept_sections.get(name) or seen(pair.members([1]))
+    _keep(_kept_sections, name, twins)
     arrays = {**artifacts.pack_section(ours), **artifacts.pack_section(twins, "twin_")}
     return arrays, found.meta
 

@@ -452,7 +452,7 @@ def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path, monkeypat
         jobs.train_student(spec, store, notes)
         assert notes.calls[-1] == (n_trained * STEPS, n_trained * STEPS)
         with monkeypatch.context() as patch:
-            patch.setattr(jobs.students, "_twins", {})
+            patch.setattr(jobs.students, "_kept_twins", {})
             jobs.train_student(spec, other)
         kept, trained = (place.get("student", spec.digest) for place in (store, other))
         assert_same_artifact(kept, trained)
@@ -460,11 +460,11 @@ def test_a_kept_twin_is_the_one_that_would_be_trained(store, tmp_path, monkeypat
 
 def test_only_so_many_twins_are_kept(store, monkeypatch):
     jobs.train_ensemble(ENSEMBLE, store)
-    monkeypatch.setattr(jobs.students, "_twins", {})
+    monkeypatch.setattr(jobs.students, "_kept_twins", {})
     monkeypatch.setattr(jobs.students, "_MAX_KEPT", 2)
     for seed in (3, 4, 5):
         jobs.train_student(STUDENT.replace(seed=seed), store)
-    assert len(jobs.students._twins) == 2
+    assert len(jobs.students._kept_twins) == 2
 
 
 @pytest.mark.parametrize("spec", [ENSEMBLE, FREE_ENSEMBLE], ids=["slice", "all features"])

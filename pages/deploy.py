@@ -43,4 +43,4 @@ with st.expander("How the recommendation is made", icon=":material/rule:"):
     st.markdown(deploy.RULE)
     deploy.show_leads(summary)
 if found.rows:
-    results.offer_files(found)
+    results.offer_files(found, deploy.read_measured(asked))

@@ -72,21 +72,17 @@ def show_savings(found: Study) -> None:
     own, whole = spec.student_size, spec.ensemble_size
     shown = {
         "Smaller": (
-            f"{whole.bytes / own.bytes:,.0f} ×",
+            costs.format_times(whole.bytes / own.bytes),
             f"{format_bytes(own.bytes)} for {format_bytes(whole.bytes)}",
         ),
         "Fewer multiply-adds": (
-            f"{whole.operations / own.operations:,.0f} ×",
+            costs.format_times(whole.operations / own.operations),
             f"{own.operations:,} for {whole.operations:,}",
         ),
     }
-    of = _find_fastest(st.session_state.get(_MEASURED, {}).get(spec.student.digest, []))
-    if "ensemble" in of:
-        one, many = (
-            slow / fast
-            for slow, fast in zip(of["ensemble"].median, of["student"].median, strict=True)
-        )
-        shown["Faster, 1,000 cases"] = (f"{many:,.0f} ×", f"one case: {one:,.0f} ×")
+    if times := costs.compare_times(read_measured(spec)):
+        one, many = map(costs.format_times, times)
+        shown["Faster, 1,000 cases"] = (many, f"one case: {one}")
     models = {entry["model"]: entry for entry in found.summary["models"]}
     if "student" in models:
         cases, between = answers.say_loss(found.summary)
@@ -94,6 +90,12 @@ def show_savings(found: Study) -> None:
         shown["Accuracy, student"] = results.format_value(models["student"]["accuracy"])
         shown["Accuracy, ensemble"] = results.format_value(models["ensemble"]["accuracy"])
     results.show_metrics(shown)
+
+
+def read_measured(spec: WorthSpec) -> list[Cost]:
+    """Return what was measured for this visitor; empty before that is finished."""
+    measured: list[Cost] = st.session_state.get(_MEASURED, {}).get(spec.student.digest, [])
+    return measured
 
 
 @st.fragment
@@ -190,7 +192,7 @@ def _draw(
     found: Study, measured: Sequence[Cost], axis: str, quality: str, price: float | None
 ) -> None:
     """Draw cost against quality, on the axis that is asked for if it is known."""
-    of = _find_fastest(measured)
+    of = costs.find_fastest(measured)
     points = []
     for entry in found.summary["models"]:
         cost = of.get(contenders.SAME_COST.get(entry["model"], entry["model"]))
@@ -227,16 +229,6 @@ def _draw(
         "other test rows. All models find the same rows hard: the differences that the "
         "recommendation rests on are surer than these bars. The front goes by the means alone."
     )
-
-
-def _find_fastest(measured: Sequence[Cost]) -> dict[str, Cost]:
-    """Return by model the form with full precision that is faster in large batches."""
-    found: dict[str, Cost] = {}
-    for cost in measured:
-        known = found.get(cost.model)
-        if cost.form != "int8" and (known is None or cost.median[1] < known.median[1]):
-            found[cost.model] = cost
-    return found
 
 
 def _read_cost(

@@ -17,6 +17,7 @@ AT_ONCE = 30.0
 
 st.title("What does the student save, and is it worth it?")
 explain_address("deploy")
+st.space("small")
 lines = st.container(border=True)
 with explain_errors():
     with st.sidebar:

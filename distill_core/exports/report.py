@@ -12,7 +12,7 @@ from distill_core.jobs import artifacts, faithfulness
 from distill_core.learning.networks import Stack
 from distill_core.measures.intervals import Interval
 from distill_core.measures.shares import format_share
-from distill_core.specs import DatasetSpec, PictureSpec, ReplicatesSpec, StudentSpec
+from distill_core.specs import DatasetSpec, EnsembleSpec, PictureSpec, ReplicatesSpec, StudentSpec
 from distill_core.store import Store
 from distill_core.studies import contenders, costs, picture_answers, replacement
 
@@ -185,7 +185,7 @@ def _describe_picture(whole: Section, ours: Section, picture: PictureSpec) -> st
 
 
 def _list_limits(picture: PictureSpec, store: Store) -> list[str]:
-    data, student = datasets.load(picture.dataset), picture.student
+    student = picture.student
     limits = [
         f"The recommendation takes for granted that {replacement.TOLERANCE:g} cases of 1,000 may "
         "be lost. If yours is another number, compare it with the interval.",
@@ -196,20 +196,26 @@ def _list_limits(picture: PictureSpec, store: Store) -> list[str]:
     ]
     if student.alpha == 0:
         limits.insert(0, "alpha is 0: student and twin are the same network here.")
-    if student.ensemble.problem.plane is not None:
-        limits.insert(
-            0,
-            f"The models saw 2 of {data.n_features} directions of the data (slice view): with all "
-            "features they answer otherwise. To decide about the data itself, choose all features.",
-        )
-        return limits
+    if warned := warn_of_slice(student.ensemble):
+        return [*warned, *limits]
     look = store.get(faithfulness.measure_slice.kind, picture.digest)
     if look is not None:
         right = int(look.arrays["own_colour"][0].sum())
-        n = len(data.X_test[: faithfulness.N_SHOWN])
+        n = len(datasets.load(picture.dataset).X_test[: faithfulness.N_SHOWN])
         said = picture_answers.describe_own_colour(right, n).replace("**", "")
         return [*limits, f"The picture is a cut. {said}"]
     return [*limits, "The picture is a cut: most points lie off it, and may be answered otherwise."]
+
+
+def warn_of_slice(ensemble: EnsembleSpec) -> list[str]:
+    """Say that models saw two coordinates alone; nothing where they saw all features."""
+    if ensemble.problem.plane is None:
+        return []
+    n = datasets.load(ensemble.problem.dataset).n_features
+    return [
+        f"The models saw 2 of {n} directions of the data (slice view): with all features they "
+        "answer otherwise. To decide about the data itself, choose all features."
+    ]
 
 
 def _layers(hidden: tuple[int, ...]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from distill_core.data import datasets
 from distill_core.exports import svg_charts
 from distill_core.exports.page import Figure, Report
-from distill_core.exports.report import name_data
+from distill_core.exports.report import name_data, warn_of_slice
 from distill_core.measures.shares import format_share
 from distill_core.specs import EnsembleSpec
 from distill_core.studies import Study, WorthSpec, answers, costs, picture_answers
@@ -112,6 +112,7 @@ def _report_worth(study: Study, link: str, command: str, measured: Sequence[Cost
     """Return the report that recommends: distil, use something else, or that it cannot be told."""
     spec, summary, ensemble = study.spec, study.summary, study.ensemble
     assert isinstance(spec, WorthSpec)
+    said = [answers.say_how_sure(summary), *answers.say_safe(summary)]
     lost, between = answers.say_loss(summary)
     smaller = spec.ensemble_size.bytes / spec.student_size.bytes
     own, whole = (answers.format_bytes(s.bytes) for s in (spec.student_size, spec.ensemble_size))
@@ -124,13 +125,15 @@ def _report_worth(study: Study, link: str, command: str, measured: Sequence[Cost
         many = f"faster with 1,000 cases at once; {costs.format_times(times[0])} with one"
         figures.append((costs.format_times(times[1]), many))
     title = "Bytes against accuracy on test data"
-    drawn = svg_charts.draw_costs(_list_points(summary), "bytes", "accuracy", title)
+    drawn = svg_charts.draw_costs(
+        _list_points(summary), "size", "accuracy", title, answers.format_bytes
+    )
     n, n_rows = ensemble.n_members, summary["n_rows"]
     return Report(
         title=f"Is one small network worth teaching in place of {n} large one{'s'[: n > 1]}?",
         asked=f"{answers.ask(summary)} On {name_data(ensemble.problem.dataset)}.",
-        found=answers.recommend(summary),
-        sure=answers.say_how_sure(summary) or "Not at all: no comparison has an interval.",
+        found=" ".join([answers.recommend(summary), *said[1:]]),
+        sure=said[0] or "Not at all: no comparison has an interval.",
         figures=figures,
         pictures=[
             Figure(
@@ -149,8 +152,8 @@ def _report_worth(study: Study, link: str, command: str, measured: Sequence[Cost
             *_say_where_measured(measured),
         ],
         limits=[
-            picture_answers.name_view(ensemble),
-            *(note for note in study.answer.notes if note != answers.say_how_sure(summary)),
+            *warn_of_slice(ensemble),
+            *(note for note in study.answer.notes if note not in said),
             f"It is taken for granted that {10 * summary['tolerance']:g} cases of 1,000 may be "
             "lost for what is saved, and that all errors cost the same.",
             "It speaks of this ensemble, and of rows like these; data may change.",
@@ -201,7 +204,7 @@ def _tabulate_rivals(summary: Mapping[str, Any], measured: Sequence[Cost]) -> li
                 answers.name_model(model),
                 answers.format_bytes(entry["bytes"]),
                 _share(entry["accuracy"]),
-                _points(entry["lead"]) if "lead" in entry else "-",
+                _points(entry["lead"]).replace("*", "") if "lead" in entry else "-",
                 "-" if cost is None else f"{1e3 * cost.median[1]:.3g}",
             )
         )

@@ -9,6 +9,10 @@ import numpy as np
 from distill_core.exports.svg import LINES, TEXT, polyline, wrap, write
 from distill_core.figures.deploy import find_front
 
+# Units left of the plot; right of a point and below it, where its number begins or ends.
+_LEFT = 56
+_BESIDE = ((7, -3, "start"), (-7, -3, "end"), (7, 13, "start"))
+
 
 def draw_bands(
     x: Sequence[float],
@@ -22,31 +26,12 @@ def draw_bands(
     `bands` holds for "student" and "twin" a band (`mean`, `low`, `high`) for each x; what is not
     known is None.
     """
-    width, height, left, bottom = 520, 270, 56, 62
-    ends = [
-        b[end]
-        for model in bands.values()
-        for b in model
-        for end in ("mean", "low", "high")
-        if b[end] is not None
-    ]
-    if not ends:
-        ends = [0.0, 1.0]
-    low, high = min(ends), max(ends)
-    pad = 0.05 * (high - low or 1)
-    low, high = low - pad, high + pad
+    width, height, left, bottom = 520, 270, _LEFT, 62
+    up, parts = _draw_values([b for model in bands.values() for b in model], width, height - bottom)
 
     def across(i: int) -> float:
         return left + 14 + i * (width - left - 28) / max(1, len(x) - 1)
 
-    def up(value: float) -> float:
-        return 10 + (high - value) / (high - low) * (height - bottom - 10)
-
-    parts = []
-    for tick in np.linspace(low + pad, high - pad, 5):
-        at = up(float(tick))
-        parts.append(f"<path d='M{left} {at:.1f}H{width}' stroke='#e4e6ea'/>")
-        parts.append(write(left - 6, at + 4, f"{tick:.1%}", "end"))
     for i, value in enumerate(x):
         parts.append(write(across(i), height - bottom + 18, f"{value:g}", "middle"))
     for name, found in bands.items():
@@ -100,7 +85,13 @@ def draw_groups(
     return wrap("".join(parts), width, 8 + row * len(known), title)
 
 
-def draw_costs(points: Sequence[Mapping[str, Any]], x_name: str, y_name: str, title: str) -> str:
+def draw_costs(
+    points: Sequence[Mapping[str, Any]],
+    x_name: str,
+    y_name: str,
+    title: str,
+    form: Callable[[float], str],
+) -> str:
     """Return cost (on a logarithmic scale) against quality; numbers at points stand for names.
 
     Parameters
@@ -109,31 +100,22 @@ def draw_costs(points: Sequence[Mapping[str, Any]], x_name: str, y_name: str, ti
         Each with `model`, `name`, `cost` above 0 and `value`, a band (`mean`, `low`, `high`); the
         Pareto front, none cheaper and as good, is a dotted line. Points of one name share a
         number, which stands at the last.
+    form : callable
+        How to write a cost.
     """
-    width, height, left, bottom = 520, 290, 56, 46
+    width, height, left, bottom = 520, 290, _LEFT, 46
     names = list(dict.fromkeys(point["name"] for point in points))
     last_of = {point["name"]: i for i, point in enumerate(points)}
     rows = -(-len(names) // 2)
-    ends = [b[e] for p in points for b in [p["value"]] for e in ("mean", "low", "high") if b[e]]
-    low, high = min(ends), max(ends)
-    pad = 0.05 * (high - low or 1)
-    low, high = low - pad, high + pad
+    up, parts = _draw_values([point["value"] for point in points], width, height - bottom)
     first = math.floor(math.log10(min(p["cost"] for p in points)))
     last = max(first + 1, math.ceil(math.log10(max(p["cost"] for p in points))))
 
     def across(cost: float) -> float:
         return left + 10 + (math.log10(cost) - first) / (last - first) * (width - left - 30)
 
-    def up(value: float) -> float:
-        return 10 + (high - value) / (high - low) * (height - bottom - 10)
-
-    parts = []
-    for tick in np.linspace(low + pad, high - pad, 5):
-        at = up(float(tick))
-        parts.append(f"<path d='M{left} {at:.1f}H{width}' stroke='#e4e6ea'/>")
-        parts.append(write(left - 6, at + 4, f"{tick:.1%}", "end"))
     parts += [
-        write(across(10.0**e), height - bottom + 18, f"{10**e:,}", "middle")
+        write(across(10.0**e), height - bottom + 18, form(10.0**e), "middle")
         for e in range(first, last + 1)
     ]
     parts.append(write(left, height - 8, f"{y_name}, against {x_name}; 95% intervals"))
@@ -153,10 +135,29 @@ def draw_costs(points: Sequence[Mapping[str, Any]], x_name: str, y_name: str, ti
         number = names.index(point["name"])
         if i == last_of[point["name"]]:
             # Numbers change sides, so that those of models of one size stay apart.
-            side, anchor = ((7, "start"), (-7, "end"))[number % 2]
-            parts.append(write(x + side, y - 3, f"{number + 1}", anchor))
+            side, below, anchor = _BESIDE[number % 3]
+            parts.append(write(x + side, y + below, f"{number + 1}", anchor))
     for number, name in enumerate(names):
         column, row = divmod(number, rows)
         where = (column * width / 2, height + 14 + row * 16)
         parts.append(write(*where, f"{number + 1}  {name}"))
     return wrap("".join(parts), width, height + 16 * rows + 6, title)
+
+
+def _draw_values(
+    bands: Sequence[Mapping[str, Any]], width: float, foot: float
+) -> tuple[Callable[[float], float], list[str]]:
+    """Return where a share stands, from 10 down to `foot`, and lines across at five shares."""
+    ends = [b[end] for b in bands for end in ("mean", "low", "high") if b[end] is not None]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    pad = 0.05 * (high - low or 1)
+
+    def up(value: float) -> float:
+        return float(10 + (high + pad - value) / (high - low + 2 * pad) * (foot - 10))
+
+    parts = []
+    for tick in np.linspace(low, high, 5):
+        at = up(float(tick))
+        parts.append(f"<path d='M{_LEFT} {at:.1f}H{width}' stroke='#e4e6ea'/>")
+        parts.append(write(_LEFT - 6, at + 4, f"{tick:.1%}", "end"))
+    return up, parts

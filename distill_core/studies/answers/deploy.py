@@ -34,7 +34,7 @@ def worth(summary: Mapping[str, Any]) -> Answer:
     if found is None or summary["n_seeds"] < FEWEST_SEEDS:
         return Answer(recommend(summary))
     lead = _by_name(summary)["twin"]["lead"]
-    notes = [say_how_sure(summary), *_say_safe(summary)]
+    notes = [say_how_sure(summary), *say_safe(summary)]
     if found["kind"] == "unknown" and "twin" in found["not_beaten"]:
         what = "To tell student and twin apart in accuracy"
         notes += say_needed(what, lead, abs(lead["mean"]))
@@ -125,10 +125,11 @@ def say_how_sure(summary: Mapping[str, Any]) -> str:
         )
     against = found["not_beaten"][0] if found["not_beaten"] else "ensemble"
     lead = _by_name(summary)[against]["lead"]
+    ends = [format_points(lead[end], sign=True, digits=2) for end in ("low", "high")]
     return (
         f"The student's lead over {name_model(against)} is "
-        f"{format_points(lead['mean'], sign=True, digits=2)} points {format_interval(lead)}, with "
-        f"95% confidence {over}; more rows or starts may tell."
+        f"{format_points(lead['mean'], sign=True, digits=2)} points of accuracy; with 95% "
+        f"confidence it lies between {ends[0]} and {ends[1]} {over}. More rows or starts may tell."
     )
 
 
@@ -152,7 +153,7 @@ def format_bytes(n: float) -> str:
     return f"{n:.0f} bytes"
 
 
-def _say_safe(summary: Mapping[str, Any]) -> list[str]:
+def say_safe(summary: Mapping[str, Any]) -> list[str]:
     """Name a small rival that is shown to lose little against a student that is not recommended."""
     found = summary["verdict"]
     if found["kind"] != "unknown" or not found["safe"]:

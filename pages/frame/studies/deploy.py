@@ -10,7 +10,7 @@ import streamlit as st
 
 from distill_core import figures
 from distill_core.specs import SpecError
-from distill_core.studies import Study, WorthSpec, answers, contenders, costs
+from distill_core.studies import Study, WorthSpec, answers, contenders, costs, picture_answers
 from distill_core.studies.answers import format_bytes, name_model
 from distill_core.studies.contenders import Contender
 from distill_core.studies.costs import Cost
@@ -61,8 +61,9 @@ def write_three_lines(found: Study) -> None:
     notes = [] if found.partial else [note for note in found.answer.notes if note != sure]
     if notes:
         st.markdown("\n".join(f"- {plain(note)}" for note in notes))
-    if found.verdict.claims:
-        st.caption(plain(found.verdict.claims))
+    view = picture_answers.name_view(found.ensemble)
+    claims = "" if found.partial else found.verdict.claims
+    st.caption(plain(f"{view} {claims}".strip()))
 
 
 def show_savings(found: Study) -> None:
@@ -86,7 +87,7 @@ def show_savings(found: Study) -> None:
     models = {entry["model"]: entry for entry in found.summary["models"]}
     if "student" in models:
         cases, between = answers.say_loss(found.summary)
-        shown["Cases lost per thousand"] = (cases, between)
+        shown["Lost of 1,000 cases"] = (cases, between)
         shown["Accuracy, student"] = results.format_value(models["student"]["accuracy"])
         shown["Accuracy, ensemble"] = results.format_value(models["ensemble"]["accuracy"])
     results.show_metrics(shown)
@@ -123,7 +124,7 @@ def show_costs(found: Study) -> None:
     if not measured:
         _measure(found, price)
         return
-    st.dataframe(_tabulate(found, measured, price), hide_index=True)
+    _show_table(found, measured, price)
     words, again = st.columns([4, 1], vertical_alignment="center")
     words.caption(
         f"Measured now on {costs.describe_machine()}. Times are medians of single calls, p95 the "
@@ -185,7 +186,7 @@ def _measure(found: Study, price: float | None) -> None:
             st.rerun()
         with _TURN:
             now.measured.append(costs.measure(one))
-    st.dataframe(_tabulate(found, now.measured, price), hide_index=True)
+    _show_table(found, now.measured, price)
 
 
 def _draw(
@@ -227,7 +228,8 @@ def _draw(
     st.caption(
         f"Test data, {found.summary['n_seeds']} seeds; bars: 95% intervals for other seeds and "
         "other test rows. All models find the same rows hard: the differences that the "
-        "recommendation rests on are surer than these bars. The front goes by the means alone."
+        "recommendation rests on are surer than these bars. Pareto front: no model is cheaper and "
+        "as good, by the means alone."
     )
 
 
@@ -257,6 +259,16 @@ def _describe(entry: Mapping[str, Any], cost: Cost | None, price: float | None) 
     if cost is not None and price is not None:
         said.append(f"{costs.price_per_million(cost, price):.2g} for a million answers")
     return said
+
+
+def _show_table(found: Study, measured: Sequence[Cost], price: float | None) -> None:
+    """Show a row for each measured model and form, large numbers in groups of three digits."""
+    large = ("bytes", "parameters", "operations", "cases a second", "peak memory, bytes")
+    st.dataframe(
+        _tabulate(found, measured, price),
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="localized") for name in large},
+    )
 
 
 def _tabulate(

@@ -135,11 +135,7 @@ def _report_worth(study: Study, link: str, command: str, measured: Sequence[Cost
         found=" ".join([answers.recommend(summary), *said[1:]]),
         sure=said[0] or "Not at all: no comparison has an interval.",
         figures=figures,
-        pictures=[
-            Figure(
-                drawn, f"{title}. Dotted: the models than which none is smaller and as accurate."
-            )
-        ],
+        pictures=[Figure(drawn, f"{title}. Dotted: the smallest models that reach each accuracy.")],
         table=_tabulate_rivals(summary, measured),
         method=[
             f"Student, its twin, trees and forests were trained {summary['n_seeds']} times from "

@@ -99,20 +99,21 @@ def draw_costs(
     points : sequence of mapping
         Each with `model`, `name`, `cost` above 0 and `value`, a band (`mean`, `low`, `high`); the
         Pareto front, none cheaper and as good, is a dotted line. Points of one name share a
-        number, which stands at the last.
+        number, which stands at the middle one.
     form : callable
         How to write a cost.
     """
     width, height, left, bottom = 520, 290, _LEFT, 46
     names = list(dict.fromkeys(point["name"] for point in points))
-    last_of = {point["name"]: i for i, point in enumerate(points)}
+    of = {name: [i for i, point in enumerate(points) if point["name"] == name] for name in names}
+    named = {places[len(places) // 2] for places in of.values()}
     rows = -(-len(names) // 2)
     up, parts = _draw_values([point["value"] for point in points], width, height - bottom)
     first = math.floor(math.log10(min(p["cost"] for p in points)))
     last = max(first + 1, math.ceil(math.log10(max(p["cost"] for p in points))))
 
     def across(cost: float) -> float:
-        return left + 10 + (math.log10(cost) - first) / (last - first) * (width - left - 30)
+        return left + 10 + (math.log10(cost) - first) / (last - first) * (width - left - 40)
 
     parts += [
         write(across(10.0**e), height - bottom + 18, form(10.0**e), "middle")
@@ -133,7 +134,7 @@ def draw_costs(
         y = up(band["mean"])
         parts.append(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='4' fill='{colour}'/>")
         number = names.index(point["name"])
-        if i == last_of[point["name"]]:
+        if i in named:
             # Numbers change sides, so that those of models of one size stay apart.
             side, below, anchor = _BESIDE[number % 3]
             parts.append(write(x + side, y + below, f"{number + 1}", anchor))

@@ -105,7 +105,7 @@ def deploy_figure(
             hovertemplate="%{customdata}<extra></extra>",
             zorder=1 if first["model"] == "student" else 0,
         )
-    figure.layout = layout(f"{value_name} against {cost_name}", _HEIGHT, bottom=_BOTTOM) | dict(
+    figure.layout = layout(f"{value_name} against cost", _HEIGHT, bottom=_BOTTOM) | dict(
         legend={**LEGEND_BELOW, "entrywidth": 0.5, "entrywidthmode": "fraction"},
         hovermode="closest",
         xaxis=axis(f"{cost_name} (log)") | {"type": "log", "showgrid": True, "dtick": 1},

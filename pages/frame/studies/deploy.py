@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from distill_core import figures
 from distill_core.specs import SpecError
@@ -35,6 +36,8 @@ The ensemble is given; seeds are those of students, twins, trees and forests. Th
 the teacher nearest to the ensemble are chosen on training data, and so is the size of tree and
 forest, by cross-validation, up to the student's bytes.
 """
+# Places in the row of what is saved and lost.
+N_SAVINGS = 6
 # What was measured, by the digest of its student, for this visitor.
 _MEASURED = "costs measured"
 # What is being measured.
@@ -66,10 +69,8 @@ def write_three_lines(found: Study) -> None:
     st.caption(plain(f"{view} {claims}".strip()))
 
 
-def show_savings(found: Study) -> None:
-    """Show how much smaller the student is, and what it loses."""
-    spec = found.spec
-    assert isinstance(spec, WorthSpec)
+def show_sizes(spec: WorthSpec, places: Sequence[DeltaGenerator]) -> None:
+    """Show how much smaller the student is, in the first two places."""
     own, whole = spec.student_size, spec.ensemble_size
     shown = {
         "Smaller": (
@@ -81,16 +82,22 @@ def show_savings(found: Study) -> None:
             f"{own.operations:,} for {whole.operations:,}",
         ),
     }
-    if times := costs.compare_times(read_measured(spec)):
-        one, many = map(costs.format_times, times)
-        shown["Faster, 1,000 cases"] = (many, f"one case: {one}")
+    results.show_metrics(shown, places)
+
+
+def show_losses(found: Study, places: Sequence[DeltaGenerator]) -> None:
+    """Show what the student loses and, once it is measured, how much faster it is."""
+    assert isinstance(found.spec, WorthSpec)
     models = {entry["model"]: entry for entry in found.summary["models"]}
+    shown = {}
     if "student" in models:
-        cases, between = answers.say_loss(found.summary)
-        shown["Lost of 1,000 cases"] = (cases, between)
+        shown["Lost of 1,000 cases"] = answers.say_loss(found.summary)
         shown["Accuracy, student"] = results.format_value(models["student"]["accuracy"])
         shown["Accuracy, ensemble"] = results.format_value(models["ensemble"]["accuracy"])
-    results.show_metrics(shown)
+    if times := costs.compare_times(read_measured(found.spec)):
+        one, many = map(costs.format_times, times)
+        shown["Faster, 1,000 cases"] = (many, f"one case: {one}")
+    results.show_metrics(shown, places[2:])
 
 
 def read_measured(spec: WorthSpec) -> list[Cost]:

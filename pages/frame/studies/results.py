@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from distill_core import figures
 from distill_core.exports.setting import hide_table
@@ -82,10 +83,12 @@ def draw_charts(columns: int | Sequence[int], drawn: Iterable[tuple[go.Figure, s
             draw_chart(figure, key, words)
 
 
-def show_metrics(values: Mapping[str, tuple[str, str]]) -> None:
+def show_metrics(
+    values: Mapping[str, tuple[str, str]], places: Sequence[DeltaGenerator] | None = None
+) -> None:
     """Show figures in a row: by name a value and what is to be said below it."""
     for column, (label, (value, below)) in zip(
-        st.columns(len(values)), values.items(), strict=True
+        st.columns(len(values)) if places is None else places, values.items(), strict=False
     ):
         column.metric(label, value, below or None, delta_color="off", delta_arrow="off")
 

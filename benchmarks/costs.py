@@ -24,7 +24,7 @@ _SAME = 0.10
 # Both loops take turns so often: what the machine does besides then meets both.
 _ROUNDS = 21
 # Seconds of each loop in a round.
-_SECONDS = 0.04
+_SECONDS = 0.08
 # Seconds after which no further round begins; rounds, and blocks of a round, at least.
 _LONGEST = 10.0
 _FEWEST = 5
@@ -65,7 +65,7 @@ def run(say: Say, spec: WorthSpec | None = None, rounds: int = _ROUNDS) -> Outco
     return Outcome(
         'Times of the page "Worth it?" beside other loops: milliseconds of a call, medians; '
         f"the ratio is the median of up to {rounds} rounds in which the loops take turns.\n"
-        "torch: torch.utils.benchmark by wall clock, in blocks of a millisecond. onnxruntime: its "
+        "torch: torch.utils.benchmark by wall clock, in blocks of about 4 ms. onnxruntime: its "
         f"own profile of the same calls.\nMeasured on {costs.describe_machine()}.",
         rows,
         [
@@ -104,8 +104,8 @@ def _time_torch(one: Contender, n: int) -> Callable[[], _Pair]:
     given = {"predict": one.predict, "X": one.X[:n]}
     timer = benchmark.Timer("predict(X)", globals=given, num_threads=1)
 
-    # Blocks of about a millisecond: long ones also hold what other processes take in between.
-    size = max(1, round(1e-3 / timer.timeit(20).median))
+    # Blocks of a few milliseconds: long ones also hold what other processes take in between.
+    size = max(1, round(4e-3 / timer.timeit(20).median))
 
     def take_theirs() -> float:
         end = time.perf_counter() + _SECONDS

@@ -34,7 +34,7 @@ def test_the_page_recommends_measures_and_hands_over_a_report(page, app, watch):
     page.get_by_role("radio", name="price", exact=True).click()
     page.wait_for_function(f"() => ({COST})() < 1")
     before = page.evaluate(COST)
-    price = page.get_by_label("Price of an hour")
+    price = page.get_by_role("textbox", name="Price of an hour")
     price.fill("0.20")
     price.press("Enter")
     page.wait_for_function(f"before => ({COST})() !== before", arg=before)

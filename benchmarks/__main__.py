@@ -11,7 +11,9 @@ import torch
 from benchmarks import (
     answers,
     boundaries,
+    costs,
     coverage,
+    deciding,
     engine,
     exports,
     latency,
@@ -26,7 +28,9 @@ from benchmarks import (
 BENCHMARKS = {
     "answers": answers.run,
     "boundary": boundaries.run,
+    "costs": costs.run,
     "coverage": coverage.run,
+    "deciding": deciding.run,
     "engine": engine.run,
     "ensemble": training.ensemble,
     "exports": exports.run,

@@ -157,6 +157,16 @@ def playground(store: Path, **environment: str) -> Iterator[Playground]:
 
     Further keywords are environment variables of the server.
     """
+    with app(store, **environment) as (page, address):
+        yield Playground(page, address)
+
+
+@contextlib.contextmanager
+def app(store: Path, **environment: str) -> Iterator[tuple[Page, str]]:
+    """Start a server on a store folder and Chromium; yield an empty page and the address.
+
+    Further keywords are environment variables of the server.
+    """
     environment = {**os.environ, "DISTILL_STORE": str(store), **environment}
     serving = server(PROJECT / "app.py", environment=environment)
     with serving as address, sync_playwright() as playwright:
@@ -164,8 +174,7 @@ def playground(store: Path, **environment: str) -> Iterator[Playground]:
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
         )
         # Waiting for conditions needs eval, which the server's policy forbids to scripts.
-        page = chromium.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True)
-        yield Playground(page, address)
+        yield chromium.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True), address
         chromium.close()
 
 

@@ -7,16 +7,25 @@ import tempfile
 import venv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from benchmarks import Claim, Outcome
-from distill_core import uploads
-from distill_core.data import csv_files, tables
+from distill_core import jobs, uploads
+from distill_core.data import csv_files, datasets, tables
 from distill_core.exports import model, onnx_file, python_file
+from distill_core.geometry.problems import load_plane
+from distill_core.learning.networks import Stack
 from distill_core.specs import DatasetSpec, EnsembleSpec, PlaneSpec, ProblemSpec, StudentSpec
 from distill_core.store import Store
 
 # Largest difference of a probability that counts as the same.
 _SAME = 1e-5
+# Share of the values that is taken away from raw test rows.
+_MISSING = 0.2
 # What the clean environment gets, and what it must not have.
 _PACKAGES = ("numpy", "onnxruntime")
 # Runs there: the two files on the rows beside them, differences from the student's own answers.
@@ -41,7 +50,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
         numbers = [[v for v, w in zip(row, words) if not w] for row in rows]
         inputs["features"] = np.array(numbers, np.float64)
     if any(words):
-        texts = [[v or "" for v, w in zip(row, words) if w] for row in rows]
+        texts = [["" if v is None else v for v, w in zip(row, words) if w] for row in rows]
         inputs["categories"] = np.array(texts, object)
     session = onnxruntime.InferenceSession(str(folder / "student.onnx"))
     onnx = np.abs(session.run(["probabilities"], inputs)[0] - wanted).max()
@@ -58,7 +67,10 @@ def run(say: Callable[[str], None]) -> Outcome:
         (folder / "students").mkdir()
         for title, spec in _list_students(store).items():
             say(f"training {title}")
-            _write(model.build(spec, store), folder / "students" / title)
+            built = model.build(spec, store)
+            with_holes, wanted = _make_holes(spec, store, built)
+            _write(built, built.test_rows, built.test_proba, folder / "students" / title)
+            _write(built, with_holes, wanted, folder / "students" / f"{title}, values missing")
         say(f"making an environment with {' and '.join(_PACKAGES)}")
         python = _make_environment(folder / "environment")
         (folder / "check.py").write_text(_SCRIPT)
@@ -96,13 +108,40 @@ def _list_students(store: Store) -> dict[str, StudentSpec]:
     }
 
 
-def _write(built: model.ExportedModel, folder: Path) -> None:
-    """Write a student's files, the raw test rows, and what the student answers."""
+def _make_holes(
+    spec: StudentSpec, store: Store, built: model.ExportedModel
+) -> tuple[list[list[Any]], NDArray[np.float32]]:
+    """Return raw test rows without some of their values, and the student's answers.
+
+    The student itself is asked with the mean, 0, in place of every feature of a missing value.
+    """
+    data = datasets.load(spec.ensemble.problem.dataset)
+    holes = (
+        np.random.default_rng(0).random((len(built.test_rows), len(built.card["columns"]))) < 0.2
+    )
+    rows = [
+        [None if hole else value for value, hole in zip(*both, strict=True)]
+        for both in zip(built.test_rows, holes, strict=True)
+    ]
+    X = np.array(data.X_test)
+    X[holes[:, [feature["column"] for feature in built.card["features"]]]] = 0
+    plane = spec.ensemble.problem.plane
+    if plane is not None:
+        X = load_plane(plane, spec.ensemble.problem.dataset).project(X)
+    student = Stack.from_arrays(jobs.load_or_make(store, jobs.train_student, spec).arrays)
+    logits = student.members([0]).logits(torch.from_numpy(X.astype(np.float32)))
+    return rows, torch.softmax(logits, -1)[0].numpy()
+
+
+def _write(
+    built: model.ExportedModel, rows: list[list[Any]], wanted: NDArray[np.float32], folder: Path
+) -> None:
+    """Write a student's files, raw rows, and what the student answers."""
     folder.mkdir()
     (folder / "student.py").write_bytes(python_file.python_file(built))
     (folder / "student.onnx").write_bytes(onnx_file.onnx_file(built))
-    (folder / "rows.json").write_text(json.dumps(built.test_rows))
-    (folder / "wanted.json").write_text(json.dumps(built.test_proba.tolist()))
+    (folder / "rows.json").write_text(json.dumps(rows))
+    (folder / "wanted.json").write_text(json.dumps(wanted.tolist()))
 
 
 def _make_environment(folder: Path) -> Path:

@@ -52,7 +52,7 @@ def run(
     alone = {"DISTILL_NEIGHBOURS": "0"}
     with tempfile.TemporaryDirectory() as folder, playground(Path(folder), **alone) as page:
         page.open(f"/?seed={_SEED}{path}")
-        _wait_until_still(Path(folder))
+        wait_until_still(Path(folder))
         page.rest()
         cold, warm = [], []
         for slider, key in walk:
@@ -125,7 +125,7 @@ def _stored(folder: Path, *kinds: str) -> set[str]:
     return {path.stem for kind in kinds for path in folder.glob(f"{kind}/*/*.json")}
 
 
-def _wait_until_still(folder: Path, seconds: float = 2.0, patience: float = 120.0) -> None:
+def wait_until_still(folder: Path, seconds: float = 2.0, patience: float = 120.0) -> None:
     """Wait until the server trains nothing ahead any more: no new file for a while."""
     end, since, seen = time.monotonic() + patience, time.monotonic(), -1
     while time.monotonic() < min(end, since + seconds):

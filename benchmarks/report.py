@@ -25,9 +25,11 @@ ORDER = (
     "boundary",
     "tables",
     "exports",
+    "costs",
     "scale",
     "engine",
     "latency",
+    "deciding",
 )
 _PACKAGES = (
     "torch", "numpy", "scikit-learn", "jax", "contourpy", "distributed", "streamlit", "plotly",

@@ -17,6 +17,7 @@ AT_ONCE = 30.0
 
 st.title("What does the student save, and is it worth it?")
 explain_address("deploy")
+st.space("small")
 lines = st.container(border=True)
 with explain_errors():
     with st.sidebar:
@@ -29,6 +30,9 @@ with explain_errors():
     with right.popover("Student and loss", icon=":material/tune:"):
         student = fill_student(StudentSpec(ensemble=ensemble), "deploy")
     spec = spec.replace(student=student)
+    places = st.columns(deploy.N_SAVINGS)
+    # Sizes wait for nothing.
+    deploy.show_sizes(spec, places)
     found = run.follow(spec, at_once=AT_ONCE)
 
 # The tolerance trains nothing: what is known is decided anew.
@@ -37,10 +41,10 @@ asked = spec.replace(tolerance=tolerance)
 found = replace(found, spec=asked, summary=summary, answer=answers.worth(summary))
 with lines:
     deploy.write_three_lines(found)
-deploy.show_savings(found)
+deploy.show_losses(found, places)
 deploy.show_costs(found)
 with st.expander("How the recommendation is made", icon=":material/rule:"):
     st.markdown(deploy.RULE)
     deploy.show_leads(summary)
 if found.rows:
-    results.offer_files(found)
+    results.offer_files(found, deploy.read_measured(asked))

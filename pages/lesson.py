@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.frame.controls.url_state import explain_address
 from pages.frame.lesson import classroom, course, pictures, talk
+from pages.frame.takeaway import report
 
 explain_address("lesson")
 at = course.open_course()
@@ -18,7 +19,10 @@ with words:
         classroom.lead(at)
     talk.offer_steps(at, guess)
 with view:
-    pictures.draw_step(at.step, is_open=guess is not None, words=at.words)
+    shown = pictures.draw_step(at.step, is_open=guess is not None, words=at.words)
+    # Before a prediction a report would tell.
+    if guess is not None:
+        report.offer_picture(shown)
 if guess is not None:
     with result:
         classroom.show_answers(at)

@@ -73,8 +73,8 @@ h2 { font-size: 11.5pt; margin: 5mm 0 1mm; break-after: avoid; }
 p, ul { margin: 0 0 2mm; } ul { padding-left: 5mm; }
 .first { border-left: 2.5pt solid #be0065; padding-left: 4mm; margin: 0 0 4mm; }
 .first div { margin-bottom: 1.5mm; }
-.first dt { float: left; width: 31mm; font-weight: 600; }
-.first dd { margin: 0 0 0 32mm; overflow-wrap: anywhere; }
+.first dt { float: left; width: 35mm; font-weight: 600; }
+.first dd { margin: 0 0 0 36mm; overflow-wrap: anywhere; }
 .figures { display: flex; flex-wrap: wrap; gap: 3mm 8mm; margin: 0 0 4mm; padding: 0; }
 .figures li { list-style: none; max-width: 52mm; }
 .figures b { display: block; font-size: 15pt; line-height: 1.2; }

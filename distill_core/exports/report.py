@@ -7,13 +7,14 @@ from distill_core.boundaries.section import Section
 from distill_core.data import datasets
 from distill_core.exports import svg
 from distill_core.exports.page import Figure, Report
-from distill_core.geometry.problems import load_plane, load_window
+from distill_core.geometry.problems import load_plane, load_problem, load_window
 from distill_core.jobs import artifacts, faithfulness
+from distill_core.learning.networks import Stack
 from distill_core.measures.intervals import Interval
 from distill_core.measures.shares import format_share
-from distill_core.specs import DatasetSpec, PictureSpec, ReplicatesSpec
+from distill_core.specs import DatasetSpec, EnsembleSpec, PictureSpec, ReplicatesSpec, StudentSpec
 from distill_core.store import Store
-from distill_core.studies import picture_answers, replacement
+from distill_core.studies import contenders, costs, picture_answers, replacement
 
 # Test samples that a picture shows: more are hard to print.
 _MAX_POINTS = 150
@@ -42,6 +43,8 @@ def report_picture(
 ) -> Report:
     """Return the report of a student, its twin and its ensemble; trains what is missing.
 
+    Times are measured here and now; all else is the same each time.
+
     Parameters
     ----------
     link, command : str
@@ -64,6 +67,7 @@ def report_picture(
     many = n * whole.meta["n_parameters"]
     networks = "one network" if n == 1 else f"{n} networks"
     name = name_data(picture.dataset)
+    times = _compare_times(student, store)
     return Report(
         title=f"Can one small network replace {networks}?",
         asked=(
@@ -75,7 +79,11 @@ def report_picture(
         sure=replacement.describe_sureness(found),
         figures=[
             (_signed(found.lost), f"cases lost of 1,000, 95% interval {_span(found.lost)}"),
-            (f"{many / n_parameters:,.0f} times", "smaller, counted in weights"),
+            (costs.format_times(many / n_parameters), "smaller, counted in weights"),
+            (
+                costs.format_times(times[1]),
+                f"faster with 1,000 cases at once; {costs.format_times(times[0])} with one",
+            ),
             (
                 format_share(found.agreement.mean),
                 f"of {len(data.y_test):,} test rows answered like the ensemble",
@@ -96,6 +104,7 @@ def report_picture(
             "labels; its twin, with the same start and the same batches, from the labels alone.",
             f"Both were trained {found.lost.n} times from other random starts, and all answered "
             f"the same {len(data.y_test):,} rows that nobody had learned from.",
+            f"Times are medians of single calls on {costs.describe_machine()}.",
             f"Does learning from the ensemble help? {replacement.describe_gain(found)}",
         ],
         limits=_list_limits(picture, store),
@@ -119,6 +128,20 @@ def draw_picture(picture: PictureSpec, store: Store) -> Figure:
     said = _describe_picture(whole, ours, picture)
     drawn = svg.draw_plane(whole, lines, data.class_names, uv, data.y_test[:_MAX_POINTS], said)
     return Figure(drawn, said)
+
+
+def _compare_times(spec: StudentSpec, store: Store) -> tuple[float, ...]:
+    """Return how many times faster the student is here and now, see `costs.compare_times`."""
+    own, whole = (
+        Stack.from_arrays(artifacts.load_or_make(store, job, one).arrays)
+        for job, one in ((jobs.train_student, spec), (jobs.train_ensemble, spec.ensemble))
+    )
+    X = contenders.shape_inputs(load_problem(spec.ensemble.problem).X_test)
+    listed = contenders.list_networks(own.members([0]), whole, spec.ensemble.combine, X)
+    measured = [costs.measure(one) for one in listed if one.form != "int8"]
+    found = costs.compare_times(measured)
+    assert found is not None
+    return found
 
 
 def name_data(dataset: DatasetSpec) -> str:
@@ -162,31 +185,37 @@ def _describe_picture(whole: Section, ours: Section, picture: PictureSpec) -> st
 
 
 def _list_limits(picture: PictureSpec, store: Store) -> list[str]:
-    data, student = datasets.load(picture.dataset), picture.student
+    student = picture.student
     limits = [
         f"The recommendation takes for granted that {replacement.TOLERANCE:g} cases of 1,000 may "
         "be lost. If yours is another number, compare it with the interval.",
         "All cases cost the same here. Where one kind of error is worse, count that kind.",
         "The intervals allow for other rows of the same kind and other starts of the student, not "
         "for another ensemble, and not for data that changes.",
-        "Smaller is counted in weights; what time and memory that saves is another measurement.",
+        "How much faster depends on the machine and on what else it does.",
     ]
     if student.alpha == 0:
         limits.insert(0, "alpha is 0: student and twin are the same network here.")
-    if student.ensemble.problem.plane is not None:
-        limits.insert(
-            0,
-            f"The models saw 2 of {data.n_features} directions of the data (slice view): with all "
-            "features they answer otherwise. To decide about the data itself, choose all features.",
-        )
-        return limits
+    if warned := warn_of_slice(student.ensemble):
+        return [*warned, *limits]
     look = store.get(faithfulness.measure_slice.kind, picture.digest)
     if look is not None:
         right = int(look.arrays["own_colour"][0].sum())
-        n = len(data.X_test[: faithfulness.N_SHOWN])
+        n = len(datasets.load(picture.dataset).X_test[: faithfulness.N_SHOWN])
         said = picture_answers.describe_own_colour(right, n).replace("**", "")
         return [*limits, f"The picture is a cut. {said}"]
     return [*limits, "The picture is a cut: most points lie off it, and may be answered otherwise."]
+
+
+def warn_of_slice(ensemble: EnsembleSpec) -> list[str]:
+    """Say that models saw two coordinates alone; nothing where they saw all features."""
+    if ensemble.problem.plane is None:
+        return []
+    n = datasets.load(ensemble.problem.dataset).n_features
+    return [
+        f"The models saw 2 of {n} directions of the data (slice view): with all features they "
+        "answer otherwise. To decide about the data itself, choose all features."
+    ]
 
 
 def _layers(hidden: tuple[int, ...]) -> str:

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from distill_core.data import datasets
-from distill_core.exports import svg
+from distill_core.exports import svg_charts
 from distill_core.exports.page import Figure, Report
-from distill_core.exports.report import name_data
+from distill_core.exports.report import name_data, warn_of_slice
 from distill_core.measures.shares import format_share
 from distill_core.specs import EnsembleSpec
-from distill_core.studies import Study, picture_answers
+from distill_core.studies import Study, WorthSpec, answers, costs, picture_answers
+from distill_core.studies.contenders import SAME_COST
+from distill_core.studies.costs import Cost
 
 _TITLES = {
     "capacity": "How small can the student be?",
@@ -30,8 +32,17 @@ _MODELS = {
 }
 
 
-def report_study(study: Study, link: str = "", command: str = "") -> Report:
+def report_study(
+    study: Study, link: str = "", command: str = "", measured: Sequence[Cost] = ()
+) -> Report:
     """Return the report of a study that is finished.
+
+    Parameters
+    ----------
+    link, command : str
+        What opens it again in the app, and what makes it again from a command line.
+    measured : sequence of Cost
+        What answers cost where they were measured; only the study `worth` speaks of that.
 
     Raises
     ------
@@ -40,6 +51,8 @@ def report_study(study: Study, link: str = "", command: str = "") -> Report:
     """
     if study.partial:
         raise ValueError(f"{study.n_done} of {study.n_tasks} parts are done; there is no answer.")
+    if isinstance(study.spec, WorthSpec):
+        return _report_worth(study, link, command, measured)
     ensemble, answer = study.ensemble, study.verdict
     data = datasets.load(ensemble.problem.dataset)
     n = ensemble.n_members
@@ -95,13 +108,112 @@ def _write(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
+def _report_worth(study: Study, link: str, command: str, measured: Sequence[Cost]) -> Report:
+    """Return the report that recommends: distil, use something else, or that it cannot be told."""
+    spec, summary, ensemble = study.spec, study.summary, study.ensemble
+    assert isinstance(spec, WorthSpec)
+    said = [answers.say_how_sure(summary), *answers.say_safe(summary)]
+    lost, between = answers.say_loss(summary)
+    smaller = spec.ensemble_size.bytes / spec.student_size.bytes
+    own, whole = (answers.format_bytes(s.bytes) for s in (spec.student_size, spec.ensemble_size))
+    figures = [
+        (lost, f"cases lost of 1,000 against all teachers, 95% interval {between}"),
+        (f"{smaller:,.0f} times", f"smaller: {own} for {whole}"),
+    ]
+    times = costs.compare_times(measured)
+    if times is not None:
+        many = f"faster with 1,000 cases at once; {costs.format_times(times[0])} with one"
+        figures.append((costs.format_times(times[1]), many))
+    title = "Bytes against accuracy on test data"
+    drawn = svg_charts.draw_costs(
+        _list_points(summary), "size", "accuracy", title, answers.format_bytes
+    )
+    n, n_rows = ensemble.n_members, summary["n_rows"]
+    return Report(
+        title=f"Is one small network worth teaching in place of {n} large one{'s'[: n > 1]}?",
+        asked=f"{answers.ask(summary)} On {name_data(ensemble.problem.dataset)}.",
+        found=" ".join([answers.recommend(summary), *said[1:]]),
+        sure=said[0] or "Not at all: no comparison has an interval.",
+        figures=figures,
+        pictures=[Figure(drawn, f"{title}. Dotted: the smallest models that reach each accuracy.")],
+        table=_tabulate_rivals(summary, measured),
+        method=[
+            f"Student, its twin, trees and forests were trained {summary['n_seeds']} times from "
+            f"other random starts; all answered the same {n_rows:,} rows that nobody had learned "
+            "from.",
+            "Trees and forests have at most about the student's bytes. They, and the single "
+            "teachers, were chosen on the rows to learn from, never on those of the test.",
+            "Distilling is recommended only where the student is shown to be better than every "
+            "model of about its size, and to lose little against all teachers together.",
+            *_say_where_measured(measured),
+        ],
+        limits=[
+            *warn_of_slice(ensemble),
+            *(note for note in study.answer.notes if note not in said),
+            f"It is taken for granted that {10 * summary['tolerance']:g} cases of 1,000 may be "
+            "lost for what is saved, and that all errors cost the same.",
+            "It speaks of this ensemble, and of rows like these; data may change.",
+        ],
+        settings=describe_study(study, ensemble),
+        link=link,
+        command=command,
+    )
+
+
+def _say_where_measured(measured: Sequence[Cost]) -> list[str]:
+    if not measured:
+        return ["Times were not measured for this report."]
+    return [f"Times are medians of single calls on {costs.describe_machine()}."]
+
+
+def _list_points(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what `draw_costs` draws; the first teachers are many and share one name."""
+    return [
+        {
+            "model": entry["model"],
+            "name": _name_in_key(entry["model"]),
+            "cost": entry["bytes"],
+            "value": entry["accuracy"],
+        }
+        for entry in summary["models"]
+        if entry["accuracy"]["mean"] is not None
+    ]
+
+
+def _name_in_key(model: str) -> str:
+    return "fewer teachers" if model.startswith("teachers-") else answers.name_model(model)
+
+
+def _tabulate_rivals(summary: Mapping[str, Any], measured: Sequence[Cost]) -> list[tuple[str, ...]]:
+    """Return a row for each model but those of fewer teachers, which the chart shows."""
+    of = costs.find_fastest(measured)
+    rows: list[tuple[str, ...]] = [
+        ("model", "size", "accuracy", "student's lead, points", "1,000 cases, ms")
+    ]
+    for entry in summary["models"]:
+        model = entry["model"]
+        if model.startswith("teachers-"):
+            continue
+        cost = of.get(SAME_COST.get(model, model))
+        rows.append(
+            (
+                answers.name_model(model),
+                answers.format_bytes(entry["bytes"]),
+                _share(entry["accuracy"]),
+                _points(entry["lead"]).replace("*", "") if "lead" in entry else "-",
+                "-" if cost is None else f"{1e3 * cost.median[1]:.3g}",
+            )
+        )
+    return rows if measured else [row[:-1] for row in rows]
+
+
 Drawn = tuple[Sequence[Figure], Sequence[Sequence[str]]]
 
 
 def _draw_capacity(summary: Mapping[str, Any]) -> Drawn:
     entries = summary["widths"]
     title = "Agreement with the ensemble on test data, by the student's width"
-    drawn = svg.draw_bands(
+    drawn = svg_charts.draw_bands(
         [entry["width"] for entry in entries],
         {m: [entry[m]["agreement"] for entry in entries] for m in ("student", "twin")},
         "width of the student",
@@ -143,7 +255,7 @@ def _draw_variance(summary: Mapping[str, Any]) -> Drawn:
     for source in sorted(summary, reverse=True):
         groups = summary[source]["groups"]
         title = f"Predictions that flip when all is trained again, repeats over {source}"
-        drawn = svg.draw_groups(
+        drawn = svg_charts.draw_groups(
             {shown: groups[name]["churn"] for name, shown in _MODELS.items()}, format_share, title
         )
         pictures.append(Figure(drawn, f"{title}: share of test rows, with 95% intervals."))

@@ -1,4 +1,4 @@
-"""Pictures as SVG, drawn from stored arrays: no browser, no script, light on ink."""
+"""The plane as SVG, drawn from stored arrays: no browser, no script, light on ink."""
 
 import html
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ _SIDE, _LINE_HEIGHT = 400, 18
 # Characters of a name.
 _MAX_NAME = 40
 _FONT = "font-family='system-ui, sans-serif' font-size='12'"
-_TEXT, _MUTED, _FRAME = (COLOURS[name][0] for name in ("text", "muted", "frame"))
+TEXT, _MUTED, _FRAME = (COLOURS[name][0] for name in ("text", "muted", "frame"))
 # Of each model's line: colour, width, dash.
-_LINES = {
+LINES = {
     "ensemble": (COLOURS["ensemble"][0], 2.2, ""),
     "student": (COLOURS["student"][0], 2.2, ""),
     "twin": (COLOURS["twin"][0], 1.8, "7,5"),
@@ -78,106 +78,16 @@ def draw_plane(
         parts.append(_marker(int(label), x, up))
     for name in ("twin", "ensemble", "student"):
         if len(lines.get(name, ())):
-            parts.append(_polyline(place(lines[name]), *_LINES[name]))
+            parts.append(polyline(place(lines[name]), *LINES[name]))
     frame = f"<rect width='{_SIDE}' height='{_SIDE}' fill='none' stroke='{_FRAME}'/>"
     key, height = _write_key(class_names, lines)
     clip = f"<clipPath id='square'><rect width='{_SIDE}' height='{_SIDE}'/></clipPath>"
-    return _wrap(
+    return wrap(
         f"{clip}<g clip-path='url(#square)'>{''.join(parts)}</g>{frame}{key}",
         _SIDE,
         height,
         title,
     )
-
-
-def draw_bands(
-    x: Sequence[float],
-    bands: Mapping[str, Sequence[Mapping[str, Any]]],
-    x_name: str,
-    y_name: str,
-    title: str,
-) -> str:
-    """Return means with 95% intervals against a setting, evenly spaced, one line per model.
-
-    `bands` holds for "student" and "twin" a band (`mean`, `low`, `high`) for each x; what is not
-    known is None.
-    """
-    width, height, left, bottom = 520, 270, 56, 62
-    ends = [
-        b[end]
-        for model in bands.values()
-        for b in model
-        for end in ("mean", "low", "high")
-        if b[end] is not None
-    ]
-    if not ends:
-        ends = [0.0, 1.0]
-    low, high = min(ends), max(ends)
-    pad = 0.05 * (high - low or 1)
-    low, high = low - pad, high + pad
-
-    def across(i: int) -> float:
-        return left + 14 + i * (width - left - 28) / max(1, len(x) - 1)
-
-    def up(value: float) -> float:
-        return 10 + (high - value) / (high - low) * (height - bottom - 10)
-
-    parts = []
-    for tick in np.linspace(low + pad, high - pad, 5):
-        at = up(float(tick))
-        parts.append(f"<path d='M{left} {at:.1f}H{width}' stroke='#e4e6ea'/>")
-        parts.append(_write(left - 6, at + 4, f"{tick:.1%}", "end"))
-    for i, value in enumerate(x):
-        parts.append(_write(across(i), height - bottom + 18, f"{value:g}", "middle"))
-    for name, found in bands.items():
-        colour, stroke, dash = _LINES[name]
-        shift = 3 if name == "twin" else -3
-        known = [(across(i) + shift, b) for i, b in enumerate(found) if b["mean"] is not None]
-        parts += [
-            f"<path d='M{at:.1f} {up(b['low']):.1f}V{up(b['high']):.1f}' stroke='{colour}'/>"
-            for at, b in known
-            if b["low"] is not None
-        ]
-        points = np.array([(at, up(b["mean"])) for at, b in known]).reshape(-1, 2)
-        parts.append(_polyline(points, colour, stroke, dash))
-        parts += [f"<circle cx='{a:.1f}' cy='{b:.1f}' r='2.8' fill='{colour}'/>" for a, b in points]
-    parts.append(_write(left, height - 22, x_name))
-    parts.append(_write(left, height - 4, f"{y_name}: "))
-    at = left + 8 + 6.4 * len(y_name)
-    for name in bands:
-        colour, stroke, dash = _LINES[name]
-        line = np.array([[at, height - 8], [at + 28, height - 8]])
-        parts += [_polyline(line, colour, stroke, dash), _write(at + 34, height - 4, name)]
-        at += 90
-    return _wrap("".join(parts), width, height, title)
-
-
-def draw_groups(
-    groups: Mapping[str, Mapping[str, Any]], form: Callable[[float], str], title: str
-) -> str:
-    """Return one figure of several models as points with 95% intervals, a row for each model.
-
-    `groups` holds a band (`mean`, `low`, `high`) by the model's name.
-    """
-    width, left, row = 520, 150, 26
-    known = {name: b for name, b in groups.items() if b["mean"] is not None}
-    ends = [b[e] for b in known.values() for e in ("mean", "low", "high") if b[e] is not None]
-    low, high = min([0.0, *ends]), max([*ends, 1e-9])
-
-    def across(value: float) -> float:
-        return left + (value - low) / (high - low) * (width - left - 70)
-
-    parts = []
-    for i, (name, b) in enumerate(known.items()):
-        at = 16 + i * row
-        colour = _LINES.get(name, (_TEXT, 0, ""))[0]
-        parts.append(_write(0, at + 4, name))
-        if b["low"] is not None:
-            ends_at = f"M{across(b['low']):.1f} {at}H{across(b['high']):.1f}"
-            parts.append(f"<path d='{ends_at}' stroke='{colour}' stroke-width='2'/>")
-        parts.append(f"<circle cx='{across(b['mean']):.1f}' cy='{at}' r='4' fill='{colour}'/>")
-        parts.append(_write(width, at + 4, form(b["mean"]), "end"))
-    return _wrap("".join(parts), width, 8 + row * len(known), title)
 
 
 def _ground(whole: Section, place: Callable[[NDArray[Any]], NDArray[np.float64]]) -> list[str]:
@@ -228,11 +138,11 @@ def _write_key(
             x = i * _SIDE / 3
             line = np.array([[x, at - 4], [x + 30, at - 4]])
             none = "" if len(lines[name]) else " (no line here)"
-            parts += [_polyline(line, *_LINES[name]), _write(x + 36, at, name + none)]
+            parts += [polyline(line, *LINES[name]), write(x + 36, at, name + none)]
     for label, name in enumerate(class_names):
         column, row = label % 2, label // 2
         x, y = column * _SIDE / 2, at + (row + 1) * _LINE_HEIGHT
-        parts += [_marker(label, x + 6, y - 4), _write(x + 18, y, name)]
+        parts += [_marker(label, x + 6, y - 4), write(x + 18, y, name)]
     return "".join(parts), at + -(-len(class_names) // 2) * _LINE_HEIGHT + 6
 
 
@@ -251,7 +161,7 @@ def _marker(label: int, x: float, y: float) -> str:
     return f"<polygon points='{points}' {look}/>"
 
 
-def _polyline(points: NDArray[Any], colour: str, width: float, dash: str) -> str:
+def polyline(points: NDArray[Any], colour: str, width: float, dash: str = "") -> str:
     """Return lines through points (m, 2), a row of NaN between pieces."""
     gaps = np.flatnonzero(np.isnan(points[:, 0]))
     pieces = [part[~np.isnan(part[:, 0])] for part in np.split(points, gaps)]
@@ -264,14 +174,15 @@ def _path(points: NDArray[Any]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def _write(x: float, y: float, text: str, anchor: str = "start") -> str:
+def write(x: float, y: float, text: str, anchor: str = "start") -> str:
+    """Return a short text, escaped, at a place."""
     return (
-        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{_TEXT}'>"
-        f"{shorten(text)}</text>"
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' fill='{TEXT}'>{shorten(text)}</text>"
     )
 
 
-def _wrap(content: str, width: float, height: float, title: str) -> str:
+def wrap(content: str, width: float, height: float, title: str) -> str:
+    """Return drawn parts as an SVG; the title, plain text, is what is read aloud."""
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {width:g} {height:g}' role='img' "
         f"{_FONT}><title>{escape(title)}</title>{content}</svg>"

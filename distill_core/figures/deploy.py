@@ -8,21 +8,24 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from distill_core.figures.palette import COLOURS, axis
+from distill_core.figures.palette import COLOURS, LEGEND_BELOW, axis
 from distill_core.figures.studies import Band, describe_band, layout, values
 
-# Colour, marker and its size of each kind of model.
+# Colour, marker and its size of each kind of model, and its name in the legend.
 _LOOKS = {
-    "student": ("student", "circle", 13),
-    "twin": ("twin", "diamond", 10),
-    "ensemble": ("ensemble", "square", 11),
-    "best-teacher": ("muted", "star", 12),
-    "nearest-teacher": ("muted", "star-open", 12),
-    "logistic": ("hatch", "triangle-down", 10),
-    "tree": ("hatch", "triangle-up", 10),
-    "forest": ("hatch", "pentagon", 11),
+    "student": ("student", "circle", 13, "student"),
+    "twin": ("twin", "diamond", 10, "twin"),
+    "ensemble": ("ensemble", "square", 11, "ensemble"),
+    "best-teacher": ("muted", "star", 12, "best teacher"),
+    "nearest-teacher": ("muted", "star-open", 12, "nearest teacher"),
+    "logistic": ("hatch", "triangle-down", 10, "logistic regression"),
+    "tree": ("hatch", "triangle-up", 10, "small tree"),
+    "forest": ("hatch", "pentagon", 11, "small forest"),
 }
-_FEWER = ("muted", "circle-open", 7)
+_FEWER = ("muted", "circle-open", 7, "fewer teachers")
+_VALUE_FORMAT = ".1%"
+# Pixels of the figure, and below the plot: the legend has two columns, on a phone too.
+_HEIGHT, _BOTTOM = 500, 156
 # Factor by which a point moves to the right of another one of the same cost.
 _BESIDE = 1.07
 
@@ -45,8 +48,6 @@ def deploy_figure(
     *,
     cost_name: str,
     value_name: str,
-    value_format: str = ".1%",
-    height: int = 470,
 ) -> go.Figure:
     """Draw every model's cost against its accuracy or agreement, with 95% intervals.
 
@@ -55,15 +56,15 @@ def deploy_figure(
     points : sequence of mapping
         Each with `model` (a key of `worth.summarise`), `name`, `cost` above 0, `value` (a band)
         and `details`, lines for the hover text; names and details hold no visitor's strings.
-    cost_name, value_name, value_format : str
-        Titles of the axes, and how to write a value.
+    cost_name, value_name : str
+        Titles of the axes.
     """
     figure = go.Figure()
     shown = [point for point in points if point["value"]["mean"] is not None]
     front = find_front([(point["cost"], point["value"]["mean"]) for point in shown])
     figure.add_scatter(
         uid="front",
-        name="Pareto front: none is cheaper and as good",
+        name="Pareto front",
         x=[shown[i]["cost"] for i in front],
         y=[shown[i]["value"]["mean"] for i in front],
         mode="lines",
@@ -75,7 +76,7 @@ def deploy_figure(
     taken: set[float] = set()
     for group in [fewer, *alone] if fewer else alone:
         first = shown[group[0]]
-        colour, symbol, size = _LOOKS.get(first["model"], _FEWER)
+        colour, symbol, size, name = _LOOKS.get(first["model"], _FEWER)
         costs = []
         for i in group:
             cost = shown[i]["cost"]
@@ -85,11 +86,11 @@ def deploy_figure(
             costs.append(cost)
         figure.add_scatter(
             uid=first["model"] if first["model"] in _LOOKS else "fewer",
-            name=first["name"] if first["model"] in _LOOKS else "fewer teachers",
+            name=name,
             x=costs,
             y=[shown[i]["value"]["mean"] for i in group],
             error_y=_whiskers([shown[i]["value"] for i in group], COLOURS[colour][0]),
-            customdata=[_describe(shown[i], i in front, value_format) for i in group],
+            customdata=[_describe(shown[i], i in front) for i in group],
             mode="markers",
             marker={
                 "symbol": symbol,
@@ -104,10 +105,11 @@ def deploy_figure(
             hovertemplate="%{customdata}<extra></extra>",
             zorder=1 if first["model"] == "student" else 0,
         )
-    figure.layout = layout(f"{value_name} against {cost_name}", height, bottom=128) | dict(
+    figure.layout = layout(f"{value_name} against cost", _HEIGHT, bottom=_BOTTOM) | dict(
+        legend={**LEGEND_BELOW, "entrywidth": 0.5, "entrywidthmode": "fraction"},
         hovermode="closest",
         xaxis=axis(f"{cost_name} (log)") | {"type": "log", "showgrid": True, "dtick": 1},
-        yaxis=axis("") | values(value_format),
+        yaxis=axis("") | values(_VALUE_FORMAT),
     )
     return figure
 
@@ -129,6 +131,10 @@ def _whiskers(bands: Sequence[Band], colour: str) -> dict[str, Any]:
     }
 
 
-def _describe(point: Mapping[str, Any], on_front: bool, form: str) -> str:
-    lines = [f"<b>{point['name']}</b>", describe_band(point["value"], form), *point["details"]]
+def _describe(point: Mapping[str, Any], on_front: bool) -> str:
+    lines = [
+        f"<b>{point['name']}</b>",
+        describe_band(point["value"], _VALUE_FORMAT),
+        *point["details"],
+    ]
     return "<br>".join([*lines, *["on the Pareto front"] * on_front])

@@ -63,27 +63,40 @@ def list_contenders(spec: WorthSpec, store: Store) -> Iterator[Contender]:
     dynamic quantization), where torch offers it. Raises SpecError when the study is not finished.
     """
     students = next(iter(spec.blocks))
-    X = torch.from_numpy(np.resize(*_shape_inputs(spec)))
+    X = shape_inputs(load_problem(spec.ensemble.problem).X_test)
     stack = Stack.from_arrays(_read(store, "ensemble", spec.ensemble.digest).arrays)
     fitted = _read(store, "rivals", spec.rivals.digest)
     pair = Stack.from_arrays(_read(store, "students", spec.students(students).digest).arrays)
-    student, teachers = as_modules(pair.members([0])), as_modules(stack)
     combine = spec.ensemble.combine
-    for model, modules in (("student", student), ("ensemble", teachers)):
-        form = "float32" if len(modules) == 1 else "one after another"
+    yield from list_networks(pair.members([0]), stack, combine, X)
+    for name in RIVALS:
+        rival = refit_rival(spec.rivals, fitted, name)
+        yield Contender(name, "float32", rival.predict_proba, X.numpy())
+    teachers = as_modules(stack)
+    for n in range(1, stack.k):
+        form = "float32" if n == 1 else "one after another"
+        yield Contender(name_teachers(n), form, partial(answer, teachers[:n], combine), X)
+
+
+def list_networks(
+    student: Stack, teachers: Stack, combine: Combine, X: Tensor
+) -> Iterator[Contender]:
+    """Yield a student and an ensemble in every form that torch offers, asked for X (n, d)."""
+    for model, stack in (("student", student), ("ensemble", teachers)):
+        modules = as_modules(stack)
+        form = "float32" if stack.k == 1 else "one after another"
         yield Contender(model, form, partial(answer, modules, combine), X)
-        if len(modules) > 1:
+        if stack.k > 1:
             yield Contender(model, "stacked", partial(answer_stacked, stack, combine), X)
         small = quantize(modules)
         if small is not None:
             n_bytes = sum(map(_count_int8_bytes, modules))
             yield Contender(model, "int8", partial(answer, small, combine), X, n_bytes)
-    for name in RIVALS:
-        rival = refit_rival(spec.rivals, fitted, name)
-        yield Contender(name, "float32", rival.predict_proba, X.numpy())
-    for n in range(1, stack.k):
-        form = "float32" if n == 1 else "one after another"
-        yield Contender(name_teachers(n), form, partial(answer, teachers[:n], combine), X)
+
+
+def shape_inputs(X: Tensor) -> Tensor:
+    """Return 1,000 rows of X (n, d), again from the first where there are fewer."""
+    return torch.from_numpy(np.resize(X.numpy(), (BATCHES[-1], X.shape[1])))
 
 
 def as_modules(stack: Stack) -> list[nn.Sequential]:
@@ -144,11 +157,6 @@ def _count_int8_bytes(module: nn.Module) -> int:
     """
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
     return sum(layer.weight.numel() + 4 * layer.bias.numel() + 8 for layer in layers)
-
-
-def _shape_inputs(spec: WorthSpec) -> tuple[Any, tuple[int, int]]:
-    X = load_problem(spec.ensemble.problem).X_test.numpy()
-    return X, (BATCHES[-1], X.shape[1])
 
 
 def _read(store: Store, kind: str, digest: str) -> Artifact:

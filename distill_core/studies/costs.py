@@ -164,6 +164,36 @@ def price_per_million(cost: Cost, price: float) -> float:
     return price / 3600 * 1e6 / cost.throughput
 
 
+def find_fastest(measured: Sequence[Cost]) -> dict[str, Cost]:
+    """Return by model the form with full precision that is faster in large batches."""
+    found: dict[str, Cost] = {}
+    for cost in measured:
+        known = found.get(cost.model)
+        if cost.form != "int8" and (known is None or cost.median[-1] < known.median[-1]):
+            found[cost.model] = cost
+    return found
+
+
+def compare_times(measured: Sequence[Cost]) -> tuple[float, ...] | None:
+    """Return how many times faster the student is than the ensemble, for each of `BATCHES`.
+
+    The ensemble is taken in the form that is faster in each. None while one is not measured.
+    """
+    of: dict[str, list[tuple[float, ...]]] = {}
+    for cost in measured:
+        if cost.form != "int8":
+            of.setdefault(cost.model, []).append(cost.median)
+    if not {"student", "ensemble"} <= set(of):
+        return None
+    own, whole = (np.min(of[model], axis=0) for model in ("student", "ensemble"))
+    return tuple(float(ratio) for ratio in whole / own)
+
+
+def format_times(ratio: float) -> str:
+    """Return how many times faster something is, no more precise than it is known."""
+    return f"{ratio:.2g} times" if ratio < 10 else f"{ratio:,.0f} times"
+
+
 class _TensorBytes(TorchFunctionMode):
     """Counts the bytes of the tensors that calls return while they live; remembers the most."""
 

@@ -106,10 +106,11 @@ def tasks(spec: WorthSpec) -> list[Task]:
     """
     stacks.check_has_twin(spec.student.alpha)
     listed = stacks.ensemble_tasks(spec.ensemble)
-    ensemble = listed[-1]
-    listed += [stacks.students_task(spec.students(seeds), ensemble) for seeds in spec.blocks]
     n_rows = len(load_problem(spec.ensemble.problem).X_train)
-    return [*listed, Task(fit_rivals, spec.rivals, (_N_FITS + spec.n_seeds) * _PER_ROW * n_rows)]
+    # The longest first: the other worker trains students meanwhile.
+    rivals = Task(fit_rivals, spec.rivals, (_N_FITS + spec.n_seeds) * _PER_ROW * n_rows)
+    students = [stacks.students_task(spec.students(seeds), listed[-1]) for seeds in spec.blocks]
+    return [*listed, rivals, *students]
 
 
 def result(spec: WorthSpec, store: Store) -> tuple[list[Row], dict[str, Any]]:

@@ -11,12 +11,15 @@ from distill_core import jobs, uploads
 from distill_core.__main__ import main
 from distill_core.data import csv_files, datasets
 from distill_core.data.tables import prepare
-from distill_core.exports import svg
+from distill_core.exports import report, svg
 from distill_core.exports.page import Report, write_html
 from distill_core.exports.report import describe_setting, repeat, report_picture
+from distill_core.exports.study_report import report_study
 from distill_core.measures.intervals import crossed_interval
 from distill_core.specs import PictureSpec, PlaneSpec
 from distill_core.store import Store
+from distill_core.studies import WorthSpec, answers, runner
+from distill_core.studies.costs import Cost
 from tests import tiny
 
 HOSTILE = "<img src=x onerror=alert(1)>' onload='x\" =1+1 {0} \u202e&amp;"
@@ -121,7 +124,8 @@ def test_the_whole_setting_is_there_and_changes_with_it():
     assert described(plane=PlaneSpec(kind="random", seed=3))["plane"] == "random, seed 3"
 
 
-def test_the_command_writes_the_same_report(tmp_path, monkeypatch, capsys):
+def test_the_command_writes_the_same_report_but_for_times(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(report, "_compare_times", lambda *_: (2.0, 3.0))
     monkeypatch.setenv("DISTILL_STORE", str(tmp_path / "store"))
     out = tmp_path / "report.html"
     small = ["--dataset", "wine", "--teachers", "1", "--width", "4", "--view", "all features"]
@@ -134,3 +138,40 @@ def test_the_command_writes_the_same_report(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["report", str(out), *small])
     assert "exists and is left as it is" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def worth(kept):
+    spec = WorthSpec(student=tiny.student(tiny.teachers("moons", None)), n_seeds=4)
+    return runner.run(spec, kept)
+
+
+def test_the_report_of_worth_recommends_what_the_study_does(worth):
+    made = report_study(worth, link="https://example.org/deploy")
+    page = write_html(made)
+    assert made.found.startswith(answers.recommend(worth.summary))
+    assert (made.found_name, made.sure) == ("Recommended", answers.say_how_sure(worth.summary))
+    for line in (made.asked, made.found, made.sure):
+        assert page.index(html.escape(line)) < page.index("<svg")
+    assert made.figures[0][0] == answers.say_loss(worth.summary)[0]
+    sizes = {entry["model"]: entry["bytes"] for entry in worth.summary["models"]}
+    assert made.figures[1][0] == f"{sizes['ensemble'] / sizes['student']:,.0f} times"
+    assert "not measured" in page
+    tree = ElementTree.fromstring(made.pictures[0].svg)
+    drawn = [one for one in tree.iter() if one.tag.endswith("circle")]
+    assert len(drawn) == len(worth.summary["models"])
+
+
+def test_the_report_of_worth_says_times_where_they_were_measured(worth):
+    measured = [
+        Cost("student", "float32", (1e-4, 1e-3), (2e-4, 2e-3), 10),
+        Cost("student", "int8", (1e-9, 1e-9), (1e-9, 1e-9), 10),
+        Cost("ensemble", "one after another", (1e-3, 4e-2), (2e-3, 5e-2), 10),
+        Cost("ensemble", "stacked", (5e-4, 6e-2), (2e-3, 7e-2), 10),
+    ]
+    made = report_study(worth, measured=measured)
+    assert made.figures[2] == ("40 times", "faster with 1,000 cases at once; 5 times with one")
+    of = {row[0]: row[-1] for row in made.table}
+    assert of["the student"] == of[answers.name_model("twin")] == "1"
+    assert of["the whole ensemble"] == "40"
+    assert "one thread" in write_html(made)

@@ -63,7 +63,7 @@ def test_the_first_three_lines_say_what_was_asked_what_is_recommended_and_how_su
         "How sure",
     ]
     assert "No recommendation yet" not in lines(app)[1]
-    assert {"Smaller", "Faster, 1,000 cases", "Cases lost per thousand"} <= {
+    assert {"Smaller", "Faster, 1,000 cases", "Lost of 1,000 cases"} <= {
         one.label for one in app.metric
     }
     measured = next(one.value for one in app.dataframe if "cases a second" in one.value)

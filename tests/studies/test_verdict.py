@@ -100,10 +100,10 @@ def test_distil(winning):
     assert kind(summary) == "distil"
     words = said(summary)
     assert words.startswith("Distil. The student is shown to be more accurate than every rival")
-    for name in ("its twin taught by labels alone", "logistic regression", "a small forest"):
+    for name in ("its twin taught without the teachers", "logistic regression", "a small forest"):
         assert name in words
     assert "to lose less than 1 point against the ensemble, which has 120 times its bytes" in words
-    assert "other seeds than these 8 and other rows like these 1,000" in words
+    assert "other random starts than these 8 and other rows like these 1,000" in words
     assert "Not claimed" in words
 
 
@@ -167,7 +167,7 @@ def test_of_those_shown_to_be_better_the_smallest_within_the_tolerance_is_named(
 def test_what_is_safe_is_said_where_it_cannot_be_told(winning):
     equal = {**winning, "twin": winning["student"]}
     words = said(summarise(equal))
-    assert "Whoever must choose now: its twin taught by labels alone, with 1.0 KB" in words
+    assert "Whoever must choose now: its twin taught without the teachers, with 1.0 KB" in words
     wide = table(6, n_rows=60)
     assert "Whoever must choose now" not in said(summarise(wide))
     assert "The test data is small: with 60 rows" in said(summarise(wide))
@@ -179,7 +179,7 @@ def test_few_seeds_and_missing_models_get_no_verdict(winning):
         for model, of in winning.items()
     }
     assert said(summarise(few)) == (
-        "Cannot be told from 3 seeds: a recommendation takes 4 or more."
+        "Cannot be told from 3 random starts: a recommendation takes 4 or more."
     )
     part = {model: of for model, of in winning.items() if model not in ("logistic", "tree")}
     assert said(summarise(part)).startswith("No recommendation yet")
@@ -201,7 +201,7 @@ def test_cases_lost_are_those_of_the_ensemble_per_thousand(winning):
 
 def test_the_question_is_asked_in_plain_words(winning):
     asked = answers.ask(summarise(winning))
-    assert "of 1.0 KB" in asked
-    assert "12 large teachers together of 120 KB" in asked
+    assert "the student (1.0 KB)" in asked
+    assert "12 large networks (120 KB) that teach it" in asked
     assert answers.format_bytes(12) == "12 bytes"
     assert answers.format_bytes(2_018_400) == "2.0 MB"

@@ -12,6 +12,7 @@ from distill_core.studies.answers.deploy import (
     recommend,
     say_how_sure,
     say_loss,
+    say_safe,
     worth,
 )
 from distill_core.studies.answers.repeats import ledger, stability, uncertainty, variance

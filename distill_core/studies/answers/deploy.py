@@ -17,7 +17,7 @@ _CLAIMS = (
 )
 _NAMES = {
     "student": "the student",
-    "twin": "its twin taught by labels alone",
+    "twin": "its twin taught without the teachers",
     "ensemble": "the whole ensemble",
     "best-teacher": "the best single teacher",
     "nearest-teacher": "the teacher nearest to the ensemble",
@@ -34,7 +34,7 @@ def worth(summary: Mapping[str, Any]) -> Answer:
     if found is None or summary["n_seeds"] < FEWEST_SEEDS:
         return Answer(recommend(summary))
     lead = _by_name(summary)["twin"]["lead"]
-    notes = [say_how_sure(summary), *_say_safe(summary)]
+    notes = [say_how_sure(summary), *say_safe(summary)]
     if found["kind"] == "unknown" and "twin" in found["not_beaten"]:
         what = "To tell student and twin apart in accuracy"
         notes += say_needed(what, lead, abs(lead["mean"]))
@@ -51,14 +51,14 @@ def ask(summary: Mapping[str, Any]) -> str:
     """Say in one sentence what the study asks."""
     n = summary["n_teachers"]
     models = _by_name(summary)
-    sizes = [
-        f" of {format_bytes(models[model]['bytes'])}" if model in models else ""
+    own, whole = (
+        f" ({format_bytes(models[model]['bytes'])})" if model in models else ""
         for model in ("student", "ensemble")
-    ]
-    teachers = "one large teacher" if n == 1 else f"{n} large teachers together"
+    )
+    teachers = "large network" if n == 1 else f"{n} large networks"
     return (
-        f"Can one small network{sizes[0]}, the student, taught to answer as {teachers}{sizes[1]} "
-        "would, take their place, or does something simpler do as well?"
+        f"Can one small network, the student{own}, take the place of the {teachers}{whole} that "
+        f"{'teaches' if n == 1 else 'teach'} it, or does something simpler do as well?"
     )
 
 
@@ -69,8 +69,8 @@ def recommend(summary: Mapping[str, Any]) -> str:
         return "No recommendation yet: the student and its rivals are not all trained."
     if summary["n_seeds"] < FEWEST_SEEDS:
         return (
-            f"Cannot be told from {_count(summary['n_seeds'], 'seed')}: a recommendation takes "
-            f"{FEWEST_SEEDS} or more."
+            f"Cannot be told from {_count(summary['n_seeds'], 'random start')}: a recommendation "
+            f"takes {FEWEST_SEEDS} or more."
         )
     models, tolerance = _by_name(summary), _count(summary["tolerance"], "point")
     own, whole = (models[model]["bytes"] for model in ("student", "ensemble"))
@@ -113,7 +113,7 @@ def say_how_sure(summary: Mapping[str, Any]) -> str:
     if found is None or summary["n_seeds"] < FEWEST_SEEDS:
         return ""
     over = (
-        f"for other seeds than these {summary['n_seeds']} and other rows like these "
+        f"for other random starts than these {summary['n_seeds']} and other rows like these "
         f"{summary['n_rows']:,}"
     )
     if found["kind"] == "distil":
@@ -125,10 +125,11 @@ def say_how_sure(summary: Mapping[str, Any]) -> str:
         )
     against = found["not_beaten"][0] if found["not_beaten"] else "ensemble"
     lead = _by_name(summary)[against]["lead"]
+    ends = [format_points(lead[end], sign=True, digits=2) for end in ("low", "high")]
     return (
         f"The student's lead over {name_model(against)} is "
-        f"{format_points(lead['mean'], sign=True, digits=2)} points {format_interval(lead)}, with "
-        f"95% confidence {over}; more rows or seeds may tell."
+        f"{format_points(lead['mean'], sign=True, digits=2)} points of accuracy; with 95% "
+        f"confidence it lies between {ends[0]} and {ends[1]} {over}. More rows or starts may tell."
     )
 
 
@@ -152,7 +153,7 @@ def format_bytes(n: float) -> str:
     return f"{n:.0f} bytes"
 
 
-def _say_safe(summary: Mapping[str, Any]) -> list[str]:
+def say_safe(summary: Mapping[str, Any]) -> list[str]:
     """Name a small rival that is shown to lose little against a student that is not recommended."""
     found = summary["verdict"]
     if found["kind"] != "unknown" or not found["safe"]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from distill_core import figures
 from distill_core.specs import SpecError
-from distill_core.studies import Study, WorthSpec, answers, contenders, costs
+from distill_core.studies import Study, WorthSpec, answers, contenders, costs, picture_answers
 from distill_core.studies.answers import format_bytes, name_model
 from distill_core.studies.contenders import Contender
 from distill_core.studies.costs import Cost
@@ -35,6 +36,8 @@ The ensemble is given; seeds are those of students, twins, trees and forests. Th
 the teacher nearest to the ensemble are chosen on training data, and so is the size of tree and
 forest, by cross-validation, up to the student's bytes.
 """
+# Places in the row of what is saved and lost.
+N_SAVINGS = 6
 # What was measured, by the digest of its student, for this visitor.
 _MEASURED = "costs measured"
 # What is being measured.
@@ -61,39 +64,46 @@ def write_three_lines(found: Study) -> None:
     notes = [] if found.partial else [note for note in found.answer.notes if note != sure]
     if notes:
         st.markdown("\n".join(f"- {plain(note)}" for note in notes))
-    if found.verdict.claims:
-        st.caption(plain(found.verdict.claims))
+    view = picture_answers.name_view(found.ensemble)
+    claims = "" if found.partial else found.verdict.claims
+    st.caption(plain(f"{view} {claims}".strip()))
 
 
-def show_savings(found: Study) -> None:
-    """Show how much smaller the student is, and what it loses."""
-    spec = found.spec
-    assert isinstance(spec, WorthSpec)
+def show_sizes(spec: WorthSpec, places: Sequence[DeltaGenerator]) -> None:
+    """Show how much smaller the student is, in the first two places."""
     own, whole = spec.student_size, spec.ensemble_size
     shown = {
         "Smaller": (
-            f"{whole.bytes / own.bytes:,.0f} ×",
+            costs.format_times(whole.bytes / own.bytes),
             f"{format_bytes(own.bytes)} for {format_bytes(whole.bytes)}",
         ),
         "Fewer multiply-adds": (
-            f"{whole.operations / own.operations:,.0f} ×",
+            costs.format_times(whole.operations / own.operations),
             f"{own.operations:,} for {whole.operations:,}",
         ),
     }
-    of = _find_fastest(st.session_state.get(_MEASURED, {}).get(spec.student.digest, []))
-    if "ensemble" in of:
-        one, many = (
-            slow / fast
-            for slow, fast in zip(of["ensemble"].median, of["student"].median, strict=True)
-        )
-        shown["Faster, 1,000 cases"] = (f"{many:,.0f} ×", f"one case: {one:,.0f} ×")
+    results.show_metrics(shown, places)
+
+
+def show_losses(found: Study, places: Sequence[DeltaGenerator]) -> None:
+    """Show what the student loses and, once it is measured, how much faster it is."""
+    assert isinstance(found.spec, WorthSpec)
     models = {entry["model"]: entry for entry in found.summary["models"]}
+    shown = {}
     if "student" in models:
-        cases, between = answers.say_loss(found.summary)
-        shown["Cases lost per thousand"] = (cases, between)
+        shown["Lost of 1,000 cases"] = answers.say_loss(found.summary)
         shown["Accuracy, student"] = results.format_value(models["student"]["accuracy"])
         shown["Accuracy, ensemble"] = results.format_value(models["ensemble"]["accuracy"])
-    results.show_metrics(shown)
+    if times := costs.compare_times(read_measured(found.spec)):
+        one, many = map(costs.format_times, times)
+        shown["Faster, 1,000 cases"] = (many, f"one case: {one}")
+    results.show_metrics(shown, places[2:])
+
+
+def read_measured(spec: WorthSpec) -> list[Cost]:
+    """Return what was measured for this visitor; empty before that is finished."""
+    measured: list[Cost] = st.session_state.get(_MEASURED, {}).get(spec.student.digest, [])
+    return measured
 
 
 @st.fragment
@@ -121,7 +131,7 @@ def show_costs(found: Study) -> None:
     if not measured:
         _measure(found, price)
         return
-    st.dataframe(_tabulate(found, measured, price), hide_index=True)
+    _show_table(found, measured, price)
     words, again = st.columns([4, 1], vertical_alignment="center")
     words.caption(
         f"Measured now on {costs.describe_machine()}. Times are medians of single calls, p95 the "
@@ -183,14 +193,14 @@ def _measure(found: Study, price: float | None) -> None:
             st.rerun()
         with _TURN:
             now.measured.append(costs.measure(one))
-    st.dataframe(_tabulate(found, now.measured, price), hide_index=True)
+    _show_table(found, now.measured, price)
 
 
 def _draw(
     found: Study, measured: Sequence[Cost], axis: str, quality: str, price: float | None
 ) -> None:
     """Draw cost against quality, on the axis that is asked for if it is known."""
-    of = _find_fastest(measured)
+    of = costs.find_fastest(measured)
     points = []
     for entry in found.summary["models"]:
         cost = of.get(contenders.SAME_COST.get(entry["model"], entry["model"]))
@@ -225,18 +235,9 @@ def _draw(
     st.caption(
         f"Test data, {found.summary['n_seeds']} seeds; bars: 95% intervals for other seeds and "
         "other test rows. All models find the same rows hard: the differences that the "
-        "recommendation rests on are surer than these bars. The front goes by the means alone."
+        "recommendation rests on are surer than these bars. Pareto front: no model is cheaper and "
+        "as good, by the means alone."
     )
-
-
-def _find_fastest(measured: Sequence[Cost]) -> dict[str, Cost]:
-    """Return by model the form with full precision that is faster in large batches."""
-    found: dict[str, Cost] = {}
-    for cost in measured:
-        known = found.get(cost.model)
-        if cost.form != "int8" and (known is None or cost.median[1] < known.median[1]):
-            found[cost.model] = cost
-    return found
 
 
 def _read_cost(
@@ -265,6 +266,16 @@ def _describe(entry: Mapping[str, Any], cost: Cost | None, price: float | None) 
     if cost is not None and price is not None:
         said.append(f"{costs.price_per_million(cost, price):.2g} for a million answers")
     return said
+
+
+def _show_table(found: Study, measured: Sequence[Cost], price: float | None) -> None:
+    """Show a row for each measured model and form, large numbers in groups of three digits."""
+    large = ("bytes", "parameters", "operations", "cases a second", "peak memory, bytes")
+    st.dataframe(
+        _tabulate(found, measured, price),
+        hide_index=True,
+        column_config={name: st.column_config.NumberColumn(format="localized") for name in large},
+    )
 
 
 def _tabulate(

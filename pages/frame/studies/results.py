@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from distill_core import figures
 from distill_core.exports.setting import hide_table
 from distill_core.measures.shares import format_share
 from distill_core.studies import Study, answers, picture_answers
 from distill_core.studies.chances import keep_seeds_alone
+from distill_core.studies.costs import Cost
 from distill_core.studies.study import NO_VERDICT
 from pages.frame.browser.chart import chart_view
 from pages.frame.controls.settings import SEEDS_ALONE
@@ -81,10 +83,12 @@ def draw_charts(columns: int | Sequence[int], drawn: Iterable[tuple[go.Figure, s
             draw_chart(figure, key, words)
 
 
-def show_metrics(values: Mapping[str, tuple[str, str]]) -> None:
+def show_metrics(
+    values: Mapping[str, tuple[str, str]], places: Sequence[DeltaGenerator] | None = None
+) -> None:
     """Show figures in a row: by name a value and what is to be said below it."""
     for column, (label, (value, below)) in zip(
-        st.columns(len(values)), values.items(), strict=True
+        st.columns(len(values)) if places is None else places, values.items(), strict=False
     ):
         column.metric(label, value, below or None, delta_color="off", delta_arrow="off")
 
@@ -128,13 +132,13 @@ def pick_widths(widths: Sequence[int], chosen: int | None) -> list[int]:
     return picked
 
 
-def offer_files(found: Study) -> None:
-    """Offer the report, the table and the spec as files."""
+def offer_files(found: Study, measured: Sequence[Cost] = ()) -> None:
+    """Offer the report, with what was measured, the table and the spec as files."""
     name = f"{found.name}-{found.spec.digest[:8]}"
     spec = {"study": found.name, "spec": hide_table(found.spec.model_dump(mode="json"))}
     told, table, setting, words = st.columns([1, 1, 1, 3], vertical_alignment="center")
     with told:
-        report.offer_study(found)
+        report.offer_study(found, measured)
     table.download_button(
         "Table (CSV)",
         found.to_csv,

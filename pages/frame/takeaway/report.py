@@ -1,5 +1,7 @@
 """One button on every page: a report for those who decide."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from distill_core.engine import Job
@@ -9,6 +11,7 @@ from distill_core.exports.report import list_wanted, report_picture
 from distill_core.exports.study_report import report_study
 from distill_core.specs import PictureSpec
 from distill_core.studies import Study
+from distill_core.studies.costs import Cost
 from pages.frame.controls.url_state import plain
 from pages.frame.server import pace, service, visitors, waiting
 from pages.frame.takeaway.address import read_address
@@ -23,13 +26,13 @@ _HELP = (
 )
 
 
-def offer_study(found: Study) -> None:
+def offer_study(found: Study, measured: Sequence[Cost] = ()) -> None:
     """Offer the report of a study; one that is not finished has no answer to report."""
     link = read_address()
 
     st.download_button(
         "Report",
-        lambda: write_html(report_study(found, link)),
+        lambda: write_html(report_study(found, link, measured=measured)),
         f"{found.name}-report.html",
         "text/html",
         icon=":material/summarize:",

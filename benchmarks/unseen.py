@@ -32,7 +32,7 @@ _ENCODINGS = {
 }
 
 
-def make_unseen(seed: int = 1, n_files: int = N_FILES) -> Iterator[Messy]:
+def make_unseen(seed: int = 2, n_files: int = N_FILES) -> Iterator[Messy]:
     """Yield files, each with the faults of one draw; the same ones for the same seed."""
     tables = _tables()
     for i in range(n_files):

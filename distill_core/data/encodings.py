@@ -238,7 +238,11 @@ def _rank(sample: bytes) -> list[str]:
     import chardet
 
     words = b" ".join(_WORDS.findall(sample))
-    found = chardet.detect_all(words, ignore_threshold=True, include_encodings=_GUESSED.values())
+    found = (
+        chardet.detect_all(words, ignore_threshold=True, include_encodings=_GUESSED.values())
+        if words
+        else []
+    )
     fits = {str(one["encoding"]).lower(): float(one["confidence"]) for one in found}
     score = {encoding: fits.get(name, 0.0) for encoding, name in _GUESSED.items()}
     clean = not _is_garbled(words)

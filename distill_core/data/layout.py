@@ -53,7 +53,9 @@ def find(rows: Sequence[Row], chosen: int | None = None) -> Layout:
     width = _find_width(rows)
     if chosen is not None:
         return _chosen_layout(rows, chosen, width)
-    first = next(i for i in range(len(rows)) if not _is_above(rows, i, width))
+    first = next((i for i in range(len(rows)) if not _is_above(rows, i, width)), None)
+    if first is None:
+        raise UploadError("No row is like a row of names or a sample: too few cells are filled.")
     decisions = []
     if first:
         shown = next((clean(c) for row in rows[:first] for c in row if c.strip()), "")

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE = 120.0  # seconds
@@ -170,12 +170,17 @@ def app(store: Path, **environment: str) -> Iterator[tuple[Page, str]]:
     environment = {**os.environ, "DISTILL_STORE": str(store), **environment}
     serving = server(PROJECT / "app.py", environment=environment)
     with serving as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
-        )
+        chromium = launch(playwright)
         # Waiting for conditions needs eval, which the server's policy forbids to scripts.
         yield chromium.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True), address
         chromium.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Chromium."""
+    return playwright.chromium.launch(
+        executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
+    )
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ ORDER = (
     "answers",
     "boundary",
     "tables",
+    "rows",
     "exports",
     "costs",
     "scale",

@@ -118,7 +118,7 @@ KNOWN = {
     "figures",
     "__main__": "specs store measures engine jobs studies exports lessons",
     "frame/server": "specs store eviction geometry engine uploads jobs lessons",
-    "frame/controls": "specs store data geometry uploads jobs studies frame/server",
+    "frame/controls": "specs store data geometry engine uploads jobs studies frame/server",
     "frame/browser": "specs store measures engine jobs figures frame/server frame/controls",
     "frame/takeaway": "specs engine studies exports frame/server frame/controls",
     "frame/studies": "specs data geometry measures engine jobs studies figures exports "

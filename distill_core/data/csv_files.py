@@ -29,6 +29,8 @@ __all__ = ["MAX_COLUMNS", "MAX_ROWS", "MAX_WORDS", "Column", "Sheet", "UploadErr
 
 # Characters of the text by which its dialect is found.
 _SAMPLE = 1 << 16
+# Lines of a row that was cut off at the end of a file; with more, a quotation mark is missing.
+_CUT = 3
 
 
 def read_file(path: str | os.PathLike[str], options: Options | None = None) -> Sheet:
@@ -82,6 +84,9 @@ def _read_rows(file: io.TextIOWrapper, dialect: Dialect) -> Iterator[tuple[int, 
     """Yield the rows that are not blank, each with the line that it ends in."""
     cells = n_lines = n_before = 0
     delimiter, spaces = dialect.delimiter, dialect.delimiter == " "
+    # The lines of a row that has not ended yet, the first of them.
+    unread: list[str] = []
+    begun = False
 
     def lines() -> Iterator[str]:
         # A row is made whole before it can be counted: count what may become cells before.
@@ -105,6 +110,8 @@ def _read_rows(file: io.TextIOWrapper, dialect: Dialect) -> Iterator[tuple[int, 
                     f"A row goes on for {n_lines:,} lines and more: a closing quotation mark is "
                     "missing."
                 )
+            if n_lines <= _CUT + 1:
+                unread.append(line)
             yield _join_spaces(line, dialect.quote) if spaces else line
 
     reader = csv.reader(
@@ -119,10 +126,16 @@ def _read_rows(file: io.TextIOWrapper, dialect: Dialect) -> Iterator[tuple[int, 
     try:
         for row in reader:
             cells = n_lines = 0
+            unread.clear()
+            begun = True
             if row and (len(row) > 1 or row[0].strip()):
                 yield reader.line_num + n_before, row
     except csv.Error as error:
         line = reader.line_num + n_before
+        if begun and len(unread) <= _CUT and "unexpected end" in str(error):
+            # The file was cut off inside quotation marks: the rest is no row, and is said.
+            yield line, ["".join(unread)]
+            return
         if "field limit" in str(error):
             raise UploadError(
                 f"A cell around line {line:,} has more than "

@@ -11,6 +11,9 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 _RARE = {"^": "carets", "~": "tildes", ":": "colons"}
 # Characters of the text that are looked at.
 _SAMPLE = 10_000
+# Letters of a word that are looked at.
+_LONGEST = 60
+_LONG_WORD = re.compile(rf"\w{{{_LONGEST},}}")
 _SEP_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*[;,\t]*\s*", re.IGNORECASE)
 
 
@@ -87,6 +90,8 @@ def _sniff(lines: list[str]) -> str:
     """
     import clevercsv
 
+    # The time for a word grows with the square of its length, and long ones say nothing more.
+    lines = [_LONG_WORD.sub(lambda found: found[0][:_LONGEST], line) for line in lines]
     usual = [d for d in DELIMITERS if any(d in line for line in lines)]
     likely = [d for d in usual if d != " "]
     for delimiters in (likely, usual, list(_RARE)):

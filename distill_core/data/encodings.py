@@ -8,9 +8,12 @@ from typing import BinaryIO
 
 from distill_core.data.sheets import Decision, UploadError
 
+# Encodings of host names and of program text.
+_NOT_OF_FILES = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7")
 # Bytes looked at at once, and those by which an encoding is guessed.
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 16
+_MARKS_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -72,6 +75,9 @@ def detect(file: BinaryIO, chosen: str | None = None) -> Text:
             "The file is in UTF-32, or not a CSV file at all. Save it again as UTF-8; spreadsheet "
             'programs call this "CSV UTF-8".'
         )
+    if chosen and encoding == "utf-16" and not head.startswith(_MARKS_16):
+        # The mark may be missing, the order of the bytes is then seen in them.
+        encoding = _marked(head) or encoding
     if encoding is not None and encoding.startswith("utf-16"):
         return _check_wide(file, encoding, chosen)
     n_lines = _check_bytes(file)
@@ -104,7 +110,7 @@ def _known(name: str) -> str:
             f"There is no encoding called {name!r}; usual ones are 'utf-8', 'cp1252', 'utf-16', "
             "'gb18030', 'shift_jis', 'iso8859-2'."
         ) from None
-    if not found._is_text_encoding:
+    if not found._is_text_encoding or found.name in _NOT_OF_FILES:
         raise UploadError(f"{name!r} is no encoding of text; choose for example 'utf-8'.")
     usual = {"utf-8": "utf-8-sig", "shift_jis": "cp932"}
     return usual.get(found.name, found.name)
@@ -139,10 +145,13 @@ def _check_wide(file: BinaryIO, encoding: str, chosen: str | None) -> Text:
             _refuse_control(_CONTROL.search(text.encode("ascii", "replace")), n_lines, text)
             n_lines += max(text.count("\n"), text.count("\r"))
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
+    except UnicodeError:
+        # Not a decoding error if only the mark is missing.
         raise UploadError(
-            f"The file begins like {NAMES[encoding]} but is not: around line {n_lines + 1:,} it "
-            "cannot be read. Save it again as UTF-8."
+            _no_text(NAMES[encoding], n_lines + 1)
+            if chosen
+            else f"The file begins like {NAMES[encoding]} but is not: around line {n_lines + 1:,} "
+            "it cannot be read. Save it again as UTF-8."
         ) from None
     sentence = "" if chosen else f"The file is in {NAMES[encoding]}."
     return Text(encoding, n_lines, (Decision("encoding", NAMES[encoding], sentence),))
@@ -229,7 +238,11 @@ def _rank(sample: bytes) -> list[str]:
     import chardet
 
     words = b" ".join(_WORDS.findall(sample))
-    found = chardet.detect_all(words, ignore_threshold=True, include_encodings=_GUESSED.values())
+    found = (
+        chardet.detect_all(words, ignore_threshold=True, include_encodings=_GUESSED.values())
+        if words
+        else []
+    )
     fits = {str(one["encoding"]).lower(): float(one["confidence"]) for one in found}
     score = {encoding: fits.get(name, 0.0) for encoding, name in _GUESSED.items()}
     clean = not _is_garbled(words)

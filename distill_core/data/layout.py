@@ -9,6 +9,8 @@ from distill_core.data.sheets import MISSING, Decision, UploadError, clean
 
 Row = Sequence[str]
 
+# Lines above the names that are like each other.
+_ABOVE = 8
 # Share of numbers that makes a column one of numbers.
 _NUMBERS = 0.6
 
@@ -51,7 +53,9 @@ def find(rows: Sequence[Row], chosen: int | None = None) -> Layout:
     width = _find_width(rows)
     if chosen is not None:
         return _chosen_layout(rows, chosen, width)
-    first = next(i for i in range(len(rows)) if not _is_above(rows, i, width))
+    first = next((i for i in range(len(rows)) if not _is_above(rows, i, width)), None)
+    if first is None:
+        raise UploadError("No row is like a row of names or a sample: too few cells are filled.")
     decisions = []
     if first:
         shown = next((clean(c) for row in rows[:first] for c in row if c.strip()), "")
@@ -135,7 +139,9 @@ def _is_above(rows: Sequence[Row], i: int, width: int) -> bool:
     n = sum(filled)
     # A title in the first cells, the others blank, above a row that is fuller.
     on_the_left = all(filled[:n]) and (n == 1 or n <= width // 2)
-    fuller = sum(bool(cell.strip()) for cell in rows[i + 1]) > n
+    # Several such lines may follow each other, and blank ones.
+    following = (sum(bool(cell.strip()) for cell in row) for row in rows[i + 1 : i + 1 + _ABOVE])
+    fuller = next((other for other in following if other not in (0, n)), n) > n
     return width >= 3 and on_the_left and n < width - 1 and fuller
 
 
@@ -244,7 +250,8 @@ def _fit(
         return tuple(header[:-1]), False, [Decision("names", "end", said)]
     if len(header) == width - 1:
         rows = [row for row in below if len(row) == width]
-        if rows and not any(row[-1].strip() for row in rows):
+        # Where the names end with a delimiter too, the rows have names all the same.
+        if header[-1].strip() and rows and not any(row[-1].strip() for row in rows):
             return (*header, ""), False, []
         example = clean(rows[0][0]) if rows else ""
         said = (

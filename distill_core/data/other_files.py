@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def read_workbook(source: str | Path | bytes, options: Options) -> Sheet:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as packed:
                 unpacked = sum(one.file_size for one in packed.infolist())
-        except (zipfile.BadZipFile, ValueError):
+        except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error):
             raise UploadError(
                 "The file begins like an Excel workbook but is damaged. Save it again."
             ) from None

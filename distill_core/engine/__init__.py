@@ -2,7 +2,8 @@
 
 `engine` is where visitors ask, `scheduler` decides what runs when and touches no worker,
 `processes` and `cluster` run what they are given and decide nothing, `worker` and
-`cluster_worker` live beside a job in the worker's process. This room knows functions, specs and
+`cluster_worker` live beside a job in the worker's process. `apart` runs one call that is not
+trusted. This room knows functions, specs and
 bytes, not networks.
 """
 

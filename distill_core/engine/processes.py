@@ -178,7 +178,7 @@ class _Process:
             1, mp_context=context, initializer=_initialise, initargs=(theirs, root, preload)
         )
         try:
-            with _no_main_module():
+            with hide_main_module():
                 pid = self._executor.submit(os.getpid)
             self.pid = pid.result()
         except BaseException:
@@ -256,7 +256,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _no_main_module() -> Iterator[None]:
+def hide_main_module() -> Iterator[None]:
     """Hide the main module while a process starts: it would be imported there.
 
     That costs half a second with a command line as main module, and Streamlit puts the

@@ -1,7 +1,9 @@
 """Files with rows of commas: their columns, as numbers and words."""
 
 import io
+import re
 
+import clevercsv
 import numpy as np
 import pytest
 
@@ -97,3 +99,18 @@ def test_a_huge_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
     with pytest.raises(UploadError, match=r"20480\.0 MB; at most 5 MB"):
         csv_files.read_file(path, Options(max_bytes=5 * 1024**2))
     assert asked == []
+
+
+def test_long_words_do_not_hold_up_the_search_for_the_delimiter(monkeypatch):
+    seen = []
+    detect = clevercsv.Detector.detect
+
+    def record(self, text, **options):
+        seen.append(text)
+        return detect(self, text, **options)
+
+    monkeypatch.setattr(clevercsv.Detector, "detect", record)
+    content = csv("x,z,y", X, Z, two) + b"1,2," + b"n" * 9000 + b"#\n"
+    assert read(content).column("y").n_words == 61
+    assert seen
+    assert max(len(word) for text in seen for word in re.findall(r"\w+", text)) <= 60

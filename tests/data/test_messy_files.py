@@ -222,3 +222,26 @@ def test_a_file_of_many_cells_is_thinned_out_and_said(monkeypatch):
     assert (np.diff(kept) > 0).all()
     # From all over the file, in equal shares.
     assert abs(kept.mean() / 10_000 - 1) < 0.1
+
+
+def test_a_file_that_ends_inside_quotation_marks_loses_its_last_row_and_says_so():
+    good = rows("a,b,k", "1,2,x", "3,4,y")
+    sheet = csv_files.read(good + b'5,6,"cut o')
+    assert sheet.n_rows == 20
+    assert "the last, left out (it has 1 cell instead of 3): '5,6,\"cut o'" in sheet.notes[-1]
+    # Further above, a quotation mark is missing.
+    with pytest.raises(UploadError, match="quotation marks around line"):
+        csv_files.read(rows("a,b,k", "1,2,x") + b'5,6,"never closed\n' + good)
+
+
+@pytest.mark.parametrize("above", [b"Report,,\n,,\n", b"Station,,\nOperator: A,,\n,,\n"])
+def test_several_lines_above_that_are_padded_are_no_names(above):
+    sheet = csv_files.read(above + rows("a,b,k", "1,2,x", "3,4,y"))
+    assert [column.name for column in sheet.columns] == ["a", "b", "k"]
+    assert "rows above the names left out" in sheet.notes[0]
+
+
+def test_rows_that_have_names_and_end_with_a_delimiter():
+    sheet = csv_files.read(rows("a;b;", "r1;1;x;", "r2;2;y;"))
+    assert [column.name for column in sheet.columns][:2] == ["a", "b"]
+    assert "taken for the row's name, as in 'r1'" in " ".join(sheet.notes)

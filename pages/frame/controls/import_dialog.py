@@ -9,8 +9,9 @@ import streamlit as st
 
 from distill_core import data
 from distill_core.data import sheets, tables
-from distill_core.data.sheets import Column, Decision, Options, Sheet
+from distill_core.data.sheets import Column, Decision, Options, Sheet, UploadError
 from distill_core.data.tables import Prepared
+from distill_core.engine.apart import OutOfBoundsError, run_apart
 from pages.frame.controls.url_state import plain
 
 # Names that a label column often has; otherwise it is often the last one.
@@ -33,6 +34,8 @@ _ENCODINGS = {
 _SIGNS = {"point": ".", "comma": ","}
 _SMALL = {"say which": "refuse", "leave out": "leave out", "join": "join"}
 
+# What reading a file may take: seconds, and bytes of memory.
+_SECONDS, _MEMORY = 120, 3 * 1024**3
 # One file at a time, always in the same thread: what reading takes does not add up.
 reader = ThreadPoolExecutor(1, thread_name_prefix="upload")
 
@@ -63,7 +66,18 @@ class Choice:
 def read(content: bytes, options: Options | None = None) -> Sheet:
     """Read a file that a visitor sent, one after the other; raise UploadError when it cannot be."""
     options = replace(options or Options(), max_bytes=sheets.read_upload_limit())
-    return reader.submit(data.read, content, options).result()
+    return reader.submit(_read_apart, content, options).result()
+
+
+def _read_apart(content: bytes, options: Options) -> Sheet:
+    """Read a file in a process of its own: others are answered meanwhile, whatever is in it."""
+    try:
+        return run_apart(data.read, content, options, seconds=_SECONDS, memory=_MEMORY)
+    except OutOfBoundsError as error:
+        raise UploadError(
+            f"Reading the file was given up. {error} Upload a part of its rows, or save it as a "
+            "plain CSV file."
+        ) from None
 
 
 def prepare(file: File, choice: Choice) -> Prepared:

@@ -1,0 +1,35 @@
+"""Calls in a process of their own: what they return and raise, and what ends them."""
+
+import os
+import sys
+import time
+
+import pytest
+
+from distill_core.data import csv_files
+from distill_core.data.csv_files import UploadError
+from distill_core.engine.apart import OutOfBoundsError, run_apart
+
+GENEROUS = {"seconds": 60.0, "memory": 2 * 1024**3}
+
+
+def test_what_a_call_returns_and_raises_comes_back():
+    assert run_apart(divmod, 7, 2, **GENEROUS) == (3, 1)
+    assert run_apart(os.getpid, **GENEROUS) != os.getpid()
+    sheet = run_apart(csv_files.read, b"x,y\n1,a\n2,b\n", **GENEROUS)
+    assert sheet.column("x").numbers.tolist() == [1, 2]
+    with pytest.raises(UploadError, match="The file is empty"):
+        run_apart(csv_files.read, b"", **GENEROUS)
+
+
+def test_what_goes_on_for_too_long_or_dies_ends_alone():
+    with pytest.raises(OutOfBoundsError, match="more than 1 s"):
+        run_apart(time.sleep, 60, seconds=1, memory=2 * 1024**3)
+    with pytest.raises(OutOfBoundsError, match="process ended"):
+        run_apart(os._exit, 3, **GENEROUS)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux")
+def test_memory_is_bounded():
+    with pytest.raises(OutOfBoundsError, match="too much memory"):
+        run_apart(bytes, 3 * 1024**3, seconds=60, memory=2 * 1024**3)

@@ -61,9 +61,11 @@ def run(say: Say, n_moves: int = N_MOVES) -> Outcome:
             stored = {path.stem for path in Path(folder).glob("picture/*/*.json")}
             key = "ArrowRight" if offset > 0 else "ArrowLeft"
             move = page.press(slider, *[key] * abs(offset))
-            known += move.student in stored
+            was_there = move.student in stored
+            known += was_there
             moves.append(move)
-            say(f"{slider}, {offset:+d}: {move.milliseconds:.0f} ms")
+            how = "trained ahead" if was_there else "new"
+            say(f"{slider}, {offset:+d}: {move.milliseconds:.0f} ms, {how}")
             time.sleep(max(0.0, next_at - time.monotonic()))
     return summary(moves, known)
 

@@ -25,6 +25,8 @@ RANGES = """() => {
     return [...xaxis.range, ...yaxis.range];
 }"""
 TEACHERS = "?data=moons&teachers=2"
+# All of it is part of `make reliability`; what is left out elsewhere takes minutes.
+FULL = os.environ.get("DISTILL_RELIABILITY") == "1"
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_thirty_visitors_want_the_same(page, app, look):
     assert {n for them in new.values() for n in them.values()} == {1}, "made twice"
 
 
-def test_zoom_survives_fifty_moves(page, ready):
+def test_zoom_survives_many_moves(page, ready):
     ready(f"{TEACHERS}&seed=3")
     drag = page.get_by_test_id("boundary-view").locator(".nsewdrag").first
     box = drag.bounding_box()
@@ -131,7 +133,7 @@ def test_zoom_survives_fifty_moves(page, ready):
     page.mouse.up()
     whole, zoomed = box["width"], page.evaluate(RANGES)
     page.evaluate("() => { document.querySelector('.js-plotly-plot').mark = 'the same node'; }")
-    for i in range(50):
+    for i in range(50 if FULL else 15):
         press(page, WIDTH, "ArrowLeft" if i % 10 < 5 else "ArrowRight", until=FIRST_PAINTED)
     rest(page)
     painted(page)
@@ -153,6 +155,7 @@ def test_a_worker_killed_at_work_costs_only_time(page, app):
     assert kill_workers(page, app, 1) == 1
 
 
+@pytest.mark.skipif(not FULL, reason="a killed Dask worker costs a retry: tests/engine holds that")
 def test_dask_workers_killed_at_work_cost_only_time(page, on_a_cluster):
     # All of them: which of them has what, the scheduler decides.
     assert kill_workers(page, on_a_cluster, 2) >= 1

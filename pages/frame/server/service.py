@@ -75,8 +75,8 @@ def _list_lesson() -> frozenset[str]:
 def warm_up(modules: Sequence[str]) -> None:
     """Load what the first visitor would otherwise wait for, and begin what they will see first.
 
-    The first picture's stops, then the lesson, are work ahead: they wait while a visitor is
-    there. `DISTILL_WARM=0` leaves it at the ensemble.
+    The first picture's ensemble and stops, then the lesson, are work ahead: they wait while a
+    visitor is there. With `DISTILL_WARM=0` nothing is trained before somebody asks.
 
     Parameters
     ----------
@@ -97,8 +97,8 @@ def warm_up(modules: Sequence[str]) -> None:
     stages = itertools.chain(
         pictures.train_ahead(engine(), pictures.lesson(pictures.DEFAULT)), _train_lesson()
     )
-    first = next(stages)
     if os.environ.get("DISTILL_WARM") != "0":
+        first = next(stages)
         threading.Thread(
             target=_go_on, args=(first, stages), name="train-ahead", daemon=True
         ).start()

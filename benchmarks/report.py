@@ -30,6 +30,7 @@ ORDER = (
     "scale",
     "engine",
     "latency",
+    "walk",
     "deciding",
 )
 _PACKAGES = (

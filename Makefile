@@ -56,7 +56,7 @@ benchmarks: $(VENV)/.installed-dev browser
 reliability: $(VENV)/.installed-dev
 	DISTILL_RELIABILITY=1 $(BIN)/python -m pytest --durations=20 tests/hostile tests/faults \
 	    tests/frame/test_bounds.py tests/frame/test_preview_route.py tests/test_store.py tests/test_eviction.py \
-	    tests/e2e/test_instant.py
+	    tests/e2e/test_instant.py tests/e2e/test_latency_benchmark.py
 
 # Known flaws in what is installed; needs a way to the database of the Python Packaging Authority.
 audit: $(VENV)/.installed-dev

@@ -10,6 +10,8 @@ from hypothesis import settings
 
 from distill_core.store import Store
 
+# `make reliability` runs everything in full; `make test` a part of what takes minutes.
+FULL = os.environ.get("DISTILL_RELIABILITY") == "1"
 PROJECT = Path(__file__).parents[1]
 
 # As in the worker processes; more threads only slow networks of this size.

@@ -15,6 +15,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
 from benchmarks.browser import PROJECT
+from tests.conftest import FULL
 from tests.e2e.waiting import FIRST_PAINTED, WIDTH, digest, painted, press, rest
 
 pytestmark = pytest.mark.e2e
@@ -25,8 +26,6 @@ RANGES = """() => {
     return [...xaxis.range, ...yaxis.range];
 }"""
 TEACHERS = "?data=moons&teachers=2"
-# All of it is part of `make reliability`; what is left out elsewhere takes minutes.
-FULL = os.environ.get("DISTILL_RELIABILITY") == "1"
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +167,8 @@ def kill_workers(page, app, count):
     while len(pids := look_at(app)["pids"]) < 2 and time.monotonic() < end:
         time.sleep(0.1)
     killed = pids[:count]
-    page.goto(f"{app}/?teachers=24&view=all+features&eseed=5&seed=4")
-    # Four parts for two workers: both are in the middle of their teachers.
+    page.goto(f"{app}/?teachers=12&view=all+features&eseed=5&seed=4")
+    # Two parts: both workers are in the middle of their teachers.
     expect(page.get_by_text(re.compile(r"teachers: \d\d%"))).to_be_visible(timeout=90_000)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)

@@ -5,6 +5,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def strict(new_page):

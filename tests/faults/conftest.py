@@ -1,9 +1,6 @@
-import os
-
 import pytest
 
-# `make reliability` runs everything in full; `make test` a small part of the same.
-FULL = os.environ.get("DISTILL_RELIABILITY") == "1"
+from tests.conftest import FULL
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,7 @@ import urllib.request
 import pytest
 
 from benchmarks.browser import server
-from tests.conftest import PROJECT
-from tests.faults.conftest import FULL
+from tests.conftest import FULL, PROJECT
 from tests.hostile.visitor import SMALL, Visitor
 
 pytestmark = pytest.mark.skipif(not FULL, reason="minutes: part of make reliability")

@@ -15,8 +15,7 @@ from distill_core import uploads
 from distill_core.data import csv_files
 from distill_core.data.tables import prepare
 from distill_core.store import Store
-from tests.conftest import PROJECT
-from tests.faults.conftest import FULL
+from tests.conftest import FULL, PROJECT
 from tests.faults.planted_app import SECRET, WORD
 
 

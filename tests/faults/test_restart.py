@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.faults.conftest import FULL
+from tests.conftest import FULL
 from tests.faults.test_endings import Server
 
 if not FULL:

@@ -23,7 +23,7 @@ from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import plain
 from pages.frame.server import visitors
 from pages.frame.server.visitors import Visitor as Shown
-from tests.faults.conftest import FULL
+from tests.conftest import FULL
 from tests.hostile.visitor import SMALL, Visitor
 
 SPECS = [

@@ -18,7 +18,7 @@ from playwright.sync_api import Page, sync_playwright
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE = 120.0  # seconds
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 _VIEW = "[data-testid=boundary-view]"
 
 # Before the page's own scripts: what comes in by websocket, when, and how long it is. What
@@ -150,7 +150,7 @@ def playground(store: Path) -> Iterator[Playground]:
     serving = server(PROJECT / "app.py", environment=environment)
     with serving as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=FLAGS
         )
         # Waiting for conditions needs eval, which the server's policy forbids to scripts.
         page = chromium.new_page(viewport={"width": 1440, "height": 1000}, bypass_csp=True)

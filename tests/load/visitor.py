@@ -97,7 +97,8 @@ class LightVisitor:
         self._socket: ClientConnection | None = None
         self._changed = asyncio.Event()
         self._known: set[str] = set()
-        self._n_pictures = self._n_ended = 0
+        self._n_pictures = self._n_ended = self._n_asked = 0
+        self._follows = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._way: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -157,6 +158,7 @@ class LightVisitor:
 
     async def follow(self, goes_on: Callable[[], bool]) -> None:
         """Run again what the page has asked to be run again from time to time, as browsers do."""
+        self._follows = True
         while goes_on() and self.tab.repeated:
             began = time.monotonic()
             id, seconds = self.tab.repeated
@@ -264,8 +266,15 @@ class LightVisitor:
             writer.close()
         return int(head.split()[1]), body
 
+    async def _repeat(self, asked: int, part: tuple[str, float]) -> None:
+        """Run a part of the page again, unless the visitor does something else before."""
+        await asyncio.sleep(part[1])
+        if self._n_asked == asked and self.tab.repeated == part:
+            await self._send(self.tab.ask(fragment=part[0]))
+
     async def _send(self, message: bytes) -> None:
         self._tally.count()
+        self._n_asked += 1
         assert self._socket is not None
         await self._socket.send(message)
 
@@ -278,6 +287,8 @@ class LightVisitor:
                 self._n_pictures += 1
             elif has_ended(message):
                 self._n_ended += 1
+                if self.tab.repeated and not self._follows:
+                    self._start(self._repeat(self._n_asked, self.tab.repeated))
             elif _is_error(message):
                 self._tally.errors.append(str(message.delta)[:200])
             else:

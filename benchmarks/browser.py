@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE = 120.0  # seconds
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 _VIEW = "[data-testid=boundary-view]"
 
 # Before the page's own scripts: what comes in by websocket, when, and how long it is. What
@@ -179,7 +179,7 @@ def app(store: Path, **environment: str) -> Iterator[tuple[Page, str]]:
 def launch(playwright: Playwright) -> Browser:
     """Start Chromium."""
     return playwright.chromium.launch(
-        executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=_FLAGS
+        executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=FLAGS
     )
 
 

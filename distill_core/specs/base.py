@@ -1,5 +1,6 @@
 """What every spec is: frozen, validated, with a digest; and how a bad value is told."""
 
+import functools
 import hashlib
 import json
 import math
@@ -44,10 +45,7 @@ class Spec(BaseModel):
         What is computed from an uploaded table has the table's first 16 digits in front, so
         that it can be found and deleted with the table.
         """
-        content = {"format": _FORMAT, "spec": type(self).__name__, **self.model_dump(mode="json")}
-        digest = hashlib.sha256(canonical_json(content)).hexdigest()[:32]
-        table = self.upload
-        return digest if table is None else table[:16] + digest[:16]
+        return _digest(self)
 
     @property
     def upload(self) -> str | None:
@@ -57,6 +55,15 @@ class Spec(BaseModel):
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some values changed, validated like a new one."""
         return type(self)(**{**dict(self), **changes})
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(spec: Spec) -> str:
+    """Return a spec's digest; specs are equal only if their digests are."""
+    content = {"format": _FORMAT, "spec": type(spec).__name__, **spec.model_dump(mode="json")}
+    digest = hashlib.sha256(canonical_json(content)).hexdigest()[:32]
+    table = spec.upload
+    return digest if table is None else table[:16] + digest[:16]
 
 
 def canonical_json(value: Any) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.browser import server
 from tests.conftest import FULL, PROJECT
-from tests.hostile.visitor import SMALL, Visitor
+from tests.visitor import SMALL, Visitor
 
 pytestmark = pytest.mark.skipif(not FULL, reason="minutes: part of make reliability")
 

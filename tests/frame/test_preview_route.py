@@ -22,7 +22,7 @@ from distill_core.specs import (
     StudentSpec,
 )
 from pages.frame.browser import preview_route
-from pages.frame.server import pace, service, visitors
+from pages.frame.server import pace, service, shared, visitors
 from pages.frame.server.visitors import Visitor
 from tests.frame.test_app import InlineEngine
 
@@ -41,6 +41,9 @@ class ReleasingEngine(InlineEngine):
 @pytest.fixture
 def engine(store, monkeypatch):
     engine = ReleasingEngine(store)
+    # Another store is another server, which has kept nothing yet.
+    shared._kept.clear()
+    monkeypatch.setattr(shared, "_size", 0)
     monkeypatch.setattr(service, "store", lambda: store)
     monkeypatch.setattr(service, "engine", lambda: engine)
     visitors.admit(SOMEBODY)

@@ -9,7 +9,7 @@ import time
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.hostile.visitor import RERUN, Visitor
+from tests.visitor import RERUN, Visitor
 
 GOOD, BAD = "127.0.0.2", "127.0.0.3"
 

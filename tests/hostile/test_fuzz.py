@@ -24,7 +24,7 @@ from pages.frame.controls.url_state import plain
 from pages.frame.server import visitors
 from pages.frame.server.visitors import Visitor as Shown
 from tests.conftest import FULL
-from tests.hostile.visitor import SMALL, Visitor
+from tests.visitor import SMALL, Visitor
 
 SPECS = [
     getattr(specs, name)

@@ -4,7 +4,7 @@ import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from pages.frame.controls.settings import SETTINGS
-from tests.hostile.visitor import SMALL, Visitor
+from tests.visitor import SMALL, Visitor
 
 pytestmark = pytest.mark.e2e
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -21,7 +21,7 @@ from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import StoreError
 from pages.frame.browser.encoding import encode_lines
 from pages.frame.controls.settings import of_spec
-from pages.frame.server import pace, service, visitors
+from pages.frame.server import pace, service, shared, visitors
 from pages.frame.server.visitors import Visitor
 
 # A setting in JSON is far shorter; nobody else has anything to say here.
@@ -96,7 +96,10 @@ async def _answer(request: Request) -> Response:
         # Read ahead: only what is there already, and nobody is working on a slider.
         ahead = "ahead" in request.query_params
         early = "whole" not in request.query_params
-        seen = await _off_loop(_load, picture) if ahead else await _make(picture, visitor, early)
+        seen = shared.find(_key(picture)) if ahead else None
+        if seen is None:
+            work = _off_loop(_load, picture) if ahead else _make(picture, visitor, early)
+            seen = await work
     except (StoreError, EngineError) as error:
         return PlainTextResponse(str(error), 503)
     finally:
@@ -135,11 +138,20 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 
 def _load(picture: PictureSpec) -> bytes | None:
     """Return the lines that the store has, on their way to the browser."""
+    key = _key(picture)
+    kept = shared.find(key)
+    if kept is not None:
+        return kept
     artifact = service.store().get("picture", picture.digest)
     if artifact is None:
         return None
     lines = {"student": artifact.arrays["lines"], "twin": artifact.arrays["twin_lines"]}
-    return _encode(picture, lines, artifact.meta["student"]["agreement"])
+    message = _encode(picture, lines, artifact.meta["student"]["agreement"])
+    return shared.build(key, lambda: message)
+
+
+def _key(picture: PictureSpec) -> Hashable | None:
+    return shared.name(picture.dataset, "lines", picture.digest)
 
 
 def _encode(picture: PictureSpec, lines: dict[str, NDArray[np.float32]], agreement: float) -> bytes:

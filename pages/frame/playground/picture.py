@@ -20,7 +20,7 @@ from pages.frame.browser.boundary_view import Drawn, boundary_view
 from pages.frame.controls import clicked_place, present, three_samples
 from pages.frame.controls.settings import describe
 from pages.frame.playground import captions, classes, layers, neighbours
-from pages.frame.server import pace, service, shared, visitors, waiting
+from pages.frame.server import crowd, pace, service, shared, visitors, waiting
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,10 +150,32 @@ def draw(
 
 def complete(shown: Shown) -> None:
     """When the sliders rest: make what the picture can do without, then run the page again."""
+    crowd.note_run(visitors.identify().name)
+    missing = [name for name in ("history", "replicates") if getattr(shown, name) is None]
+    if not missing and service.store().has("section", shown.picture.section.digest):
+        return
+    rest = crowd.rest()
+    if rest is None:
+        _complete(shown.picture, missing)
+    else:
+        # The browser says when it is time; until then nothing of this visitor runs here.
+        due = time.monotonic() + rest / 2
+        st.fragment(_complete_later, run_every=rest)(shown.picture, missing, due)
+
+
+def _complete_later(picture: PictureSpec, missing: list[str], due: float) -> None:
+    """Complete a picture when it is due; before that, this has only been put on the page."""
+    if time.monotonic() >= due:
+        _complete(picture, missing, rests=True)
+
+
+def _complete(picture: PictureSpec, missing: list[str], rests: bool = False) -> None:
+    """Make what is missing of a picture that is shown, and run the page again."""
     visitor, finer = visitors.identify(), False
-    if not service.store().has("section", shown.picture.section.digest):
-        waiting.rest(pace.SHORT_REST)
-        found = visitor.request(jobs.evaluate_section, shown.picture.section, slot="section")
+    if not service.store().has("section", picture.section.digest):
+        if not rests:
+            waiting.rest(pace.SHORT_REST)
+        found = visitor.request(jobs.evaluate_section, picture.section, slot="section")
         if isinstance(found, Job):
             waiting.wait([found], "Looking closely")
         finer = not isinstance(found, Job) or found.state == "done"
@@ -161,15 +183,16 @@ def complete(shown: Shown) -> None:
         if finer and not waiting.is_crowded():
             st.rerun()
     wanted: dict[str, tuple[jobs.Job, Spec]] = {}
-    if shown.history is None:
-        wanted["history"] = jobs.trace_history, shown.picture
-    if shown.replicates is None:
-        wanted["replicates"] = jobs.train_replicates, repeat(shown.picture)
+    if "history" in missing:
+        wanted["history"] = jobs.trace_history, picture
+    if "replicates" in missing:
+        wanted["replicates"] = jobs.train_replicates, repeat(picture)
     if not wanted:
         if finer:
             st.rerun()
         return
-    waiting.rest(pace.LONG_REST)
+    if not rests:
+        waiting.rest(pace.LONG_REST)
     more = waiting.request(wanted)
     waiting.wait([job for job in more if isinstance(job, Job)], "Repeating with other seeds")
     # Another visitor may have had it made in the meantime.

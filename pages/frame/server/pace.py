@@ -55,6 +55,9 @@ PICTURE_FIRST = 0.15
 # Seconds that the sliders must rest before the plane is evaluated closely, and before history
 # and repeats are made: the browser needs the processor to paint first.
 SHORT_REST, LONG_REST = 0.15, 0.4
+# Visitors at work, whose pages ran in the last `AT_WORK` seconds. If there are more than a few, the
+# sliders must rest longer, and the browser counts the time: no thread waits for it.
+FEW, AT_WORK, LONGEST_REST = 4, 10.0, 8.0
 
 # Seconds between two looks of a study at the workers, and between two drawings of its result.
 STUDY_POLL, STUDY_REDRAW = 0.4, 1.0

@@ -41,6 +41,15 @@ def build(key: Hashable | None, make: Callable[[], bytes]) -> bytes:
     return message
 
 
+def find(key: Hashable | None) -> bytes | None:
+    """Return what is kept under a key, if there is anything."""
+    with _lock:
+        message = None if key is None else _kept.get(key)
+        if message is not None:
+            _kept.move_to_end(key)
+        return message
+
+
 def name(dataset: DatasetSpec, *parts: Hashable) -> Hashable | None:
     """Return a key for `build` of what belongs to a dataset; None for a visitor's own data."""
     return None if dataset.table is not None else parts

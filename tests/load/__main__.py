@@ -1,0 +1,91 @@
+"""`python -m tests.load NAME`: let a crowd use a server of its own, and say what it was like."""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks import Outcome
+from benchmarks.browser import PROJECT
+from benchmarks.tables import plain
+from tests.load.measuring import serve
+from tests.load.scenarios import SCENARIOS, Row, Run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Return 0 when nobody met an error, 1 when somebody did."""
+    parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
+    parser.add_argument("name", choices=sorted(SCENARIOS))
+    parser.add_argument("--users", type=int, nargs="+", help="users at once, crowd by crowd")
+    parser.add_argument("--seconds", type=float, help="how long a crowd is measured")
+    parser.add_argument("--query", default="", help="settings of the page, such as data=moons")
+    parser.add_argument("--store", type=Path, help="a store to go on with; default: a new one")
+    parser.add_argument("--no-canaries", action="store_true", help="without Chromium")
+    parser.add_argument("--json", type=Path, help="a file for the same as JSON")
+    arguments = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        store = arguments.store or Path(folder)
+        rows = measure(
+            arguments.name,
+            store,
+            users=arguments.users,
+            seconds=arguments.seconds,
+            query=arguments.query,
+            canaries=not arguments.no_canaries,
+        )
+    print(plain(Outcome(TITLE, [_short(row) for row in rows], [])))
+    for row in rows:
+        if row["first error"]:
+            print(f"{row['']}: {row['first error']}", file=sys.stderr)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
+    return any(row["errors"] for row in rows)
+
+
+TITLE = (
+    "Seconds from the last move of a slider until its picture arrives; of canaries, until it is "
+    "painted. Milliseconds of processor time per answer, of the server's process and of its "
+    "workers.\nOthers: cores that all else on the machine kept busy meanwhile, the measuring "
+    "process and Chromium included."
+)
+
+
+def measure(
+    name: str,
+    store: Path,
+    *,
+    users: list[int] | None = None,
+    seconds: float | None = None,
+    query: str = "",
+    canaries: bool = True,
+    warm: bool | None = None,
+) -> list[Row]:
+    """Run a scenario on a server of its own; return its rows."""
+    scenario, usual_users, usual_seconds, is_warm = SCENARIOS[name]
+    if is_warm if warm is None else warm:
+        command = [sys.executable, "-m", "distill_core", "warm"]
+        environment = {"DISTILL_STORE": str(store)}
+        _run(command, environment)
+    with serve(store) as served:
+        run = Run(served, users or usual_users, seconds or usual_seconds, canaries, query)
+        asyncio.run(scenario(run))
+    return run.rows
+
+
+def _run(command: list[str], environment: dict[str, str]) -> None:
+    subprocess.run(
+        command, cwd=PROJECT, env={**os.environ, **environment}, check=True, capture_output=True
+    )
+
+
+def _short(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("first error", "seconds")}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

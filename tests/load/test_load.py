@@ -1,0 +1,87 @@
+"""A small crowd: that all are served, and what they are shown is what they asked for."""
+
+import asyncio
+
+import pytest
+
+from tests.load.measuring import require_loopback, serve
+from tests.load.scenarios import (
+    MOST_USERS,
+    Run,
+    list_sessions,
+    measure_class,
+    measure_storm,
+    measure_watched,
+)
+from tests.load.visitor import LimitError, Tally
+from tests.visitor import SMALL, Tab, Widget, read_moves
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with serve(tmp_path_factory.mktemp("crowd")) as served:
+        yield served
+
+
+@pytest.mark.load
+def test_a_small_class_is_served(served):
+    run = Run(served, [6], 8.0, canaries=False, query=SMALL)
+    asyncio.run(measure_class(run))
+    (row,) = run.rows
+    assert row["first error"] == ""
+    assert row["errors"] == 0
+    assert row["answers"] > 0
+    assert row["server ms"] > 0
+    assert row["memory MB"] > 0
+
+
+@pytest.mark.load
+def test_a_small_storm_ends_with_the_last_picture(served):
+    run = Run(served, [3], 10.0, canaries=False, query=SMALL)
+    asyncio.run(measure_storm(run))
+    (row,) = run.rows
+    assert row["first error"] == ""
+    assert row["errors"] == 0
+    assert row["answers"] > 0
+
+
+@pytest.mark.load
+def test_several_watch_one_study(served):
+    run = Run(served, [4], 6.0, canaries=False, query=SMALL)
+    asyncio.run(measure_watched(run))
+    (row,) = run.rows
+    assert row["first error"] == ""
+    assert row["errors"] == 0
+    assert row["answers"] > 0
+
+
+@pytest.mark.parametrize("address", ["http://192.0.2.1:8501", "http://example.org"])
+def test_load_is_for_this_machine_alone(address):
+    with pytest.raises(ValueError, match="on this machine"):
+        require_loopback(address)
+
+
+def test_a_run_is_bounded():
+    with pytest.raises(ValueError, match="at most"):
+        Run(None, [MOST_USERS + 1], 1.0)
+    tally = Tally(2)
+    tally.count()
+    tally.count()
+    with pytest.raises(LimitError):
+        tally.count()
+
+
+def test_what_a_tab_sends_is_read_as_what_was_done():
+    """The way there is replayed, the way back is how sessions are recorded."""
+    tab = Tab()
+    tab.widgets["Student width"] = Widget("$$ID-1-width", "Student width", "width", ["8", "16"])
+    sent = [(0.0, tab.ask()), (1.5, tab.move("Student width", "16")), (2.0, tab.ask())]
+    moved = {"Student width": {"stringArrayValue": {"data": ["16"]}}}
+    assert read_moves(sent, tab) == [{"at": 1.5, "values": moved}]
+    assert tab.query == {"width": "16"}
+
+
+def test_recorded_sessions_move_sliders():
+    for session in list_sessions():
+        assert any("Student width" in move["values"] for move in session["moves"])
+    assert list_sessions()

@@ -6,7 +6,7 @@ from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address, plain
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset, plain
 from pages.frame.controls.widgets import ask
 from pages.frame.server import waiting
 from pages.frame.slices import meter, plane_names, side_by_side, tour
@@ -26,6 +26,8 @@ with explain_errors():
         near = ask("near")
     with right.popover("Student and loss", icon=":material/tune:"):
         student = fill_student(StudentSpec(ensemble=ensemble), "slices")
+    with st.sidebar:
+        offer_undo_and_reset("slices")
     is_free = ensemble.problem.plane is None
     plane = plane_names.load_kept(chosen, ensemble.problem.dataset) if is_free else chosen
     picture = PictureSpec(student=student, plane=plane)

@@ -7,7 +7,7 @@ from distill_core.studies import SoftnessSpec
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.controls.widgets import ask, fill
 from pages.frame.studies import pieces, results, run
 
@@ -36,6 +36,8 @@ with explain_errors():
         spec = fill(spec, "widths")
     with right.popover("Depth and epochs", icon=":material/tune:"):
         spec = fill_student(spec, "softness")
+    with st.sidebar:
+        offer_undo_and_reset("softness")
     found = run.follow(spec)
 
 results.write_answer(found)

@@ -139,6 +139,27 @@ def test_reset_takes_pin_and_place_along(open_page):
     assert "clicked place" not in app.session_state
 
 
+def test_a_click_is_answered_beside_the_picture(open_page):
+    app = click(open_page())
+    texts = [str(one.value) for one in app.main if one.type in ("subheader", "markdown")]
+    first, answer = (
+        next(i for i, text in enumerate(texts) if part in text)
+        for part in ("What everyone answers", "The student answers like")
+    )
+    assert first < answer
+
+
+def test_a_pin_names_what_differs(open_page):
+    app = open_page()
+    press(app, "Pin this student")
+    assert "Unpin" in labels(app)
+    app.select_slider(key="width").set_value(8).run()
+    assert "Unpin (width 64)" in labels(app)
+    app.select_slider(key="T").set_value(1).run()
+    app.select_slider(key="alpha").set_value(1.0).run()
+    assert "Unpin (width 64, T = 3 and 1 more)" in labels(app)
+
+
 def test_the_slice_view_explains_its_accuracy(open_page, store):
     app = open_page()
     captions = " ".join(caption.value for caption in app.caption)

@@ -189,7 +189,9 @@ def server(script: Path, *options: str, environment: Mapping[str, str]) -> Itera
         )
         try:
             address = f"http://localhost:{port}"
-            if not _healthy(process, address):
+            prefix = "--server.baseUrlPath"
+            base = f"/{options[options.index(prefix) + 1]}" if prefix in options else ""
+            if not _healthy(process, address + base):
                 log.seek(0)
                 raise RuntimeError(f"The server did not start:\n{log.read().decode()}")
             yield address

@@ -44,12 +44,12 @@ try:
         button.button("Let it go", on_click=plane_names.let_go, width="stretch")
     meter.draw_picture(look)
     if is_free:
-        st.subheader("A tour through planes")
+        st.header("A tour through planes")
         tour.offer(student, plane)
-        st.subheader("The same two models on other planes")
+        st.header("The same two models on other planes")
         found = side_by_side.look_at_planes(student, plane, near)
         side_by_side.draw_pictures(found)
-        st.subheader("Does agreement depend on the plane?")
+        st.header("Does agreement depend on the plane?")
         side_by_side.draw_agreement(found, side_by_side.measure_random_planes(student))
         side_by_side.offer_table(found)
     else:

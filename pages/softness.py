@@ -57,7 +57,7 @@ for width in spec.widths:
         # No cell has its twin yet: a grid would be empty.
         continue
     cells = [cell for cell in summary["cells"] if cell["width"] == width]
-    st.subheader(f"Every T and alpha against the twin, width {width}")
+    st.header(f"Every T and alpha against the twin, width {width}")
     results.draw_charts(
         2,
         [
@@ -90,7 +90,7 @@ pieces.draw_soft_targets(ensemble)
 
 width = spec.widths[-1]
 cells = [cell for cell in summary["cells"] if cell["width"] == width]
-st.subheader("How much of the training comes from the ensemble")
+st.header("How much of the training comes from the ensemble")
 when = ask("when")
 results.draw_charts(
     2,

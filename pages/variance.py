@@ -76,7 +76,7 @@ st.caption(
 with st.expander("All figures as a table", icon=":material/table:"):
     st.dataframe(results.tabulate_groups(summary), hide_index=True)
 
-st.subheader("Where the cross-entropy goes")
+st.header("Where the cross-entropy goes")
 source = ask("over", list(summary))
 ledger = summary[source]["ledger"]
 if not found.partial:
@@ -94,10 +94,10 @@ st.caption(
 artifact = service.store().get("maps", seen.digest)
 if artifact is not None:
     view = maps.read(seen, artifact)
-    st.subheader("What the student cannot express")
+    st.header("What the student cannot express")
     if not found.partial:
         st.markdown(plain(answers.uncertainty(found.summary["seeds"]["uncertainty"])))
     pieces.draw_uncertainty(view, ensemble.problem)
-    st.subheader("The boundary of every repeat")
+    st.header("The boundary of every repeat")
     pieces.draw_repeats(view)
 results.offer_files(found)

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import LABELS, fits, settled, stored
+from tests.e2e.waiting import LABELS, fits, headings_in_order, settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -176,6 +176,7 @@ def test_variance_shows_ledger_maps_and_boundaries(page, app):
     # Six figures of groups, the ledger, and the boundaries of every repeat.
     shown(page, seeds=6, single_teacher=8, diversity=1, map=3)
     assert len(table(page)) == 3 * 4
+    headings_in_order(page)
     # Other planes need other models in the slice view, so only a button is there.
     page.goto(app + VARIANCE + "&plane=discriminant")
     expect(run_button(page)).to_be_visible()

@@ -116,18 +116,16 @@ def click(app, u=0.1, v=0.2):
 def test_a_clicked_place_is_removed_and_goes_with_its_plane(open_page):
     app = open_page()
     assert "Remove the place" not in labels(app)
-    assert "What everyone answers at (0.10, 0.20)" in [
-        title.value for title in click(app).subheader
-    ]
+    assert "What everyone answers at (0.10, 0.20)" in [title.value for title in click(app).header]
     press(app, "Remove the place")
-    assert not app.subheader
-    assert click(app).subheader
+    assert not app.header
+    assert click(app).header
     app.selectbox(key="plane").set_value("principal components").run()
-    assert not app.subheader
+    assert not app.header
     app.selectbox(key="plane").set_value("class centres").run()
-    assert click(app).subheader
+    assert click(app).header
     app.selectbox(key="data").set_value("wine").run()
-    assert not app.subheader
+    assert not app.header
 
 
 def test_reset_takes_pin_and_place_along(open_page):
@@ -141,7 +139,7 @@ def test_reset_takes_pin_and_place_along(open_page):
 
 def test_a_click_is_answered_beside_the_picture(open_page):
     app = click(open_page())
-    texts = [str(one.value) for one in app.main if one.type in ("subheader", "markdown")]
+    texts = [str(one.value) for one in app.main if one.type in ("header", "markdown")]
     first, answer = (
         next(i for i, text in enumerate(texts) if part in text)
         for part in ("What everyone answers", "The student answers like")
@@ -196,10 +194,10 @@ def test_no_grid_stands_where_no_cell_has_its_twin(open_page, store):
     app = open_page(page="softness", widths=(8,), cellseeds=2)
     assert not app.exception
     assert "No answer yet" in words(app)
-    assert not any("against the twin" in title.value for title in app.subheader)
+    assert not any("against the twin" in title.value for title in app.header)
     missing[until + 1].job(missing[until + 1].spec, store)
     app = open_page(page="softness", widths=(8,), cellseeds=2)
-    assert any("against the twin" in title.value for title in app.subheader)
+    assert any("against the twin" in title.value for title in app.header)
 
 
 def test_is_it_true_offers_all_features_and_both_pages_say_one_distance(open_page):

@@ -171,7 +171,7 @@ def draw_votes(shown: Shown) -> None:
     u, v = shown.clicked
     found = probe(shown.picture, u, v, shown.ensemble, shown.student)
     student = shown.picture.student
-    st.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
+    st.header(f"What everyone answers at ({u:.2f}, {v:.2f})")
     names = datasets.load(student.ensemble.problem.dataset).class_names
     counts = [int((found.teachers.argmax(-1) == label).sum()) for label in range(len(names))]
     st.markdown(classes.describe_votes(counts, names))

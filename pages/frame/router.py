@@ -28,6 +28,7 @@ pages = {
         ("variance", "How stable?", ":material/ssid_chart:", False),
         ("deploy", "Worth it?", ":material/savings:", False),
         ("slices", "Is it true?", ":material/fact_check:", False),
+        ("words", "Words", ":material/menu_book:", False),
     )
 }
 page = st.navigation(list(pages.values()))

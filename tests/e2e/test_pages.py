@@ -19,7 +19,7 @@ from tests.e2e.waiting import (
 pytestmark = pytest.mark.e2e
 
 SMALL = "data=moons&teachers=2"
-PAGES = ["", "lesson", "capacity", "softness", "variance", "deploy", "slices"]
+PAGES = ["", "lesson", "capacity", "softness", "variance", "deploy", "slices", "words"]
 
 
 def bottom(one):

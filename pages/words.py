@@ -62,7 +62,12 @@ MEASURES = (
         "0 or more, units of the plane",
         "Heimann et al. 2009",
     ),
-    ("Churn", "mean(a ≠ b) over pairs of repeats of one model", "0 to 1", "Milani Fard et al. 2016"),
+    (
+        "Churn",
+        "mean(a ≠ b) over pairs of repeats of one model",
+        "0 to 1",
+        "Milani Fard et al. 2016",
+    ),
     (
         "Variance over seeds",
         "mean KL of the repeats from their geometric mean",

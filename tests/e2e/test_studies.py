@@ -169,7 +169,7 @@ def test_variance_shows_ledger_maps_and_boundaries(page, app):
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     run_button(page).click()
     done(page)
-    expect(page.get_by_text("When only the seeds change").last).to_be_visible()
+    expect(page.get_by_text("When only the seeds change").first).to_be_visible()
     residual = page.get_by_text(re.compile(r"Largest residual: \S+ nats"))
     assert float(re.search(r"residual: (\S+) nats", residual.inner_text())[1]) < 1e-6
     expect(page.get_by_text("it has no way to say which part is disagreement")).to_be_visible()

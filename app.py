@@ -15,6 +15,7 @@ from pages.frame.server.health import Numbered, health_routes
 from pages.frame.server.limits import SocketLimits
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
 from pages.frame.server.origins import HostsAndOrigins
+from pages.frame.server.session_uploads import SessionUploads
 
 # What the pages import.
 _MODULES = [
@@ -42,6 +43,7 @@ MIDDLEWARE = [
     Middleware(SecurityHeaders),
     Middleware(HostsAndOrigins),
     Middleware(SocketLimits),
+    Middleware(SessionUploads),
     Middleware(CompressedStatic),
 ]
 

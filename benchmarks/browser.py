@@ -102,24 +102,24 @@ class Playground:
     """The playground in one tab; made by `playground`."""
 
     def __init__(self, page: Page, address: str) -> None:
-        self._page = page
-        self._address = address
+        self.page = page
+        self.address = address
         page.add_init_script(f"({_LISTEN})()")
 
     def open(self, path: str) -> None:
         """Open a path and wait for its picture and all that belongs to it."""
-        self._open(self._address + path)
+        self._open(self.address + path)
 
     def reopen(self) -> None:
         """Open the same address in a new document, which remembers nothing."""
-        self._open(self._page.url)
+        self._open(self.page.url)
 
     def _open(self, address: str) -> None:
-        self._page.goto("about:blank")
-        self._page.goto(address)
+        self.page.goto("about:blank")
+        self.page.goto(address)
         ready = f"() => document.querySelector('{_VIEW}')?.dataset.state === 'ready'"
-        self._page.wait_for_function(ready, timeout=1e3 * PATIENCE)
-        self._page.evaluate(_WATCH)
+        self.page.wait_for_function(ready, timeout=1e3 * PATIENCE)
+        self.page.evaluate(_WATCH)
         self.rest()
 
     def press(self, control: str, *keys: str) -> Move:
@@ -127,16 +127,16 @@ class Playground:
 
         Of more than one key, the settings on the way may be painted, too; they do not count.
         """
-        numbers = self._page.get_by_role("spinbutton", name=control)
-        self._page.get_by_role("slider", name=control).or_(numbers).focus()
+        numbers = self.page.get_by_role("spinbutton", name=control)
+        self.page.get_by_role("slider", name=control).or_(numbers).focus()
         for key in keys:
-            self._page.keyboard.press(key)
+            self.page.keyboard.press(key)
         drawn = "() => Object.keys(window.paintNote.whole).length > 0"
-        self._page.wait_for_function(drawn, polling="raf", timeout=1e3 * PATIENCE)
+        self.page.wait_for_function(drawn, polling="raf", timeout=1e3 * PATIENCE)
         if len(keys) > 1:
             self.rest(0.1)
-        milliseconds, whole, parts = self._page.evaluate(_TAKEN)
-        student = self._page.locator(_VIEW).get_attribute("data-student") or ""
+        milliseconds, whole, parts = self.page.evaluate(_TAKEN)
+        student = self.page.locator(_VIEW).get_attribute("data-student") or ""
         return Move(student, milliseconds, whole, max(parts, default=0), sum(parts))
 
     def rest(self, seconds: float = 0.4) -> None:
@@ -147,8 +147,8 @@ class Playground:
             window.restSince = rests ? (window.restSince ?? performance.now()) : null;
             return rests && performance.now() - window.restSince > 1e3 * seconds;
         }"""
-        self._page.evaluate("() => { window.restSince = null; }")
-        self._page.wait_for_function(quiet, arg=seconds, polling=20, timeout=1e3 * PATIENCE)
+        self.page.evaluate("() => { window.restSince = null; }")
+        self.page.wait_for_function(quiet, arg=seconds, polling=20, timeout=1e3 * PATIENCE)
 
 
 @contextlib.contextmanager
@@ -203,7 +203,9 @@ def server(script: Path, *options: str, environment: Mapping[str, str]) -> Itera
         )
         try:
             address = f"http://localhost:{port}"
-            if not _healthy(process, address):
+            prefix = "--server.baseUrlPath"
+            base = f"/{options[options.index(prefix) + 1]}" if prefix in options else ""
+            if not _healthy(process, address + base):
                 log.seek(0)
                 raise RuntimeError(f"The server did not start:\n{log.read().decode()}")
             yield address

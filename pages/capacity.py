@@ -8,7 +8,7 @@ from distill_core import figures
 from distill_core.studies import CapacitySpec, answers, sufficiency
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.controls.widgets import ask, fill
 from pages.frame.studies import pieces, results, run
 
@@ -50,6 +50,8 @@ with explain_errors():
         tolerance = ask("tolerance")
     with right.popover("Depth and loss", icon=":material/tune:"):
         spec = fill_student(spec, "capacity")
+    with st.sidebar:
+        offer_undo_and_reset("capacity")
     found = run.follow(spec)
 
 if found.summary["beats_twin"]:

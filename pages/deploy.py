@@ -8,7 +8,7 @@ from distill_core.specs import StudentSpec
 from distill_core.studies import WorthSpec, answers, verdict
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.controls.widgets import ask, fill
 from pages.frame.studies import deploy, results, run
 
@@ -30,6 +30,8 @@ with explain_errors():
     with right.popover("Student and loss", icon=":material/tune:"):
         student = fill_student(StudentSpec(ensemble=ensemble), "deploy")
     spec = spec.replace(student=student)
+    with st.sidebar:
+        offer_undo_and_reset("deploy")
     places = st.columns(deploy.N_SAVINGS)
     # Sizes wait for nothing.
     deploy.show_sizes(spec, places)

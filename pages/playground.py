@@ -30,10 +30,12 @@ with explain_errors():
         offer_undo_and_reset()
     pinned = read_pin(picture)
 
-left, right = st.columns([3, 2], gap="large")
+# The keys are those of frame.css, which sets the order of the parts on a phone.
+with st.container(key="look"):
+    left, right = st.columns([3, 2], gap="large")
 with left:
     names = datasets.load(ensemble.problem.dataset).class_names
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, key="layers"):
         chosen = layers.choose()
         one = classes.choose(names)
     try:
@@ -46,16 +48,17 @@ with left:
             st.stop()
         st.info(f"The last good picture is shown: {describe(last.student)}.")
         shown = draw(last, None, chosen)
-with right:
+with right, st.container(key="answers"):
+    evidence.draw_votes(shown)
     evidence.write_answer(shown)
     evidence.explain_view(shown)
     evidence.explain_places(shown)
+with right, st.container(key="measures"):
     evidence.show_measures(shown)
     offer_pin(picture, pinned)
     evidence.compare_with_pinned(shown, pinned)
     evidence.write_loss(shown.picture.student)
     evidence.draw_learning_curves(shown)
-evidence.draw_votes(shown)
 models.offer(shown.picture)
 if not report.is_under_way():
     complete(shown)

@@ -6,7 +6,7 @@ from distill_core.jobs import faithfulness
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address, plain
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset, plain
 from pages.frame.controls.widgets import ask
 from pages.frame.server import waiting
 from pages.frame.slices import meter, plane_names, side_by_side, tour
@@ -26,6 +26,8 @@ with explain_errors():
         near = ask("near")
     with right.popover("Student and loss", icon=":material/tune:"):
         student = fill_student(StudentSpec(ensemble=ensemble), "slices")
+    with st.sidebar:
+        offer_undo_and_reset("slices")
     is_free = ensemble.problem.plane is None
     plane = plane_names.load_kept(chosen, ensemble.problem.dataset) if is_free else chosen
     picture = PictureSpec(student=student, plane=plane)
@@ -42,12 +44,12 @@ try:
         button.button("Let it go", on_click=plane_names.let_go, width="stretch")
     meter.draw_picture(look)
     if is_free:
-        st.subheader("A tour through planes")
+        st.header("A tour through planes")
         tour.offer(student, plane)
-        st.subheader("The same two models on other planes")
+        st.header("The same two models on other planes")
         found = side_by_side.look_at_planes(student, plane, near)
         side_by_side.draw_pictures(found)
-        st.subheader("Does agreement depend on the plane?")
+        st.header("Does agreement depend on the plane?")
         side_by_side.draw_agreement(found, side_by_side.measure_random_planes(student))
         side_by_side.offer_table(found)
     else:

@@ -7,7 +7,7 @@ from distill_core.studies import SoftnessSpec
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset
 from pages.frame.controls.widgets import ask, fill
 from pages.frame.studies import pieces, results, run
 
@@ -36,6 +36,8 @@ with explain_errors():
         spec = fill(spec, "widths")
     with right.popover("Depth and epochs", icon=":material/tune:"):
         spec = fill_student(spec, "softness")
+    with st.sidebar:
+        offer_undo_and_reset("softness")
     found = run.follow(spec)
 
 results.write_answer(found)
@@ -55,7 +57,7 @@ for width in spec.widths:
         # No cell has its twin yet: a grid would be empty.
         continue
     cells = [cell for cell in summary["cells"] if cell["width"] == width]
-    st.subheader(f"Every T and alpha against the twin, width {width}")
+    st.header(f"Every T and alpha against the twin, width {width}")
     results.draw_charts(
         2,
         [
@@ -88,7 +90,7 @@ pieces.draw_soft_targets(ensemble)
 
 width = spec.widths[-1]
 cells = [cell for cell in summary["cells"] if cell["width"] == width]
-st.subheader("How much of the training comes from the ensemble")
+st.header("How much of the training comes from the ensemble")
 when = ask("when")
 results.draw_charts(
     2,

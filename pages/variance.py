@@ -7,7 +7,7 @@ from distill_core.specs import StudentSpec
 from distill_core.studies import VarianceSpec, answers, maps
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.student import choose_ensemble, fill_student
-from pages.frame.controls.url_state import explain_address, plain
+from pages.frame.controls.url_state import explain_address, offer_undo_and_reset, plain
 from pages.frame.controls.widgets import ask, fill
 from pages.frame.server import service
 from pages.frame.studies import pieces, results, run
@@ -39,6 +39,8 @@ with explain_errors():
     with right.popover("Student and loss", icon=":material/tune:"):
         spec = spec.replace(student=fill_student(StudentSpec(ensemble=ensemble), "variance"))
     seen = maps.MapsSpec(study=spec, plane=plane)
+    with st.sidebar:
+        offer_undo_and_reset("variance")
     found = run.follow(spec, [maps.task(seen)])
 
 results.write_answer(found)
@@ -74,7 +76,7 @@ st.caption(
 with st.expander("All figures as a table", icon=":material/table:"):
     st.dataframe(results.tabulate_groups(summary), hide_index=True)
 
-st.subheader("Where the cross-entropy goes")
+st.header("Where the cross-entropy goes")
 source = ask("over", list(summary))
 ledger = summary[source]["ledger"]
 if not found.partial:
@@ -92,10 +94,10 @@ st.caption(
 artifact = service.store().get("maps", seen.digest)
 if artifact is not None:
     view = maps.read(seen, artifact)
-    st.subheader("What the student cannot express")
+    st.header("What the student cannot express")
     if not found.partial:
         st.markdown(plain(answers.uncertainty(found.summary["seeds"]["uncertainty"])))
     pieces.draw_uncertainty(view, ensemble.problem)
-    st.subheader("The boundary of every repeat")
+    st.header("The boundary of every repeat")
     pieces.draw_repeats(view)
 results.offer_files(found)

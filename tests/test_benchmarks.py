@@ -19,6 +19,7 @@ from benchmarks import (
     peers,
     racing,
     report,
+    room,
     scale,
     schedules,
     tables,
@@ -265,3 +266,16 @@ def test_markdown_rows_have_as_many_cells_as_the_head(outcome):
     lines = [line for line in tables.markdown(outcome).splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 1
     assert len(lines) == 4
+
+
+def test_a_count_is_as_old_as_the_newest_vote_that_it_lacks():
+    votes = [float(i) for i in range(room.N_LEARNERS)]
+    prompt = {i: i - 0.9 for i in range(1, room.N_LEARNERS + 1)}
+    found = room.summary(votes, prompt)
+    assert [claim.holds for claim in found.claims] == [True, True]
+    assert found.rows[0]["p95 s"] == pytest.approx(0.1)
+    late = room.summary(votes, {room.N_LEARNERS: room.N_LEARNERS + 1.0})
+    assert [claim.holds for claim in late.claims] == [False, True]
+    assert late.rows[0]["p50 s"] == pytest.approx((room.N_LEARNERS + 3) / 2)
+    for lost in (votes[:-1], [*votes, 300.0]):
+        assert not room.summary(lost, prompt | {201: 400.0}).claims[1].holds

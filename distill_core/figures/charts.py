@@ -90,17 +90,18 @@ def votes_figure(
             },
             hovertemplate="%{y}: %{x:.1%}<extra>" + escape(name) + "</extra>",
         )
-    height = 20 * len(rows)
+    height, below = 20 * len(rows), 52 + 20 * min(len(class_names), 5)
     figure.layout = ground() | dict(
         barmode="stack",
         bargap=0.2,
-        height=height + 84,
-        margin={"l": 10, "r": 16, "t": 6, "b": 78},
+        height=height + 6 + below,
+        margin={"l": 10, "r": 16, "t": 6, "b": below},
         legend={
             "orientation": "h",
             "x": 0,
-            "y": -78 / height,
-            "yanchor": "bottom",
+            # Below the axis' title; narrow figures have one name below the other.
+            "y": -48 / height,
+            "yanchor": "top",
             "traceorder": "normal",
         },
         xaxis=axis("probability") | {"range": [0, 1], "tickformat": ".0%", "nticks": 6},

@@ -18,24 +18,29 @@ st.set_page_config(
     menu_items={"Get help": None, "Report a bug": None, "About": None},
 )
 st.html(_PAGES / "frame" / "frame.css")
-page = st.navigation(
-    [
-        st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=default)
-        for name, title, icon, default in (
-            ("playground", "Playground", ":material/join_inner:", True),
-            ("lesson", "Lesson", ":material/school:", False),
-            ("capacity", "How small?", ":material/compress:", False),
-            ("softness", "How soft?", ":material/thermostat:", False),
-            ("variance", "How stable?", ":material/ssid_chart:", False),
-            ("deploy", "Worth it?", ":material/savings:", False),
-            ("slices", "Is it true?", ":material/fact_check:", False),
-        )
-    ]
-)
+pages = {
+    name: st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=default)
+    for name, title, icon, default in (
+        ("playground", "Playground", ":material/join_inner:", True),
+        ("lesson", "Lesson", ":material/school:", False),
+        ("capacity", "How small?", ":material/compress:", False),
+        ("softness", "How soft?", ":material/thermostat:", False),
+        ("variance", "How stable?", ":material/ssid_chart:", False),
+        ("deploy", "Worth it?", ":material/savings:", False),
+        ("slices", "Is it true?", ":material/fact_check:", False),
+        ("words", "Words", ":material/menu_book:", False),
+    )
+}
+page = st.navigation(list(pages.values()))
+# Who comes by a link knows what to see; the offer stays, so that nothing moves with a slider.
+is_newcomer = st.session_state.setdefault("is newcomer", not st.query_params)
 carry_over.carry_over(page)
 present.apply()
 with st.sidebar:
     share.offer(page.url_path or "playground")
+if is_newcomer and page == pages["playground"]:
+    label = "New here? The lesson: predict first, then see"
+    st.page_link(pages["lesson"], label=label, icon=pages["lesson"].icon)
 try:
     page.run()
 finally:

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import LABELS, fits, settled, stored
+from tests.e2e.waiting import LABELS, fits, headings_in_order, settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -169,13 +169,14 @@ def test_variance_shows_ledger_maps_and_boundaries(page, app):
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     run_button(page).click()
     done(page)
-    expect(page.get_by_text("When only the seeds change").last).to_be_visible()
+    expect(page.get_by_text("When only the seeds change").first).to_be_visible()
     residual = page.get_by_text(re.compile(r"Largest residual: \S+ nats"))
     assert float(re.search(r"residual: (\S+) nats", residual.inner_text())[1]) < 1e-6
     expect(page.get_by_text("it has no way to say which part is disagreement")).to_be_visible()
     # Six figures of groups, the ledger, and the boundaries of every repeat.
     shown(page, seeds=6, single_teacher=8, diversity=1, map=3)
     assert len(table(page)) == 3 * 4
+    headings_in_order(page)
     # Other planes need other models in the slice view, so only a button is there.
     page.goto(app + VARIANCE + "&plane=discriminant")
     expect(run_button(page)).to_be_visible()

@@ -1,5 +1,6 @@
 """What tests wait for: the picture of a setting, its first line, the end of all work."""
 
+import itertools
 import re
 
 from playwright.sync_api import expect
@@ -73,3 +74,13 @@ def fits(page):
     """Hold that the page need not be scrolled sideways."""
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert wide <= 0, "the page must not scroll sideways"
+
+
+def headings_in_order(page):
+    """Hold that the page begins with its title and that no level of headings is left out."""
+    levels = page.evaluate(
+        """() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')]
+            .filter(one => one.checkVisibility()).map(one => Number(one.tagName[1]))"""
+    )
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), levels

@@ -116,18 +116,16 @@ def click(app, u=0.1, v=0.2):
 def test_a_clicked_place_is_removed_and_goes_with_its_plane(open_page):
     app = open_page()
     assert "Remove the place" not in labels(app)
-    assert "What everyone answers at (0.10, 0.20)" in [
-        title.value for title in click(app).subheader
-    ]
+    assert "What everyone answers at (0.10, 0.20)" in [title.value for title in click(app).header]
     press(app, "Remove the place")
-    assert not app.subheader
-    assert click(app).subheader
+    assert not app.header
+    assert click(app).header
     app.selectbox(key="plane").set_value("principal components").run()
-    assert not app.subheader
+    assert not app.header
     app.selectbox(key="plane").set_value("class centres").run()
-    assert click(app).subheader
+    assert click(app).header
     app.selectbox(key="data").set_value("wine").run()
-    assert not app.subheader
+    assert not app.header
 
 
 def test_reset_takes_pin_and_place_along(open_page):
@@ -137,6 +135,27 @@ def test_reset_takes_pin_and_place_along(open_page):
     press(app, "Reset")
     assert "pin" not in app.query_params
     assert "clicked place" not in app.session_state
+
+
+def test_a_click_is_answered_beside_the_picture(open_page):
+    app = click(open_page())
+    texts = [str(one.value) for one in app.main if one.type in ("header", "markdown")]
+    first, answer = (
+        next(i for i, text in enumerate(texts) if part in text)
+        for part in ("What everyone answers", "The student answers like")
+    )
+    assert first < answer
+
+
+def test_a_pin_names_what_differs(open_page):
+    app = open_page()
+    press(app, "Pin this student")
+    assert "Unpin" in labels(app)
+    app.select_slider(key="width").set_value(8).run()
+    assert "Unpin (width 64)" in labels(app)
+    app.select_slider(key="T").set_value(1).run()
+    app.select_slider(key="alpha").set_value(1.0).run()
+    assert "Unpin (width 64, T = 3 and 1 more)" in labels(app)
 
 
 def test_the_slice_view_explains_its_accuracy(open_page, store):
@@ -175,10 +194,10 @@ def test_no_grid_stands_where_no_cell_has_its_twin(open_page, store):
     app = open_page(page="softness", widths=(8,), cellseeds=2)
     assert not app.exception
     assert "No answer yet" in words(app)
-    assert not any("against the twin" in title.value for title in app.subheader)
+    assert not any("against the twin" in title.value for title in app.header)
     missing[until + 1].job(missing[until + 1].spec, store)
     app = open_page(page="softness", widths=(8,), cellseeds=2)
-    assert any("against the twin" in title.value for title in app.subheader)
+    assert any("against the twin" in title.value for title in app.header)
 
 
 def test_is_it_true_offers_all_features_and_both_pages_say_one_distance(open_page):

@@ -309,3 +309,34 @@ def ended(visitor):
     upload_expiry._delete_later(visitor)
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
+
+
+def study_page():
+    import streamlit as st
+
+    from pages.frame.controls.problem import choose_problem
+    from pages.frame.controls.url_state import offer_undo_and_reset
+    from pages.frame.controls.widgets import ask
+
+    choose_problem()
+    st.session_state["asked"] = ask("seeds")
+    offer_undo_and_reset("capacity")
+    # Drawn later than the buttons, as what a study's page draws beside its figures.
+    ask("who")
+
+
+def test_study_pages_have_undo_and_reset(store, monkeypatch):
+    monkeypatch.setattr(service, "store", lambda: store)
+    app = AppTest.from_function(study_page, default_timeout=60).run()
+    usual = asked(app)
+    app.run()
+    assert button(app, "Undo").disabled, "a control that is drawn later is no step"
+    assert button(app, "Reset").disabled
+    app.number_input(key="seeds").set_value(7).run()
+    button(app, "Undo").click().run()
+    assert asked(app) == usual
+    app.number_input(key="seeds").set_value(9).run()
+    app.selectbox(key="data").set_value("wine").run()
+    button(app, "Reset").click().run()
+    assert asked(app) == usual
+    assert app.selectbox(key="data").value == "tutorial"

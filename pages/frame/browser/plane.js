@@ -1,12 +1,16 @@
 // The plane in Plotly's plot: where it is on the screen, what is clicked on it, and what lies
 // over it for a while.
 
-import { place, svgElement } from "./dom.js";
+import { element, place, svgElement } from "./dom.js";
 
 // Pixels that a pointer may move in a click.
 const CLICK_PIXELS = 4;
 // Milliseconds in which a second click makes a double click.
 export const DOUBLE_CLICK_MS = 300;
+// What an arrow key does, and how far the mark goes, as shares of the side; farther with Shift.
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const NEAR = 0.025;
+const FAR = 0.125;
 // Milliseconds until the line before has faded.
 const FADE_MS = 450;
 
@@ -14,6 +18,7 @@ export class Plane {
   constructor(plot, report) {
     this.plot = plot;
     this.watchClicks(report);
+    this.watchKeys(report);
   }
 
   // Where the plane lies in the plot, in pixels, and the range of it that is shown.
@@ -85,6 +90,46 @@ export class Plane {
       },
       true,
     );
+  }
+
+  // By keyboard a place is chosen with a mark that the arrow keys move.
+  watchKeys(report) {
+    const { plot } = this;
+    Object.assign(plot, { tabIndex: 0, role: "application" });
+    plot.setAttribute("aria-label", "Picture: arrow keys move a mark, Enter asks every model there.");
+    plot.addEventListener("keydown", (event) => {
+      if (event.target !== plot || !plot._fullLayout?.xaxis) return;
+      const way = ARROWS[event.key];
+      if (way) this.moveMark(way, event.shiftKey ? FAR : NEAR);
+      else if (this.mark && ["Enter", " "].includes(event.key)) report(snap(this.at, this.ground));
+      else if (event.key === "Escape") this.removeMark();
+      else return;
+      event.preventDefault();
+    });
+    plot.addEventListener("blur", () => this.removeMark());
+  }
+
+  moveMark([across, up], share) {
+    const { left, top, width, height, range } = this.measure();
+    const [[u0, u1], [v0, v1]] = [range.slice(0, 2), range.slice(2)];
+    if (!this.mark) {
+      this.mark = element("output", "bv-mark");
+      this.plot.append(this.mark);
+      this.at ??= { u: (u0 + u1) / 2, v: (v0 + v1) / 2 };
+    }
+    this.at = {
+      u: Math.min(u1, Math.max(u0, this.at.u + across * share * (u1 - u0))),
+      v: Math.min(v1, Math.max(v0, this.at.v + up * share * (v1 - v0))),
+    };
+    const { u, v } = snap(this.at, this.ground);
+    const x = left + (width * (u - u0)) / (u1 - u0);
+    place(this.mark, { left: x, top: top + (height * (v1 - v)) / (v1 - v0) });
+    this.mark.textContent = `u ${u.toFixed(2)}, v ${v.toFixed(2)}`;
+  }
+
+  removeMark() {
+    this.mark?.remove();
+    this.mark = undefined;
   }
 
   findPlace({ clientX, clientY }) {

@@ -15,6 +15,8 @@ import { fitToPage, readTheme, recolour } from "./theme.js";
 // Pixels of a page below which the picture has narrow margins, and of the smallest square.
 const NARROW = 480;
 const SMALLEST = 120;
+// Pixels of the bar of buttons where it would cover what stands above the picture.
+const BAR = 22;
 const FAILURE = "The live view could not be drawn; a plain chart is shown instead.";
 
 const STANDING_STILL =
@@ -136,7 +138,10 @@ class View {
     const { margin } = this.content.figure.layout;
     const width = this.root.clientWidth;
     const around = { ...margin, autoexpand: false };
-    if (width < NARROW) Object.assign(around, { l: margin.l - 8, r: margin.r - 6 });
+    if (width < NARROW) {
+      // On top the bar of buttons has a line of its own: it is as wide as the picture.
+      Object.assign(around, { l: margin.l - 8, r: margin.r - 6, t: margin.t + BAR });
+    }
     const side = Math.max(SMALLEST, Math.min(width - around.l - around.r, this.content.height));
     return {
       margin: around,

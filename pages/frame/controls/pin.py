@@ -9,6 +9,8 @@ from pages.frame.controls.url_state import plain
 
 # Numbers that the oldest links have; settings that came later are at their defaults there.
 _FEWEST = 6
+# Differences that the button names.
+_MOST_NAMED = 2
 
 
 def offer_pin(picture: PictureSpec, pinned: PictureSpec | None) -> None:
@@ -26,11 +28,11 @@ def offer_pin(picture: PictureSpec, pinned: PictureSpec | None) -> None:
         )
     else:
         st.button(
-            f"Unpin ({describe(pinned.student)})",
+            f"Unpin{_name_difference(pinned.student, picture.student)}",
             icon=":material/keep_off:",
             on_click=_unpin,
             disabled=not locks.is_open(row.key),
-            help="Takes the pinned student out of the picture.",
+            help=f"Takes the pinned student ({describe(pinned.student)}) out of the picture.",
         )
 
 
@@ -50,6 +52,14 @@ def read_pin(picture: PictureSpec) -> PictureSpec | None:
         st.warning(f"The pinned setting in this link cannot be read. {plain(str(error))}")
         return None
     return picture.replace(student=student)
+
+
+def _name_difference(pinned: StudentSpec, now: StudentSpec) -> str:
+    """Return in what a pinned student differs from the present one, short enough for a button."""
+    pairs = [(row, row.value_in(pinned), row.value_in(now)) for row in of_spec(StudentSpec)]
+    said = [row.words.format(row.text(then)) for row, then, today in pairs if then != today]
+    more = f" and {len(said) - _MOST_NAMED} more" if len(said) > _MOST_NAMED else ""
+    return f" ({', '.join(said[:_MOST_NAMED])}{more})" if said else ""
 
 
 def _unpin() -> None:

@@ -6,15 +6,17 @@ from pages.frame.controls.url_state import read
 
 KEY = "present"
 # Pixels: largest side of a picture that leaves room for a title and sliders on 720.
-_PICTURE = 330
+_PICTURE = 360
 _STYLE = """
 <style>
 html { font-size: 115%; }
 .stMainBlockContainer { padding: 1rem 2rem 1rem 3.5rem; }
 .stMainBlockContainer h1 { font-size: 1.5rem; }
+.stElementContainer:has(h1) + .stElementContainer:has(> .stMarkdown) { display: none; }
+.stMainBlockContainer .stVerticalBlock { gap: 0.6rem; }
 .stMainBlockContainer h2 { font-size: 1.35rem; padding: 0; }
 .stAppHeader { background: transparent; height: 2rem; }
-.stMainBlockContainer input[type=range], [role=slider] { transform: scale(1.5); }
+.stMainBlockContainer .stSlider [role=slider] { transform: scale(1.5); }
 </style>
 """
 

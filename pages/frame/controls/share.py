@@ -5,7 +5,7 @@ import io
 import segno
 import streamlit as st
 
-from pages.frame.controls import locks
+from pages.frame.controls import locks, prepared
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import is_shown
 
@@ -49,6 +49,8 @@ def _make_link(page: str) -> None:
     st.image(image.getvalue(), caption="The same link as a QR code.")
     if len(link) > _LONG:
         st.caption("This link is long; its code may be too fine to be read from afar.")
+    with st.expander("Prepared links"):
+        st.markdown(prepared.list_links())
     st.caption(
         "Whoever opens the link cannot move what is locked or hidden: the server keeps it. All "
         "else can be changed. Data of your own is never in a link."

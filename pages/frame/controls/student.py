@@ -26,7 +26,9 @@ def choose_ensemble() -> tuple[EnsembleSpec, PlaneSpec]:
 def choose_student(ensemble: EnsembleSpec) -> StudentSpec:
     """Ask for capacity, temperature, weight and seed; return the student."""
     rows = of_spec(StudentSpec)
-    *places, more = st.columns([3, 3, 3, 1.4], vertical_alignment="bottom")
+    # Two by two on a phone, by frame.css.
+    with st.container(key="student"):
+        *places, more = st.columns([3, 3, 3, 1.4], vertical_alignment="bottom")
     menu = more.popover("More", icon=":material/tune:", width="stretch")
     student = StudentSpec(ensemble=ensemble)
     for row, place in zip_longest(sorted(rows, key=lambda row: not row.on_top), places):

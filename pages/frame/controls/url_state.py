@@ -114,16 +114,19 @@ def _about_key(key: str, page: str) -> _Note:
     return sentence, {other: read(other) for other in SETTINGS if is_shown(other, page)}
 
 
-def offer_undo_and_reset() -> None:
-    """Offer one step back and the way to the beginning."""
-    rows = [row for row in SETTINGS.values() if "playground" in row.pages]
+def offer_undo_and_reset(page: str = "playground") -> None:
+    """Offer one step back and the way to the beginning of a page's settings."""
+    rows = [row for row in SETTINGS.values() if page in row.pages]
     defaults = {row.key: row.default for row in rows if row.undo and locks.is_open(row.key)}
     # Undo leaves these alone: a pin is there to be compared with what comes after it.
     beside = [row.key for row in rows if row.widget == "text" and not row.undo]
     beside = [key for key in beside if key in st.query_params and locks.is_open(key)]
     now = {key: st.session_state[key] for key in defaults if key in st.session_state}
-    steps = st.session_state.setdefault(_STEPS, [])
-    if not steps or steps[-1] != now:
+    steps = st.session_state.setdefault(f"{_STEPS} {page}", [])
+    if steps and all(steps[-1].get(key, value) == value for key, value in now.items()):
+        # Controls that are drawn later in a page come to be known, and are no step.
+        steps[-1] = steps[-1] | now
+    else:
         steps.append(now)
         del steps[:-_MAX_STEPS]
     back, reset = st.columns(2)
@@ -140,7 +143,7 @@ def offer_undo_and_reset() -> None:
         icon=":material/restart_alt:",
         width="stretch",
         disabled=not beside
-        and not clicked_place.is_kept()
+        and not (page == "playground" and clicked_place.is_kept())
         and all(now[key] == defaults[key] for key in now),
         on_click=_reset,
         args=(now, defaults, beside),

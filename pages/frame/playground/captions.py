@@ -34,7 +34,8 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
     plane = load_plane(picture.plane, picture.dataset)
     notes = [
         f"The shaded area is where student and ensemble differ. Of each kind of points at most "
-        f"{layers.MAX_POINTS} are drawn. Click anywhere to ask every model for its answer there."
+        f"{layers.MAX_POINTS} are drawn. Click anywhere to ask every model for its answer there, "
+        "or press arrow keys and Enter in the picture."
     ]
     if note is not None:
         notes.append(note)
@@ -58,4 +59,5 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
             f"**This plane leaves the data**: {outside:.0%} of its directions lie outside the span "
             "of the training data, where no model has ever been asked."
         )
-    st.caption("  \n".join(notes))
+    with st.container(key="limits"):
+        st.caption("  \n".join(notes))

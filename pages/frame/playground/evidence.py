@@ -171,15 +171,7 @@ def draw_votes(shown: Shown) -> None:
     u, v = shown.clicked
     found = probe(shown.picture, u, v, shown.ensemble, shown.student)
     student = shown.picture.student
-    title, button = st.columns([4, 1], vertical_alignment="bottom")
-    title.subheader(f"What everyone answers at ({u:.2f}, {v:.2f})")
-    button.button(
-        "Remove the place",
-        icon=":material/close:",
-        on_click=clicked_place.forget,
-        width="stretch",
-        help="Takes the mark out of the picture, and these answers off the page.",
-    )
+    st.header(f"What everyone answers at ({u:.2f}, {v:.2f})")
     names = datasets.load(student.ensemble.problem.dataset).class_names
     counts = [int((found.teachers.argmax(-1) == label).sum()) for label in range(len(names))]
     st.markdown(classes.describe_votes(counts, names))
@@ -195,6 +187,12 @@ def draw_votes(shown: Shown) -> None:
         ),
         "votes",
         "Probabilities that each teacher, the ensemble and the student give to the classes there.",
+    )
+    st.button(
+        "Remove the place",
+        icon=":material/close:",
+        on_click=clicked_place.forget,
+        help="Takes the mark out of the picture, and these answers off the page.",
     )
 
 

@@ -19,7 +19,7 @@ def draw_widths(spec: CapacitySpec, plane: PlaneSpec, enough: int | None) -> Non
     if section is None:
         return
     dataset = ensemble.problem.dataset
-    st.subheader("The boundary at a few widths")
+    st.header("The boundary at a few widths")
     who = ask("who")
     whole = jobs.read_section(section, load_window(plane, dataset))
     lines = capacity.load_boundaries(
@@ -102,7 +102,7 @@ def draw_soft_targets(ensemble: EnsembleSpec) -> None:
     teachers = service.store().get("ensemble", ensemble.digest)
     if teachers is None:
         return
-    st.subheader("What the students are shown: soft targets")
+    st.header("What the students are shown: soft targets")
     problem, logits = ensemble.problem, teachers.arrays["test_logits"]
     chosen = softness.pick_samples(logits)
     names, y = datasets.load(problem.dataset).class_names, load_problem(problem).y_test

@@ -25,6 +25,9 @@ from pages.frame.controls.widgets import ask
 from pages.frame.studies import run
 from pages.frame.takeaway import report
 
+# Notes that stand below an answer; more of them are folded away, so that it stays short.
+_MOST_NOTES = 2
+
 
 def write_answer(found: Study) -> None:
     """Show the answer, its first sentence in bold, and what qualifies it below.
@@ -50,8 +53,12 @@ def write_answer(found: Study) -> None:
         st.markdown(" ".join([f"**{plain(first)}**", *map(plain, rest)]))
         view = picture_answers.name_view(found.ensemble)
         st.caption(plain(f"{answer.claims} {view}".strip()))
-        if answer.notes:
-            st.markdown("\n".join(f"- {plain(note)}" for note in answer.notes))
+        notes = [f"- {plain(note)}" for note in answer.notes]
+        if notes:
+            st.markdown("\n".join(notes[:_MOST_NOTES]))
+        if notes[_MOST_NOTES:]:
+            with st.expander(f"{len(notes) - _MOST_NOTES} more on what this rests on"):
+                st.markdown("\n".join(notes[_MOST_NOTES:]))
 
 
 def choose_chance(found: Study, examples: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

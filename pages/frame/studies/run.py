@@ -60,6 +60,11 @@ def follow(spec: StudySpec, extra: Sequence[Task] = (), *, at_once: float = 0.0)
     if run is not None and type(run.spec) is type(spec) and run.spec != spec:
         _stop()
         run = None
+        st.toast(
+            "The study that was running has stopped, because its setting was changed. What it has "
+            "computed is kept: set back, it goes on from there.",
+            icon=":material/pause:",
+        )
     small = not own or studies.estimate_seconds(spec, store, _n_workers()) <= at_once
     if wanted and small and run is None and st.session_state.get(_HALTED) != spec.digest:
         # What is small is done without a question.

@@ -1,0 +1,117 @@
+"""A class predicts together: how far behind the count is, and whether votes are lost."""
+
+import asyncio
+import random
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from benchmarks import Claim, Outcome
+from benchmarks.browser import playground
+from benchmarks.racing import Say
+
+N_LEARNERS, N_LOST, P95_SECONDS = 200, 20, 1.0
+# Seconds in which all answer, and between two questions of a phone.
+_ANSWERING, _POLL = 20.0, 2.0
+
+# In the browser: when which count was first on the screen, in seconds since 1970.
+_WATCH = """() => {
+    window.counts = {};
+    const look = () => {
+        const found = document.body.innerText.match(/(\\d+) have answered/);
+        if (found) window.counts[found[1]] ??= (performance.timeOrigin + performance.now()) / 1000;
+    };
+    new MutationObserver(look).observe(document.body, {
+        subtree: true, childList: true, characterData: true,
+    });
+}"""
+
+
+def run(say: Say) -> Outcome:
+    """Open a room in Chromium, have 200 phones answer, and compare the clocks."""
+    votes: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder, playground(Path(folder)) as visitor:
+        page = visitor.page
+        page.set_default_timeout(120_000)
+        page.goto(f"{visitor.address}/lesson")
+        page.get_by_role("button", name="Predict together").click()
+        page.get_by_text("0 have answered").wait_for()
+        page.evaluate(_WATCH)
+        code = page.evaluate("() => new URL(location.href).searchParams.get('room')")
+        class_ = threading.Thread(target=_answer, args=(visitor.address, code, votes))
+        class_.start()
+        while class_.is_alive():
+            page.wait_for_timeout(200)
+        page.get_by_text(f"{N_LEARNERS} have answered").wait_for()
+        seen = {int(count): at for count, at in page.evaluate("() => window.counts").items()}
+    say(f"{len(votes)} votes were acknowledged; the last count seen is {max(seen)}")
+    return summary(sorted(votes.values()), seen)
+
+
+def summary(votes: list[float], seen: dict[int, float]) -> Outcome:
+    """Return how far counts were behind.
+
+    Parameters
+    ----------
+    votes : list of float
+        When votes were acknowledged, in seconds, in order.
+    seen : dict of int to float
+        By count, when it was first on the presenter's screen, on the same clock.
+    """
+    behind = [
+        max(0.0, min(at for count, at in seen.items() if count >= number) - acknowledged)
+        for number, acknowledged in enumerate(votes, 1)
+    ]
+    p50, p95 = (float(np.quantile(behind, share)) for share in (0.5, 0.95))
+    exact = max(seen) == len(votes) == N_LEARNERS
+    return Outcome(
+        f"A room of {N_LEARNERS} simulated phones that ask every {_POLL:g} s and answer within "
+        f"{_ANSWERING:g} s, {N_LOST} of which lose their connection and send again: seconds from "
+        "an acknowledged vote to the presenter's screen.",
+        [{"learners": len(votes), "counted": max(seen), "p50 s": p50, "p95 s": p95}],
+        [
+            Claim(f"p95 at most {P95_SECONDS:g} s behind ({p95:.2f}).", p95 <= P95_SECONDS),
+            Claim(f"No vote lost or doubled ({max(seen)} of {N_LEARNERS}).", exact),
+        ],
+    )
+
+
+def _answer(address: str, code: str, votes: dict[str, float]) -> None:
+    asyncio.run(_all_answer(address, code, votes))
+
+
+async def _all_answer(address: str, code: str, votes: dict[str, float]) -> None:
+    chance = random.Random(0)
+    lost = set(chance.sample(range(N_LEARNERS), N_LOST))
+    starts = [chance.uniform(0, _ANSWERING) for _ in range(N_LEARNERS)]
+    await asyncio.gather(
+        *(
+            _learn(address, code, f"{number:032x}", start, number in lost, votes)
+            for number, start in enumerate(starts)
+        )
+    )
+
+
+async def _learn(
+    address: str, code: str, token: str, start: float, is_lost: bool, votes: dict[str, float]
+) -> None:
+    """Be a phone: ask for the question again and again, answer once, or twice after a loss."""
+    asked = {"room": code, "token": token}
+    begun = time.monotonic()
+    async with httpx.AsyncClient(base_url=address, timeout=60) as phone:
+        found = (await phone.get("/join/question", params=asked)).json()
+        while time.monotonic() - begun < start:
+            await asyncio.sleep(min(_POLL, max(0.0, start - (time.monotonic() - begun))))
+            await phone.get("/join/question", params={**asked, "known": found["name"]})
+        answer = random.Random(token).choice([value for value, _ in found["options"]])
+        vote = {"room": code, "token": token, "name": found["name"], "answer": answer}
+        (await phone.post("/join/vote", json=vote)).raise_for_status()
+        votes[token] = time.time()
+    if is_lost:
+        # The answer did not arrive; the phone cannot know that its vote did.
+        async with httpx.AsyncClient(base_url=address, timeout=60) as phone:
+            (await phone.post("/join/vote", json=vote)).raise_for_status()

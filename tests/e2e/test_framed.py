@@ -1,0 +1,160 @@
+"""The app in a frame on a page of another site, directly and behind nginx with a path prefix."""
+
+import contextlib
+import http.server
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.browser import PROJECT
+from distill_core import uploads
+from tests.e2e.conftest import BROWSER_FLAGS, DESKTOP
+from tests.e2e.waiting import ENDLESS, WIDTH
+
+pytestmark = pytest.mark.e2e
+
+SMALL = "embed=true&data=moons&teachers=2"
+NGINX = """
+daemon off; pid {folder}/pid; error_log {folder}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    server {{
+        listen 127.0.0.1:{port};
+        {location}
+    }}
+}}
+"""
+
+
+class Course(http.server.BaseHTTPRequestHandler):
+    """A course page that frames the address behind its question mark."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        framed = self.path.partition("?")[2]
+        page = f'<!doctype html><iframe id="app" width="1200" height="900" src="{framed}"></iframe>'
+        self.wfile.write(page.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def course():
+    """Serve course pages; yield their origin, which is another site than the app's localhost."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Course) as pages:
+        threading.Thread(target=pages.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{pages.server_port}"
+        pages.shutdown()
+
+
+@pytest.fixture(scope="module")
+def listed():
+    with course() as origin:
+        yield origin
+
+
+@pytest.fixture(scope="module")
+def framed_app(serve, listed, tmp_path_factory):
+    environment = {
+        **os.environ,
+        "DISTILL_STORE": str(tmp_path_factory.mktemp("store")),
+        "DISTILL_FRAME_ANCESTORS": listed,
+    }
+    return serve(PROJECT / "app.py", "--server.baseUrlPath", "class", environment=environment)
+
+
+@pytest.fixture(scope="module")
+def behind_nginx(framed_app, tmp_path_factory):
+    """Return the app's address behind nginx, with the lines that docs/deploy.md gives."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed (apt-get install nginx-light)")
+    folder = tmp_path_factory.mktemp("nginx")
+    text = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    (location,) = re.findall(r"```\n(location .*?)```", text, re.DOTALL)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    location = location.replace(
+        "http://127.0.0.1:8501", framed_app.replace("localhost", "127.0.0.1")
+    )
+    (folder / "conf").write_text(NGINX.format(folder=folder, port=port, location=location))
+    with (folder / "out").open("w") as out:
+        process = subprocess.Popen(
+            [nginx, "-p", str(folder), "-c", str(folder / "conf")], stdout=out, stderr=out
+        )
+    address = f"http://localhost:{port}"
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}/class/healthz", timeout=5).close()
+                break
+            assert process.poll() is None, (folder / "out").read_text()
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def strict_page(browser):
+    """Return a page of a browser that keeps no cookies of sites in frames."""
+    browser = browser.browser_type.launch(
+        executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+        args=[*BROWSER_FLAGS, "--test-third-party-cookie-phaseout"],
+    )
+    with contextlib.closing(browser):
+        yield browser.new_context(viewport=DESKTOP, bypass_csp=False).new_page()
+
+
+def open_framed(page, origin, address):
+    page.goto(f"{origin}/?{address}")
+    return page.query_selector("#app").content_frame()
+
+
+@pytest.mark.parametrize("way", ["framed_app", "behind_nginx"])
+def test_a_listed_page_frames_picture_slider_and_upload(request, strict_page, listed, way):
+    page, address = strict_page, request.getfixturevalue(way)
+    sent = []
+    page.on("request", lambda one: one.method == "PUT" and sent.append(one))
+    frame = open_framed(page, listed, f"{address}/class/?{SMALL}")
+    view = frame.get_by_test_id("boundary-view")
+    expect(view).to_have_attribute("data-state", "ready", timeout=ENDLESS)
+    student = view.get_attribute("data-student")
+    slider = frame.get_by_role("slider", name=WIDTH)
+    slider.focus()
+    slider.press("ArrowLeft")
+    expect(view).not_to_have_attribute("data-student", student, timeout=ENDLESS)
+    frame = open_framed(page, listed, f"{address}/class/?embed=true&data=your+own+data&teachers=2")
+    frame.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(uploads.SAMPLE)
+    expect(frame.get_by_text("Your file was read.")).to_be_visible(timeout=ENDLESS)
+    (upload,) = sent
+    assert "cookie" not in upload.all_headers()
+    assert upload.response().status == 204
+
+
+def test_another_page_is_refused(strict_page, framed_app):
+    said = []
+    strict_page.on("console", lambda message: said.append(message.text))
+    with course() as other:
+        open_framed(strict_page, other, f"{framed_app}/class/?{SMALL}")
+        expect(strict_page.locator("#app")).to_be_visible()
+        strict_page.wait_for_load_state("networkidle")
+        assert any("frame-ancestors" in text for text in said), said
+        frame = strict_page.query_selector("#app").content_frame()
+        assert frame.query_selector("[data-testid=stApp]") is None

@@ -1,0 +1,107 @@
+"""Every page as those see it who use a phone, a keyboard, a projector or a screen reader."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.e2e.waiting import (
+    ALPHA,
+    ENDLESS,
+    TEMPERATURE,
+    WIDTH,
+    fits,
+    headings_in_order,
+    painted,
+    rest,
+    settled,
+)
+
+pytestmark = pytest.mark.e2e
+
+SMALL = "data=moons&teachers=2"
+PAGES = ["", "lesson", "capacity", "softness", "variance", "deploy", "slices", "words"]
+
+
+def bottom(one):
+    box = one.bounding_box()
+    return box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious_in_either_theme(page, app, name):
+    page.goto(f"{app}/{name}" + f"?{SMALL}" * (name != "lesson"))
+    if name in ("", "slices"):
+        painted(page)
+    settled(page)
+    headings_in_order(page)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        settled(page)
+        violations = Axe().run(page).response["violations"]
+        serious = [
+            (one["id"], node["target"], node["failureSummary"][:300])
+            for one in violations
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+        assert serious == [], scheme
+
+
+def test_a_phone_shows_picture_and_sliders_on_one_screen(page, app):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app}/?{SMALL}")
+    painted(page)
+    rest(page)
+    fits(page)
+    for name in (WIDTH, TEMPERATURE, ALPHA):
+        assert bottom(page.get_by_role("slider", name=name)) < 844
+    view = page.get_by_test_id("boundary-view")
+    plot = view.locator(".bv-plot")
+    assert plot.bounding_box()["width"] > 300
+    assert bottom(plot) <= 844
+    # The answer to a click comes next, before everything else that is said.
+    plot.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    answer = page.get_by_role("heading", name="What everyone answers")
+    expect(answer).to_be_visible()
+    assert 0 < answer.bounding_box()["y"] - bottom(view) < 200
+    assert answer.bounding_box()["y"] < page.locator(".st-key-limits").bounding_box()["y"]
+
+
+def test_a_place_is_chosen_by_keyboard_and_answered_beside_the_picture(page, app):
+    page.goto(f"{app}/?{SMALL}")
+    painted(page)
+    plot = page.get_by_test_id("boundary-view").locator(".bv-plot")
+    plot.focus()
+    page.keyboard.press("Enter")
+    expect(plot.locator(".bv-mark")).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Shift+ArrowUp")
+    mark = plot.locator(".bv-mark").inner_text()
+    page.keyboard.press("Enter")
+    u, v = (part.split()[1] for part in mark.split(", "))
+    answer = page.get_by_role("heading", name=f"What everyone answers at ({u}, {v})")
+    expect(answer).to_be_visible(timeout=ENDLESS)
+    headings_in_order(page)
+    box, picture = answer.bounding_box(), plot.bounding_box()
+    assert picture["y"] - 100 < box["y"] < picture["y"] + picture["height"]
+
+
+def test_the_presenters_view_fits_a_projector(page, app):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(f"{app}/?{SMALL}&present=1")
+    painted(page)
+    assert bottom(page.get_by_test_id("boundary-view").locator(".bv-plot")) <= 720
+    for name in (WIDTH, TEMPERATURE, ALPHA):
+        assert bottom(page.get_by_role("slider", name=name)) < 200
+
+
+def test_a_newcomer_is_offered_the_lesson(page, app):
+    page.goto(app)
+    offer = page.get_by_role("link", name="New here? The lesson")
+    offer.click()
+    expect(page.get_by_text("Step 1 of")).to_be_visible(timeout=ENDLESS)
+    page.goto(f"{app}/?{SMALL}")
+    painted(page)
+    expect(offer).to_have_count(0)

@@ -31,6 +31,7 @@ ORDER = (
     "engine",
     "latency",
     "walk",
+    "room",
     "deciding",
 )
 _PACKAGES = (

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.frame.controls.prepared import list_links
+from pages.frame.controls.settings import SETTINGS
 from pages.frame.controls.url_state import explain_address
 
 # Word, what it means here.
@@ -16,7 +17,7 @@ WORDS = (
     ),
     ("Soft target", "The ensemble's probabilities at temperature T, which the student learns."),
     (
-        "Temperature T",
+        SETTINGS["T"].label,
         "Logits are divided by T before the softmax; a larger T makes probabilities more even.",
     ),
     ("alpha", "The weight on the ensemble in the loss; 1 - alpha is that on the labels."),

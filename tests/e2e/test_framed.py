@@ -23,7 +23,7 @@ pytestmark = pytest.mark.e2e
 
 SMALL = "embed=true&data=moons&teachers=2"
 NGINX = """
-daemon off; pid {folder}/pid; error_log {folder}/error.log;
+{user}daemon off; pid {folder}/pid; error_log {folder}/error.log;
 events {{}}
 http {{
     access_log off;
@@ -86,13 +86,17 @@ def behind_nginx(framed_app, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nginx")
     text = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
     (location,) = re.findall(r"```\n(location .*?)```", text, re.DOTALL)
+    # Of root, nginx would have its files read by somebody who may not enter the folder.
+    user = "user root; " if os.geteuid() == 0 else ""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     location = location.replace(
         "http://127.0.0.1:8501", framed_app.replace("localhost", "127.0.0.1")
     )
-    (folder / "conf").write_text(NGINX.format(folder=folder, port=port, location=location))
+    (folder / "conf").write_text(
+        NGINX.format(folder=folder, port=port, location=location, user=user)
+    )
     with (folder / "out").open("w") as out:
         process = subprocess.Popen(
             [nginx, "-p", str(folder), "-c", str(folder / "conf")], stdout=out, stderr=out

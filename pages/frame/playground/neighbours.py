@@ -8,7 +8,7 @@ import streamlit as st
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.controls.setting import Setting
 from pages.frame.controls.settings import of_spec
-from pages.frame.server import visitors, waiting
+from pages.frame.server import crowd, pace, visitors
 
 # How far a hand goes from one look to the next, in stops.
 _STEPS = (1, 2)
@@ -19,8 +19,8 @@ def train_ahead(picture: PictureSpec) -> None:
     """Have the stops beside a picture made while the visitor looks at it and a worker is idle."""
     before: PictureSpec = st.session_state.get(_SEEN, picture)
     st.session_state[_SEEN] = picture
-    # Where many wait, processors are for what they wait for.
-    away = waiting.is_crowded() or os.environ.get("DISTILL_NEIGHBOURS") == "0"
+    # Where many are at work, processors are for what they ask for.
+    away = crowd.count() > pace.FEW or os.environ.get("DISTILL_NEIGHBOURS") == "0"
     visitors.identify().guess([] if away else list_neighbours(picture, before))
 
 

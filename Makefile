@@ -52,8 +52,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 benchmarks: $(VENV)/.installed-dev browser
 	$(BIN)/python -m benchmarks.report
 
-# Hostile visitors, faults and a full disk, in full; RELIABILITY.md says what is promised.
-reliability: $(VENV)/.installed-dev
+# Crowds, hostile visitors, faults and a full disk, in full; RELIABILITY.md says what is promised, and
+# its first part is written by the crowds.
+reliability: $(VENV)/.installed-dev browser
+	$(BIN)/python -m tests.load.reliability
 	DISTILL_RELIABILITY=1 $(BIN)/python -m pytest --durations=20 tests/hostile tests/faults \
 	    tests/frame/test_bounds.py tests/frame/test_preview_route.py tests/test_store.py tests/test_eviction.py \
 	    tests/e2e/test_instant.py tests/e2e/test_latency_benchmark.py

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.load.measuring import require_loopback, serve
+from tests.load.reliability import BEGIN, END, put, write
 from tests.load.scenarios import (
     MOST_USERS,
     Run,
@@ -85,3 +86,22 @@ def test_recorded_sessions_move_sliders():
     for session in list_sessions():
         assert any("Student width" in move["values"] for move in session["moves"])
     assert list_sessions()
+
+
+def test_the_page_says_what_was_measured_and_what_was_not():
+    row = {"": "class, 50", "p95 s": 0.3, "server ms": 20.0, "memory MB": 500.0, "others": 0.2}
+    row |= {"errors": 0}
+    part = write({"class": {"cores": 2, "rows": [row]}})
+    lines = {line.split(" | ")[0]: line for line in part.splitlines()}
+    assert lines["| 50 users, warm lesson: p95"].endswith("| 0.1 | 0.30 | 0.20 | not held |")
+    assert "| 20 | 0.20 | held |" in lines["| An answer costs the server 30 ms of processor time"]
+    assert "not measured" in lines["| 120 users: p95"]
+    # Whoever met an error kept no promise.
+    assert "| held |" not in write({"class": {"rows": [row | {"errors": 1}]}})
+
+
+def test_the_page_is_written_between_its_marks():
+    page = f"before {BEGIN} old {END} after"
+    assert put(page, "new") == f"before {BEGIN}\nnew\n{END} after"
+    with pytest.raises(ValueError, match="has no"):
+        put("nothing", "new")

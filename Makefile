@@ -56,7 +56,7 @@ benchmarks: $(VENV)/.installed-dev browser
 # its first part is written by the crowds.
 reliability: $(VENV)/.installed-dev browser
 	$(BIN)/python -m tests.load.reliability
-	DISTILL_RELIABILITY=1 $(BIN)/python -m pytest --durations=20 tests/hostile tests/faults \
+	DISTILL_RELIABILITY=1 $(BIN)/python -m pytest --durations=20 tests/hostile tests/faults tests/load \
 	    tests/frame/test_bounds.py tests/frame/test_preview_route.py tests/test_store.py tests/test_eviction.py \
 	    tests/e2e/test_instant.py tests/e2e/test_latency_benchmark.py
 

@@ -1,4 +1,4 @@
-"""Measure crowds, write what was promised and found: `python -m tests.load.reliability [NAME ...]`.
+"""`python -m tests.load.reliability [NAME ...]`: measure crowds, write what was promised and found.
 
 The figures of each scenario's last run are kept in `figures.json`; the first part of RELIABILITY.md
 is written from them, and from nothing else.
@@ -49,12 +49,40 @@ class Promise:
 
 PROMISES = (
     Promise(
-        "An answer costs the server 30 ms of processor time", "class", "class, 50", "server ms", 30
+        "An answer costs the server 30 ms of processor time",
+        "class",
+        "class, 50",
+        "server ms",
+        30,
     ),
-    Promise("50 users, warm lesson: p95", "class", "class, 50", "p95 s", 0.1),
-    Promise("120 users: p95", "class", "class, 120", "p95 s", 0.4),
-    Promise("200 users: p95", "class", "class, 200", "p95 s", 2.0),
-    Promise("200 come within 20 s: the last picture", "join", "join, 200", "max s", 5.0),
+    Promise(
+        "50 users, warm lesson: p95",
+        "class",
+        "class, 50",
+        "p95 s",
+        0.1,
+    ),
+    Promise(
+        "120 users: p95",
+        "class",
+        "class, 120",
+        "p95 s",
+        0.4,
+    ),
+    Promise(
+        "200 users: p95",
+        "class",
+        "class, 200",
+        "p95 s",
+        2.0,
+    ),
+    Promise(
+        "200 come within 20 s: the last picture",
+        "join",
+        "join, 200",
+        "max s",
+        5.0,
+    ),
     Promise(
         "50 on a setting never trained: join, p95",
         "shared",
@@ -63,10 +91,26 @@ PROMISES = (
         2.0,
     ),
     Promise(
-        "50 on a setting never trained: answers, p95", "shared", "cold but shared, 50", "p95 s", 0.3
+        "50 on a setting never trained: answers, p95",
+        "shared",
+        "cold but shared, 50",
+        "p95 s",
+        0.3,
     ),
-    Promise("50 users after 2,000 sessions: p95", "day", "class, after the day, 50", "p95 s", 0.12),
-    Promise("Growth in a minute's soak, MB", "soak", "soak, 30", "growth MB", 50),
+    Promise(
+        "50 users after 2,000 sessions: p95",
+        "day",
+        "class, after the day, 50",
+        "p95 s",
+        0.12,
+    ),
+    Promise(
+        "Growth in a minute's soak, MB",
+        "soak",
+        "soak, 30",
+        "growth MB",
+        50,
+    ),
     Promise(
         "Server, workers and first lesson, MB (PSS), 50 users",
         "class",
@@ -124,20 +168,9 @@ def write(figures: dict[str, Any]) -> str:
 
 
 _COLUMNS = (
-    "users",
-    "answers",
-    "p50 s",
-    "p95 s",
-    "max s",
-    "join p95 s",
-    "canary p50 s",
-    "canary p95 s",
-    "server ms",
-    "workers ms",
-    "others",
-    "errors",
-    "memory MB",
-)
+    "users", "answers", "p50 s", "p95 s", "max s", "join p95 s", "canary p50 s", "canary p95 s",
+    "server ms", "workers ms", "others", "errors", "memory MB",
+)  # fmt: skip
 
 
 def put(page: str, part: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from tests.conftest import FULL
 from tests.load.measuring import require_loopback, serve
 from tests.load.reliability import BEGIN, END, put, write
 from tests.load.scenarios import (
@@ -36,6 +37,7 @@ def test_a_small_class_is_served(served):
     assert row["memory MB"] > 0
 
 
+@pytest.mark.skipif(not FULL, reason="half a minute each: make reliability")
 @pytest.mark.load
 def test_a_small_storm_ends_with_the_last_picture(served):
     run = Run(served, [3], 10.0, canaries=False, query=SMALL)
@@ -46,6 +48,7 @@ def test_a_small_storm_ends_with_the_last_picture(served):
     assert row["answers"] > 0
 
 
+@pytest.mark.skipif(not FULL, reason="half a minute each: make reliability")
 @pytest.mark.load
 def test_several_watch_one_study(served):
     run = Run(served, [4], 6.0, canaries=False, query=SMALL)

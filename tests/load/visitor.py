@@ -233,7 +233,12 @@ class LightVisitor:
         if text in self._known:
             return
         query = urlencode({"visitor": self.tab.visitor, "picture": text, **more})
-        status, body = await self._get(f"/boundary-view/student?{query}")
+        path = f"/boundary-view/student?{query}"
+        try:
+            status, body = await self._get(path)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            # Closed while the question was on its way; a browser asks once more, too.
+            status, body = await self._get(path)
         if status not in (200, 204, 429):
             self._tally.errors.append(f"the line: {status} {body[:80]!r}")
         elif status == 200:

@@ -207,7 +207,6 @@ def test_a_finger_on_a_figure_scrolls_the_page(new_page, address):
     page.goto(address)
     all_drawn(page)
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
-    chart(page, 1).scroll_into_view_if_needed()
     box = chart(page, 1).locator(".nsewdrag").bounding_box()
     swipe_up(page, box["x"] + 100, box["y"] + 50, 150)
     above = box["y"] - 50

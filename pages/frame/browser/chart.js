@@ -10,9 +10,6 @@ import { fitToPage, readTheme, recolour } from "./theme.js";
 
 // Milliseconds that a figure out of sight waits at most for the page to have nothing else to do.
 const PATIENCE_MS = 150;
-// Pages on which buttons would cover titles, and the pixels of their bar.
-const PHONE = "(max-width: 640px)";
-const BAR = 32;
 
 const FULL_SCREEN = {
   name: "fullscreen",
@@ -85,7 +82,6 @@ class Chart {
 
   async read(data) {
     const content = parse(await inflate(data));
-    if (matchMedia(PHONE).matches) raise(content.figure.layout);
     if (data === this.data) {
       this.root.setAttribute("aria-label", content.label);
       this.root.style.height = `${content.figure.layout.height}px`;
@@ -149,13 +145,6 @@ export function hang({ legend, margin, height }, newHeight) {
   if (!(legend?.y < 0)) return legend;
   const inside = height - margin.t - margin.b;
   return { ...legend, y: (legend.y * inside) / (newHeight - margin.t - margin.b) };
-}
-
-// Makes room above the title, where the bar of buttons is as wide as the figure.
-export function raise(layout) {
-  layout.height += BAR;
-  layout.margin.t += BAR;
-  if (layout.title?.pad) layout.title.pad.t += BAR;
 }
 
 function configure(name) {

@@ -39,20 +39,12 @@ def test_a_small_class_is_served(served):
 
 @pytest.mark.skipif(not FULL, reason="half a minute each: make reliability")
 @pytest.mark.load
-def test_a_small_storm_ends_with_the_last_picture(served):
-    run = Run(served, [3], 10.0, canaries=False, query=SMALL)
-    asyncio.run(measure_storm(run))
-    (row,) = run.rows
-    assert row["first error"] == ""
-    assert row["errors"] == 0
-    assert row["answers"] > 0
-
-
-@pytest.mark.skipif(not FULL, reason="half a minute each: make reliability")
-@pytest.mark.load
-def test_several_watch_one_study(served):
-    run = Run(served, [4], 6.0, canaries=False, query=SMALL)
-    asyncio.run(measure_watched(run))
+@pytest.mark.parametrize(
+    ("measure", "users", "seconds"), [(measure_storm, 3, 10.0), (measure_watched, 4, 6.0)]
+)
+def test_a_few_are_served(served, measure, users, seconds):
+    run = Run(served, [users], seconds, canaries=False, query=SMALL)
+    asyncio.run(measure(run))
     (row,) = run.rows
     assert row["first error"] == ""
     assert row["errors"] == 0

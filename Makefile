@@ -15,8 +15,8 @@ run: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: lint check browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e"
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not reliability"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not reliability" tests/e2e
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -30,10 +30,13 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 # A real Chromium: the system's if there is one, else by apt on Debian as root, else Playwright's.
+# A real nginx: by apt; where there is none, the tests behind it are skipped and say so.
 browser: $(VENV)/.installed-dev
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \
+	@{ command -v chromium >/dev/null || command -v google-chrome >/dev/null; } \
+	&& PATH="$$PATH:/usr/sbin" command -v nginx >/dev/null \
 	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
-	     && apt-get update -q && apt-get install -qy --no-install-recommends chromium; } \
+	     && apt-get update -q && apt-get install -qy --no-install-recommends chromium nginx-light; } \
+	|| command -v chromium >/dev/null || command -v google-chrome >/dev/null \
 	|| $(BIN)/playwright install --with-deps chromium
 
 $(VENV)/.installed: requirements.txt

@@ -154,7 +154,7 @@ def test_a_worker_killed_at_work_costs_only_time(page, app):
     assert kill_workers(page, app, 1) == 1
 
 
-@pytest.mark.skipif(not FULL, reason="a killed Dask worker costs a retry: tests/engine holds that")
+@pytest.mark.reliability
 def test_dask_workers_killed_at_work_cost_only_time(page, on_a_cluster):
     # All of them: which of them has what, the scheduler decides.
     assert kill_workers(page, on_a_cluster, 2) >= 1

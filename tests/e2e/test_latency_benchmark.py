@@ -3,12 +3,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from benchmarks import latency
-from tests.conftest import FULL
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.skipif(not FULL, reason="a server and a browser of its own: make reliability")
+@pytest.mark.reliability
 def test_latency_is_measured_in_a_real_browser(monkeypatch):
     # Work ahead would take the cores from the other browser tests.
     monkeypatch.setenv("DISTILL_WARM", "0")

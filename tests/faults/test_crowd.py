@@ -12,10 +12,10 @@ import urllib.request
 import pytest
 
 from benchmarks.browser import server
-from tests.conftest import FULL, PROJECT
+from tests.conftest import PROJECT
 from tests.visitor import SMALL, Visitor
 
-pytestmark = pytest.mark.skipif(not FULL, reason="minutes: part of make reliability")
+pytestmark = pytest.mark.reliability
 
 
 @pytest.fixture

@@ -6,18 +6,12 @@ import shutil
 import time
 
 import pytest
-
-from tests.conftest import FULL
-from tests.faults.test_endings import Server
-
-if not FULL:
-    pytest.skip(
-        "needs two servers and a browser: part of make reliability", allow_module_level=True
-    )
-
 from playwright.sync_api import sync_playwright
 
 from tests.e2e.conftest import BROWSER_FLAGS
+from tests.faults.test_endings import Server
+
+pytestmark = pytest.mark.reliability
 
 STATE = """() => {
     const view = document.querySelector("[data-testid=boundary-view]");

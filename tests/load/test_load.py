@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from tests.conftest import FULL
 from tests.load.measuring import require_loopback, serve
 from tests.load.reliability import BEGIN, END, put, write
 from tests.load.scenarios import (
@@ -37,7 +36,7 @@ def test_a_small_class_is_served(served):
     assert row["memory MB"] > 0
 
 
-@pytest.mark.skipif(not FULL, reason="half a minute each: make reliability")
+@pytest.mark.reliability
 @pytest.mark.load
 @pytest.mark.parametrize(
     ("measure", "users", "seconds"), [(measure_storm, 3, 10.0), (measure_watched, 4, 6.0)]

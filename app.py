@@ -16,6 +16,7 @@ from pages.frame.server.limits import SocketLimits
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
 from pages.frame.server.origins import HostsAndOrigins
 from pages.frame.server.session_uploads import SessionUploads
+from pages.frame.server.upload_room import UploadRoom
 
 # What the pages import.
 _MODULES = [
@@ -43,6 +44,7 @@ MIDDLEWARE = [
     Middleware(SecurityHeaders),
     Middleware(HostsAndOrigins),
     Middleware(SocketLimits),
+    Middleware(UploadRoom),
     Middleware(SessionUploads),
     Middleware(CompressedStatic),
 ]

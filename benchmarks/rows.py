@@ -41,7 +41,7 @@ def run(say: Callable[[str], None]) -> Outcome:
     """Read both files, each in a process of its own."""
     rows: list[dict[str, str | float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for path in _write(Path(folder), N_ROWS):
+        for path in write_tables(Path(folder), N_ROWS):
             say(f"reading {path.name}")
             done = subprocess.run(
                 [sys.executable, "-c", _READ, str(path)], stdout=subprocess.PIPE, check=True
@@ -71,7 +71,7 @@ def run(say: Callable[[str], None]) -> Outcome:
     )
 
 
-def _write(folder: Path, n_rows: int) -> list[Path]:
+def write_tables(folder: Path, n_rows: int) -> list[Path]:
     """Write the same table as CSV and as Parquet; return where."""
     paths = [folder / "table.csv", folder / "table.parquet"]
     generator = np.random.default_rng(0)

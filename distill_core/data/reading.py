@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distill_core.data import csv_files
+from distill_core.data import csv_files, missing_numbers
 from distill_core.data.sheets import Options, Sheet, UploadError, clean
 
 
@@ -36,6 +36,10 @@ def read(source: str | os.PathLike[str] | bytes | Any, options: Options | None =
     "In 'length' the decimal sign is a comma, as in '15,96'."
     """
     options = options or Options()
+    return missing_numbers.settle(_read(source, options), options)
+
+
+def _read(source: Any, options: Options) -> Sheet:
     if isinstance(source, Mapping) or hasattr(source, "columns"):
         from distill_core.data import other_files
 

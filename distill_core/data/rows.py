@@ -8,6 +8,7 @@ import numpy as np
 
 from distill_core.data import layout
 from distill_core.data.builders import Builder
+from distill_core.data.missing_numbers import list_numbers
 from distill_core.data.sheets import (
     MAX_CELLS,
     MAX_COLUMNS,
@@ -68,7 +69,8 @@ def collect(
     found = layout.find([row for _, row in first], options.header)
     skip = 1 if found.row_names else 0
     names, renamed = _name(found, skip)
-    missing = MISSING if options.missing is None else frozenset(options.missing) | {""}
+    missing = frozenset(options.missing or ()) - set(list_numbers(options).values())
+    missing = missing | {""} if missing or options.missing == () else MISSING
     builders = [Builder(missing) for _ in names]
     said = [*decisions, *found.decisions]
     body = _even_rows(itertools.chain(first[found.n_above :], rows), found.width, said)

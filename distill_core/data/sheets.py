@@ -56,7 +56,8 @@ class Options:
     decimal : str or mapping of str to str, optional
         "." or ",", for all columns or by name.
     missing : sequence of str, optional
-        All words that mean "no value"; empty cells always do.
+        All words that mean "no value"; empty cells always do. Numbers among them mean so, too;
+        numbers alone leave the usual words as they are.
     sheet : str, optional
         Of a workbook.
     max_bytes : int
@@ -209,6 +210,11 @@ class Sheet:
     def notes(self) -> tuple[str, ...]:
         """What was decided that a reader might not expect, in sentences."""
         return tuple(decision.sentence for decision in self.report if decision.sentence)
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of all values."""
+        return sum(column.numbers.nbytes + column.codes.nbytes for column in self.columns)
 
     def column(self, name: str) -> Column:
         """Return a column by its name; raise an UploadError when there is none."""

@@ -169,37 +169,6 @@ def test_hostile_files_get_a_sentence_and_nothing_is_lost(page, dialogs, app, wa
     assert not dialogs
 
 
-def test_a_messy_file_is_read_and_corrected_in_the_page(page, app, watch, tmp_path):
-    seen = watch(page)
-    page.goto(app + address("playground", f"{OWN}&{SMALL}"))
-    expect(page.get_by_text("A link holds no data")).to_be_visible(timeout=ENDLESS)
-    bad, messy = tmp_path / "bad.csv", tmp_path / "messy.tsv"
-    bad.write_bytes(b"kind\n" + b"a\nb\n" * 30)
-    upload(page, bad)
-    expect(page.get_by_text("“bad.csv” cannot be used")).to_be_visible(timeout=ENDLESS)
-    # What was said of a file goes with it.
-    page.get_by_role("button", name="Remove bad.csv").click()
-    expect(page.get_by_text("cannot be used")).to_have_count(0, timeout=ENDLESS)
-    lines = [
-        f"{1 + i % 7},{100 + 37 * i % 800}\t{20 + 7 * i % 41}\t{'ab'[i % 2]}" for i in range(60)
-    ]
-    messy.write_text("\n".join(["pay\tage\tgroup", *lines]) + "\n")
-    upload(page, messy)
-    expect(page.get_by_text("'1,100' is read as 1100; it could also be 1.1")).to_be_visible(
-        timeout=ENDLESS
-    )
-    page.get_by_role("button", name="as a decimal comma").click()
-    expect(page.get_by_text("In 'pay' the decimal sign is a comma")).to_be_visible(timeout=ENDLESS)
-    page.get_by_role("button", name="Use this data").click()
-    expect(page.get_by_text("In use: 2 features")).to_be_visible(timeout=ENDLESS)
-    expect(page.get_by_test_id("boundary-view")).to_have_attribute(
-        "data-state", "ready", timeout=ENDLESS
-    )
-    assert not unexpected(seen)
-    page.get_by_role("button", name="Delete my data").click()
-    settled(page)
-
-
 NAMES = (
     "<img src=http://x.invalid/a onerror=alert(1)>",
     "![a](http://x.invalid/b.png)",

@@ -2,7 +2,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.linalg import subspace_angles
@@ -485,3 +485,39 @@ def test_poor_data_gives_a_plane_or_a_sentence(kind, d):
         plane = choose(PlaneSpec(kind=kind), data)
         np.testing.assert_allclose(plane.basis @ plane.basis.T, np.eye(2), atol=1e-9)
         assert np.isfinite(planes.Window.around(plane.project(X)).half)
+
+
+@settings(max_examples=150)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.floats(0.01, 0.5),
+    st.integers(40, 200),
+    st.integers(2, 12),
+    st.integers(2, 4),
+)
+def test_sparse_tables_have_every_plane_or_a_sentence(seed, share, n, d, n_classes):
+    """Flags and counts that are nearly always 0, some columns copies of others."""
+    generator = np.random.default_rng(seed)
+    X = (generator.random((n, d)) < share) * generator.integers(1, 1 + generator.integers(1, 4), d)
+    X = X[:, generator.integers(0, d, d)] if seed % 3 == 0 else X
+    X = X[:, np.ptp(X, axis=0) > 0]
+    assume(X.shape[1] >= 2)
+    data = small(StandardScaler().fit_transform(X), np.arange(n) % n_classes, n_classes)
+    refused = set()
+    for kind in [*KINDS, "three samples"]:
+        spec = PlaneSpec(kind=kind)
+        try:
+            plane = choose(spec, data)
+        except SpecError:
+            refused.add(kind)
+            continue
+        np.testing.assert_allclose(plane.basis @ plane.basis.T, np.eye(2), atol=1e-9)
+        uv = plane.project(data.X_train)
+        window = Window.around(uv, data.y_train)
+        assert np.isfinite([window.u, window.v, window.half]).all()
+        assert window.half > 0
+        assert 0 <= plane.share_outside(data.X_train) <= 1
+        with contextlib.suppress(SpecError):
+            assert np.isfinite(choose(PlaneSpec(kind=kind, offset=1.0), data).origin).all()
+    # Points on one line span no plane; every other one exists.
+    assert refused <= {"discriminant", "three samples"}

@@ -15,15 +15,17 @@ from benchmarks.browser import PROJECT
 from benchmarks.tables import plain
 from tests.load.measuring import serve
 from tests.load.scenarios import SCENARIOS, Row, Run
+from tests.load.uploading import measure_upload
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Return 0 when nobody met an error, 1 when somebody did."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
-    parser.add_argument("name", choices=sorted(SCENARIOS))
+    parser.add_argument("name", choices=sorted(_ALL))
     parser.add_argument("--users", type=int, nargs="+", help="users at once, crowd by crowd")
     parser.add_argument("--seconds", type=float, help="how long a crowd is measured")
     parser.add_argument("--query", default="", help="settings of the page, such as data=moons")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of a file that is sent")
     parser.add_argument("--store", type=Path, help="a store to go on with; default: a new one")
     parser.add_argument("--no-canaries", action="store_true", help="without Chromium")
     parser.add_argument("--json", type=Path, help="a file for the same as JSON")
@@ -37,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             seconds=arguments.seconds,
             query=arguments.query,
             canaries=not arguments.no_canaries,
+            n_rows=arguments.rows,
         )
     print(plain(Outcome(TITLE, [_short(row) for row in rows], [])))
     for row in rows:
@@ -47,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return any(row["errors"] for row in rows)
 
 
+_ALL = {**SCENARIOS, "upload": (measure_upload, [4], 30.0, True)}
+# Files of a million rows are let in.
+_LARGE = {"DISTILL_UPLOAD_LIMIT": "1000", "DISTILL_UPLOADS_TOGETHER": "4000"}
 TITLE = (
     "Seconds from the last move of a slider until its picture arrives; of canaries, until it is "
     "painted. Milliseconds of processor time per answer, of the server's process and of its "
@@ -64,15 +70,17 @@ def measure(
     query: str = "",
     canaries: bool = True,
     warm: bool | None = None,
+    n_rows: int = 0,
 ) -> list[Row]:
     """Run a scenario on a server of its own; return its rows."""
-    scenario, usual_users, usual_seconds, is_warm = SCENARIOS[name]
+    scenario, usual_users, usual_seconds, is_warm = _ALL[name]
     if is_warm if warm is None else warm:
         command = [sys.executable, "-m", "distill_core", "warm"]
         environment = {"DISTILL_STORE": str(store)}
         _run(command, environment)
-    with serve(store) as served:
-        run = Run(served, users or usual_users, seconds or usual_seconds, canaries, query)
+    settings = _LARGE if name == "upload" else {}
+    with serve(store, **settings) as served:
+        run = Run(served, users or usual_users, seconds or usual_seconds, canaries, query, n_rows)
         asyncio.run(scenario(run))
     return run.rows
 
@@ -84,7 +92,9 @@ def _run(command: list[str], environment: dict[str, str]) -> None:
 
 
 def _short(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name not in ("first error", "seconds")}
+    return {
+        name: value for name, value in row.items() if name not in ("first error", "seconds", "said")
+    }
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ class Run:
     seconds: float
     canaries: bool = True
     query: str = ""
+    n_rows: int = 0
     rows: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -67,7 +68,7 @@ async def measure_class(run: Run, name: str = "class") -> None:
     """A class that thinks for `THINK` seconds between two moves, some by recorded sessions."""
     for n in run.users:
         ramp = min(20.0, n / 10)
-        async with _crowd(run, f"{name}, {n}", n, ramp, _move_on) as tally:
+        async with crowd(run, f"{name}, {n}", n, ramp, move_on) as tally:
             await tally.wait_for(n, PATIENCE)
             await asyncio.sleep(min(5.0, run.seconds / 4))
             tally.answers.clear()
@@ -79,7 +80,7 @@ async def measure_class(run: Run, name: str = "class") -> None:
 async def measure_join(run: Run) -> None:
     """All of a class open the page within `seconds` and look."""
     for n in run.users:
-        async with _crowd(run, f"join, {n}", n, run.seconds, _rest) as tally:
+        async with crowd(run, f"join, {n}", n, run.seconds, _rest) as tally:
             tally.watch()
             await tally.wait_for(n, run.seconds + PATIENCE)
 
@@ -106,7 +107,7 @@ async def measure_storm(run: Run) -> None:
         await asyncio.sleep(1.0)
 
     for n in run.users:
-        async with _crowd(run, f"storm, {n}", n, 2.0, storm) as tally:
+        async with crowd(run, f"storm, {n}", n, 2.0, storm) as tally:
             await tally.wait_for(n, PATIENCE)
             tally.answers.clear()
             tally.watch()
@@ -121,7 +122,7 @@ async def measure_keys(run: Run) -> None:
         def tab(numbers: Any = numbers) -> Tab:
             return Tab(f"{run.query}&seed={next(numbers)}")
 
-        async with _crowd(run, f"distinct cold keys, {n}", n, 2.0, _rest, tab) as tally:
+        async with crowd(run, f"distinct cold keys, {n}", n, 2.0, _rest, tab) as tally:
             tally.watch()
             await tally.wait_for(n, run.seconds + PATIENCE)
 
@@ -173,11 +174,11 @@ async def measure_soak(run: Run) -> None:
     n = run.users[0]
 
     async def come_and_go(visitor: LightVisitor, rng: random.Random) -> None:
-        await _move_on(visitor, rng)
+        await move_on(visitor, rng)
         if rng.random() < 0.05:
             await visitor.reopen()
 
-    async with _crowd(run, f"soak, {n}", n, n / 10, come_and_go) as tally:
+    async with crowd(run, f"soak, {n}", n, n / 10, come_and_go) as tally:
         await tally.wait_for(n, PATIENCE)
         # What is made for the first time is no growth.
         await asyncio.sleep(run.seconds / 4)
@@ -190,7 +191,7 @@ async def measure_soak(run: Run) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _crowd(
+async def crowd(
     run: Run,
     name: str,
     n: int,
@@ -242,7 +243,7 @@ async def _crowd(
                 )
 
 
-async def _move_on(visitor: LightVisitor, rng: random.Random) -> None:
+async def move_on(visitor: LightVisitor, rng: random.Random) -> None:
     """Think, then move a slider by a stop or two; sometimes do what somebody has once done."""
     sessions = list_sessions()
     if sessions and rng.random() < 0.2:

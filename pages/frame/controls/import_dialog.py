@@ -13,6 +13,7 @@ from distill_core.data.sheets import Column, Decision, Options, Sheet, UploadErr
 from distill_core.data.tables import Prepared
 from distill_core.engine.apart import OutOfBoundsError, run_apart
 from pages.frame.controls.url_state import plain
+from pages.frame.server import upload_room
 
 # Names that a label column often has; otherwise it is often the last one.
 _LABELS = ("label", "class", "target", "species", "kind", "type", "outcome", "diagnosis", "y")
@@ -66,7 +67,10 @@ class Choice:
 def read(content: bytes, options: Options | None = None) -> Sheet:
     """Read a file that a visitor sent, one after the other; raise UploadError when it cannot be."""
     options = replace(options or Options(), max_bytes=sheets.read_upload_limit())
-    return reader.submit(_read_apart, content, options).result()
+    sheet = reader.submit(_read_apart, content, options).result()
+    if not upload_room.hold(sheet, sheet.n_bytes):
+        raise UploadError(upload_room.FULL)
+    return sheet
 
 
 def _read_apart(content: bytes, options: Options) -> Sheet:
@@ -113,7 +117,8 @@ def choose_reading(file: File) -> Options:
                 "Words for missing values",
                 key=f"missing of {file.id}",
                 placeholder=_FOUND,
-                help="Parted by spaces; empty cells always are. A single comma: no word is.",
+                help="Parted by spaces; empty cells always are. Numbers such as -999 can be among "
+                "them. A single comma: no word is.",
             )
             sheet = None
             if len(file.sheet.sheets) > 1:
@@ -226,6 +231,13 @@ def offer_other_readings(file: File) -> None:
                 on_click=_take_sign,
                 args=(file, decision),
             )
+        if decision.kind == "missing number":
+            st.button(
+                plain(f"Take {decision.other} for a missing value"),
+                key=f"missing {decision.column} of {file.id}",
+                on_click=_take_missing,
+                args=(file, decision),
+            )
         if decision.kind == "header" and decision.other and decision.sentence:
             st.button(
                 f"Take row {decision.other} for the names",
@@ -247,6 +259,11 @@ def _signs_key(file: File) -> str:
 def _take_sign(file: File, decision: Decision) -> None:
     signs: dict[str, Any] = dict(st.session_state.get(_signs_key(file), {}))
     st.session_state[_signs_key(file)] = signs | {decision.column: decision.other}
+
+
+def _take_missing(file: File, decision: Decision) -> None:
+    key = f"missing of {file.id}"
+    st.session_state[key] = f"{st.session_state.get(key, '')} {decision.other}".strip()
 
 
 def _take_header(file: File, row: str) -> None:

@@ -87,7 +87,9 @@ def ask() -> DatasetSpec:
     file: File | None = st.session_state.get(_FILE)
     if file is not None:
         title = f"Columns of {plain(csv_files.clean(file.name))}"
-        with _place.get() or contextlib.nullcontext(), st.expander(title, expanded=not used):
+        # Folded once it is in use.
+        waits = used is None or st.session_state[_USED_AS][0].file != file.id
+        with _place.get() or contextlib.nullcontext(), st.expander(title, expanded=waits):
             used = _columns(file, used)
     if used is not None:
         _in_use(used)

@@ -4,8 +4,6 @@ Streamlit takes a file only with a cookie and a header that say the same. In a f
 another site browsers keep no cookie, so no file would be taken there.
 """
 
-import re
-
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import runtime
@@ -14,8 +12,7 @@ from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_tok
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from pages.frame.server.origins import is_own_page
-
-_PATH = re.compile(r"(?:^|/)_stcore/upload_file/([0-9a-f-]{36})/[^/]+$")
+from pages.frame.server.upload_room import PATH
 
 
 class SessionUploads:
@@ -43,7 +40,7 @@ class SessionUploads:
 
 def is_proved(scope: Scope) -> bool:
     """Say whether a request without cookies comes from the page of the session that it names."""
-    found = _PATH.search(scope["path"]) if scope["method"] in ("PUT", "DELETE") else None
+    found = PATH.search(scope["path"]) if scope["method"] in ("PUT", "DELETE") else None
     if found is None or not is_xsrf_enabled():
         return False
     headers = Headers(scope=scope)

@@ -1,0 +1,72 @@
+"""What the files of all visitors together may take: bytes on their way and in hand, tables read."""
+
+import os
+import re
+import threading
+import weakref
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+from streamlit import runtime
+
+from pages.frame.server.origins import refuse
+
+# Megabytes of files, and as many of tables that were read from them.
+TOGETHER = int(os.environ.get("DISTILL_UPLOADS_TOGETHER") or 400)
+# Where Streamlit takes files; the session is named in between.
+PATH = re.compile(r"(?:^|/)_stcore/upload_file/([0-9a-f-]{36})/[^/]+$")
+
+FULL = (
+    f"This server holds as many files of visitors as it may, {TOGETHER:,} MB in all. Try again "
+    "when others have left, or upload a part of the rows."
+)
+_held: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+class UploadRoom:
+    """Middleware that refuses a file for which there is no room beside those of others.
+
+    Streamlit bounds each file; each visitor could have one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._coming = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http" or scope["method"] != "PUT" or not PATH.search(scope["path"]):
+            await self._app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        # Longer numbers take Python long to read.
+        if not (length.isascii() and length.isdigit() and len(length) < 16):
+            await refuse(411, "A file comes with its length.")(scope, receive, send)
+            return
+        if self._coming + count_bytes() + int(length) > TOGETHER * 1024**2:
+            await refuse(503, FULL)(scope, receive, send)
+            return
+        self._coming += int(length)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._coming -= int(length)
+
+
+def count_bytes() -> int:
+    """Return how many bytes the files of all visitors have."""
+    if not runtime.exists():
+        return 0
+    stats = runtime.get_instance().uploaded_file_mgr.get_stats()
+    return sum(getattr(stat, "byte_length", 0) for family in stats.values() for stat in family)
+
+
+def hold(table: object, n_bytes: int) -> bool:
+    """Say whether there is room for a table; if so, count it until nobody has it any more."""
+    with _lock:
+        others = sum(size for one, size in _held.items() if one is not table)
+        if others + n_bytes > TOGETHER * 1024**2:
+            return False
+        _held[table] = n_bytes
+        return True

@@ -190,13 +190,17 @@ def _lay_out(
     units: tuple[tuple[float, float], tuple[float, float]] | None,
 ) -> dict[str, Any]:
     axes = square_axes(window, axis_titles, nticks=8)
+    own: dict[str, Any] = {}
     if units is not None:
+        # The browser names places in them.
+        own["meta"] = {"units": [list(pair) for pair in units]}
         axes["xaxis"] |= _tick(window.u, window.half, *units[0])
         axes["yaxis"] |= _tick(window.v, window.half, *units[1])
     axes["yaxis"]["constraintoward"] = "top"
     return {
         **ground() | {"template": {}},
         **axes,
+        **own,
         "margin": {"l": 52, "r": 14, "t": 66, "b": 50},
         "hovermode": "closest",
         "dragmode": "zoom",
@@ -213,5 +217,8 @@ def _tick(centre: float, half: float, mean: float, scale: float) -> dict[str, An
     step *= next((k for k in (1, 2, 5) if 2 * half * scale / (k * step) <= 8), 10)
     low, high = (mean + scale * (centre + side * 3 * half) for side in (-1, 1))
     values = step * np.arange(np.ceil(low / step), np.floor(high / step) + 1)
-    texts = [f"{value:.6g}" for value in values + 0.0]
+    # As many digits as tell neighbours apart, of years or of nanometres.
+    largest = np.abs(values).max(initial=step)
+    digits = max(6, 1 + int(np.ceil(np.log10(largest / step))))
+    texts = [f"{value:.{digits}g}" for value in values + 0.0]
     return {"tickmode": "array", "tickvals": (values - mean) / scale, "ticktext": texts}

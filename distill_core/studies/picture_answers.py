@@ -110,7 +110,9 @@ def describe_distance(distance: ArrayLike, n_features: int) -> str:
     n_features : int
         How many features there are; two of their directions lie in the plane.
     """
-    usual, half = np.sqrt(max(0, n_features - 2)), np.median(np.asarray(distance))
+    if n_features <= 2:
+        return "The data has two features: no point lies off any plane, and nothing is cut off."
+    usual, half = np.sqrt(n_features - 2), np.median(np.asarray(distance))
     return (
         f"Half of the test points lie more than {half:.1f} standard deviations off the plane, "
         f"taken over all {n_features} features; independent features would give about "

@@ -65,6 +65,32 @@ def test_a_click_means_the_point_that_the_hover_speaks_of(run, at, found):
     assert (answer["u"], answer["v"]) == pytest.approx(found)
 
 
+def test_places_are_named_in_units_of_the_file(run):
+    code = "({ namePlace }, [u, v, units]) => namePlace(u, v, units)"
+    assert run("plane.js", code, [0.5, -1, None]) == ["u 0.50", "v -1.00"]
+    # Years, and metres of what is nanometres large.
+    units = [[1950.0, 12.0], [3e-9, 1e-9]]
+    assert run("plane.js", code, [0.5, -1, units]) == ["1956.0", "0.00000000200"]
+    ground = {
+        **{"x0": -1, "dx": 2, "y0": 0, "dy": 1},
+        "customdata": {"shape": "1,2,2", "bdata": [7, 8, 9, 10]},
+        "hovertemplate": "a %{customdata[0]}<br>u %{x:.2f}, v %{y:.2f}<extra></extra>",
+    }
+    axes = {"xaxis": {"title": {"text": "year"}}, "yaxis": {"title": {"text": "size"}}}
+    layout = axes | {"meta": {"units": [[1950, 12], [10, 1]]}}
+    told = """({ nameHover }, [ground, layout]) => {
+        nameHover(ground, layout);
+        return [ground.customdata, ground.hovertemplate];
+    }"""
+    rows, template = run("plane.js", told, [ground, layout])
+    assert rows == [[[7, 8, "1938.0", "10.00"], [9, 10, "1962.0", "10.00"]]]
+    assert template == (
+        "a %{customdata[0]}<br>year %{customdata[2]}<br>size %{customdata[3]}<extra></extra>"
+    )
+    # Without units the browser leaves it to Plotly.
+    assert run("plane.js", told, [ground, axes])[1] == ground["hovertemplate"]
+
+
 # Decoding
 
 

@@ -5,6 +5,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from plotly.graph_objects import Figure
 
@@ -155,6 +157,26 @@ def test_axes_are_equal_and_fixed_to_the_window():
     assert layout.yaxis.scaleratio == 1
     assert layout.xaxis.title.text == "mean &lt;radius&gt;"
     assert drawn(section(1)).layout.yaxis.title.text == "v (slice units)"
+
+
+@given(
+    st.floats(-1e12, 1e12),
+    st.floats(-6, 6).map(lambda power: 10.0**power),
+    st.floats(0.1, 20),
+)
+def test_ticks_in_units_of_the_file_are_where_they_say_and_differ(mean, scale, half):
+    # Digits beyond those of a float are not there to be shown.
+    assume(abs(mean) < 1e12 * scale)
+    one = dataclasses.replace(section(1.0), window=Window(0.5, -1.0, half))
+    layout = drawn(one, units=((mean, scale), (0.0, 1.0))).layout
+    assert layout.meta["units"][0] == [mean, scale]
+    texts, places = layout.xaxis.ticktext, np.array(layout.xaxis.tickvals)
+    assert len(set(texts)) == len(texts)
+    seen = np.abs(places - 0.5) <= half
+    assert 3 <= seen.sum() <= 9
+    said = np.array([float(text) for text in texts])
+    step = np.diff(said).min()
+    np.testing.assert_allclose(said, mean + scale * places, atol=1e-2 * step)
 
 
 def test_zoom_is_kept_until_the_window_changes():

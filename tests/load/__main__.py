@@ -41,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             canaries=not arguments.no_canaries,
             n_rows=arguments.rows,
         )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
     print(plain(Outcome(TITLE, [_short(row) for row in rows], [])))
     for row in rows:
         if row["first error"]:
             print(f"{row['']}: {row['first error']}", file=sys.stderr)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
     return any(row["errors"] for row in rows)
 
 

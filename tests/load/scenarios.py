@@ -158,7 +158,7 @@ async def measure_day(run: Run, sessions: int = 2000) -> None:
         async with gate, LightVisitor(served.address, _source(i), tally, Tab(run.query)) as visitor:
             await visitor.join()
             if i % 4 == 0:
-                await _step(visitor, random.Random(i))
+                await move_slider(visitor, random.Random(i))
 
     tally.watch()
     done = await asyncio.gather(*map(visit, range(sessions)), return_exceptions=True)
@@ -254,10 +254,11 @@ async def move_on(visitor: LightVisitor, rng: random.Random) -> None:
             await visitor.set_to(move["values"])
         return
     await asyncio.sleep(rng.uniform(0.5 * THINK, 1.5 * THINK))
-    await _step(visitor, rng)
+    await move_slider(visitor, rng)
 
 
-async def _step(visitor: LightVisitor, rng: random.Random) -> None:
+async def move_slider(visitor: LightVisitor, rng: random.Random) -> None:
+    """Move one of the sliders by a stop or two."""
     label = rng.choice(_SLIDERS)
     stops, here = visitor.list_stops(label)
     there = [i for i in (here - 2, here - 1, here + 1, here + 2) if 0 <= i < len(stops)]

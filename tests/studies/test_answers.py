@@ -750,6 +750,12 @@ def test_a_distance_stands_beside_what_is_usual():
     assert "over all 20 features" in said
 
 
+def test_nothing_lies_off_a_plane_of_two_features():
+    said = picture_answers.describe_distance([1e-16, 0.0], 2)
+    assert "0.0" not in said
+    assert "no point lies off any plane" in said
+
+
 @pytest.mark.parametrize(
     ("right", "expected"), [(982, "**18 of 1000** test points (1.8%)"), (400, "(60.0%)")]
 )

@@ -124,7 +124,7 @@ export class Plane {
     const { u, v } = snap(this.at, this.ground);
     const x = left + (width * (u - u0)) / (u1 - u0);
     place(this.mark, { left: x, top: top + (height * (v1 - v)) / (v1 - v0) });
-    this.mark.textContent = `u ${u.toFixed(2)}, v ${v.toFixed(2)}`;
+    this.mark.textContent = namePlace(u, v, this.plot.layout.meta?.units).join(", ");
   }
 
   removeMark() {
@@ -148,6 +148,33 @@ export class Plane {
     const [from, to] = this.whole;
     return Math.abs(high - low) < 0.999 * (to - from);
   }
+}
+
+// A place in words: in the units of the axes' own where they have some.
+export function namePlace(u, v, units) {
+  if (!units) return [`u ${u.toFixed(2)}`, `v ${v.toFixed(2)}`];
+  return [u, v].map((value, i) => {
+    const [mean, scale] = units[i];
+    // Two digits of a standard deviation.
+    const digits = Math.ceil(2 - Math.log10(scale));
+    return (mean + scale * value).toFixed(Math.max(0, Math.min(100, digits)));
+  });
+}
+
+// Has the hover over the ground name places likewise; Plotly itself knows the numbers of its axes.
+export function nameHover(ground, { meta, xaxis, yaxis }) {
+  if (!ground || !meta?.units) return;
+  const { x0, dx, y0, dy, customdata } = ground;
+  const [rows, columns, depth = 1] = customdata.shape.split(",").map(Number);
+  const told = new Uint8Array(customdata.bdata);
+  ground.customdata = Array.from({ length: rows }, (_, r) =>
+    Array.from({ length: columns }, (_, c) => {
+      const at = (r * columns + c) * depth;
+      return [...told.subarray(at, at + depth), ...namePlace(x0 + c * dx, y0 + r * dy, meta.units)];
+    }),
+  );
+  const place = [xaxis, yaxis].map(({ title }, i) => `${title.text} %{customdata[${depth + i}]}`);
+  ground.hovertemplate = ground.hovertemplate.replace("u %{x:.2f}, v %{y:.2f}", place.join("<br>"));
 }
 
 // The point of the ground's grid next to a place: the one of which Plotly speaks on hover, so

@@ -6,7 +6,7 @@ import { connect, element, place } from "./dom.js";
 import { Legend } from "./legend.js";
 import { load } from "./loading.js";
 import { drawPlane } from "./marks.js";
-import { DOUBLE_CLICK_MS, Plane } from "./plane.js";
+import { DOUBLE_CLICK_MS, nameHover, Plane } from "./plane.js";
 import { Player } from "./player.js";
 import { Preview } from "./preview.js";
 import { savingButtons } from "./saving.js";
@@ -95,6 +95,7 @@ class View {
     this.isFinal = true;
     this.root.classList.remove("bv-early");
     this.plane.ground = find(traces, "field");
+    nameHover(this.plane.ground, layout);
     this.plane.whole = content.figure.layout.xaxis.range;
     if (isNew) await this.sketch(content.student, layout);
     // A line that is in its place already has nothing to fade from.

@@ -181,8 +181,9 @@ def _columns(file: File, used: DatasetSpec | None) -> DatasetSpec | None:
         import_dialog.show_rows(file.sheet)
         if last.wrong:
             st.error(plain(last.wrong), icon=":material/error:")
-        else:
-            st.markdown(f"**{last.summary}** What was decided:")
+        said = "How it was read:" if last.wrong else f"**{last.summary}** What was decided:"
+        if last.decisions:
+            st.markdown(said)
             st.markdown("\n".join(f"- {plain(sentence)}" for sentence in last.decisions))
         import_dialog.offer_other_readings(file)
     with right:
@@ -200,7 +201,7 @@ def _look(file: File, choice: Choice) -> _Look:
     try:
         prepared = import_dialog.prepare(file, choice)
     except UploadError as error:
-        return _Look(choice, file, wrong=str(error))
+        return _Look(choice, file, decisions=file.sheet.notes, wrong=str(error))
     table = prepared.table
     summary = (
         f"{len(table.y):,} rows, {len(table.feature_names)} features, "

@@ -39,7 +39,7 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
     ]
     if note is not None:
         notes.append(note)
-    if picture.student.ensemble.problem.plane is None:
+    if picture.student.ensemble.problem.plane is None and data.n_features > 2:
         # The points that the page "Is it true?" shows, so that both pages say the same.
         shown = data.X_test[: faithfulness.N_SHOWN]
         look = service.store().get(faithfulness.measure_slice.kind, picture.digest)
@@ -53,6 +53,8 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
         )
         distance = picture_answers.describe_distance(plane.distance(shown), shown.shape[1])
         notes.append(f"**The models see all features; this is a cut.** {counted}  \n{distance}")
+    elif data.n_features == 2:
+        notes.append("The data has two features: the picture shows all that the models see.")
     outside = measure_outside(picture.plane, picture.dataset)
     if outside > 0.01:
         notes.append(

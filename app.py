@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from distill_core.data.sheets import read_upload_limit
 from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
 from pages.frame.room.route import room_routes
@@ -32,7 +33,7 @@ _MODULES = [
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the workers before the first visitor comes, stop them after the last."""
-    async with lifetime.live(_MODULES), memory.tidied():
+    async with lifetime.live(_MODULES, read_upload_limit()), memory.tidied():
         yield {}
 
 

@@ -134,8 +134,8 @@ KNOWN = {
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/takeaway frame/studies frame/playground frame/slices frame/lesson",
     # What it names as strings is loaded before the first visitor comes.
-    "app": "frame/server frame/browser frame/router frame/takeaway frame/studies frame/playground "
-    "frame/slices frame/room frame/lesson",
+    "app": "data frame/server frame/browser frame/router frame/takeaway frame/studies "
+    "frame/playground frame/slices frame/room frame/lesson",
 }
 
 

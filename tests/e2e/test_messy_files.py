@@ -101,7 +101,7 @@ CASES = {
         "it was read as Windows-1252, as in 'ódŸ'",
         otherwise(choose("Encoding", "Windows-1250")),
         "'Gdańsk' (30 rows), 'Łódź' (30 rows)",
-        "30 × Gdańsk, 30 × Łódź",
+        "2 features, 30 × Gdańsk, 30 × Łódź",
     ),
     "absent.csv": Case(
         lines("a,b,kind", ["absent" if i % 9 == 0 else A[i] for i in range(N)], B, KIND).encode(),

@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from distill_core.engine import Job
 from distill_core.studies import costs
-from pages.frame.server import service
+from pages.frame.server import pace, service
 from tests.conftest import PROJECT
 
 SMALL = {"data": "moons", "teachers": "2", "epochs": "1", "width": "8", "trials": "4"}
@@ -36,6 +36,8 @@ def engine(store, monkeypatch):
     engine = InlineEngine(store)
     monkeypatch.setattr(service, "store", lambda: store)
     monkeypatch.setattr(service, "engine", lambda: engine)
+    # No browser has to paint first.
+    monkeypatch.setattr(pace, "PAINT_FIRST", 0.0)
     quick = costs.measure_seconds
     monkeypatch.setattr(costs, "measure_seconds", lambda f, X, _=0: quick(f, X, 0.0))
     return engine

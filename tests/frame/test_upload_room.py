@@ -5,7 +5,7 @@ import gc
 import types
 
 import pytest
-from streamlit import runtime
+from streamlit import config, runtime
 
 from distill_core.data.sheets import UploadError
 from pages.frame.controls import import_dialog
@@ -55,6 +55,16 @@ def test_a_file_is_taken_while_there_is_room(in_hand):
     assert put(room, 4 * MB + 1) == 503
     in_hand.clear()
     assert put(room, 4 * MB + 1) == 200
+
+
+def test_streamlit_lets_in_what_is_allowed():
+    before = config.get_option("server.maxUploadSize")
+    try:
+        upload_room.let_in(300 * MB)
+        # With what stands around a file on its way.
+        assert config.get_option("server.maxUploadSize") == 301
+    finally:
+        config.set_option("server.maxUploadSize", before)
 
 
 def test_files_on_their_way_count_until_they_are_there():

@@ -20,7 +20,7 @@ from pages.frame.controls import import_dialog, locks
 from pages.frame.controls.import_dialog import Choice, File
 from pages.frame.controls.settings import ALL_FEATURES, SETTINGS
 from pages.frame.controls.url_state import plain
-from pages.frame.server import service, upload_expiry, visitors
+from pages.frame.server import service, upload_expiry, upload_room, visitors
 
 # What is kept for a visitor: the secret that makes their entry theirs; the file that was read
 # last and Streamlit's name of the last one; why it could not be read; what becomes of its
@@ -107,6 +107,12 @@ def ask() -> DatasetSpec:
 
 def _uploaded() -> UploadedFile | None:
     """Ask for a file; say what is allowed."""
+    if (free := upload_room.measure_free()) < sheets.read_upload_limit():
+        # Streamlit says no more of a file that was refused than a number.
+        st.caption(
+            f"This server holds many files now: another one may have {free // 1024**2} MB. More "
+            "room comes when others have left."
+        )
     return st.file_uploader(
         "CSV, Excel or Parquet file",
         _ENDS,

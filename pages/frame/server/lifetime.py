@@ -14,22 +14,25 @@ from typing import Any
 
 from streamlit import config
 
-from pages.frame.server import connections, pace, service, upload_expiry, visitors
+from pages.frame.server import connections, pace, service, upload_expiry, upload_room, visitors
 
 _log = logging.getLogger(__name__)
 _ending = threading.Lock()
 
 
 @asynccontextmanager
-async def live(modules: Sequence[str]) -> AsyncIterator[None]:
+async def live(modules: Sequence[str], upload_limit: int) -> AsyncIterator[None]:
     """Start the workers before the first visitor comes, end all that the server began.
 
     Parameters
     ----------
     modules : sequence of str
         What the pages import; loaded before anybody waits for it.
+    upload_limit : int
+        Bytes of a file that a visitor may send.
     """
     connections.guard()
+    upload_room.let_in(upload_limit)
     _hear_signals()
     service.warm_up(modules)
     keeping_house = asyncio.create_task(_keep_house())

@@ -61,6 +61,8 @@ FEW, AT_WORK, LONGEST_REST = 4, 10.0, 8.0
 
 # Seconds between two looks of a study at the workers, and between two drawings of its result.
 STUDY_POLL, STUDY_REDRAW = 0.4, 1.0
+# Seconds that a study which begins by itself leaves the processor to the browser.
+PAINT_FIRST = 0.7
 
 # Seconds between two looks of a presenter at what the class has answered.
 ROOM_POLL = 0.5

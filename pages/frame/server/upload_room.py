@@ -1,5 +1,6 @@
 """What the files of all visitors together may take: bytes on their way and in hand, tables read."""
 
+import math
 import os
 import re
 import threading
@@ -7,7 +8,7 @@ import weakref
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
-from streamlit import runtime
+from streamlit import config, runtime
 
 from pages.frame.server.origins import refuse
 
@@ -22,6 +23,14 @@ FULL = (
 )
 _held: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def let_in(n_bytes: int) -> None:
+    """Have Streamlit take files of so many bytes.
+
+    Its own bound, in whole MB, counts what stands around a file on its way, too.
+    """
+    config.set_option("server.maxUploadSize", math.ceil(n_bytes / 1024**2) + 1)
 
 
 class UploadRoom:
@@ -52,6 +61,11 @@ class UploadRoom:
             await self._app(scope, receive, send)
         finally:
             self._coming -= int(length)
+
+
+def measure_free() -> int:
+    """Return for how many bytes of files there is room."""
+    return max(0, TOGETHER * 1024**2 - count_bytes())
 
 
 def count_bytes() -> int:

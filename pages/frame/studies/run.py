@@ -24,6 +24,8 @@ class _Run:
 
     spec: Spec
     tasks: list[Task]
+    # When the workers may begin: what begins by itself lets the browser paint first.
+    begins: float
     shown: bool = False
     n_drawn: int = 0
     drawn: float = 0.0
@@ -68,7 +70,7 @@ def follow(spec: StudySpec, extra: Sequence[Task] = (), *, at_once: float = 0.0)
     small = not own or studies.estimate_seconds(spec, store, _n_workers()) <= at_once
     if wanted and small and run is None and st.session_state.get(_HALTED) != spec.digest:
         # What is small is done without a question.
-        run = _start(spec, wanted)
+        run = _start(spec, wanted, after=pace.PAINT_FIRST)
     if error := st.session_state.pop(_ERROR, None):
         st.error(f"This could not be computed. {plain(error)}", icon=":material/error:")
     if run is not None and run.spec == spec:
@@ -127,9 +129,9 @@ def _watch() -> None:
         return
     store = service.store()
     rest = [task for task in run.tasks if not task.done(store)]
-    jobs = _request(rest)
-    failed = [job.error for _, job in jobs if job.state == "failed"]
     now = time.monotonic()
+    jobs = _request(rest) if now >= run.begins else []
+    failed = [job.error for _, job in jobs if job.state == "failed"]
     # The clock stands still while nobody looks.
     run.watched += min(now - run.looked, 5 * pace.STUDY_POLL)
     run.looked = now
@@ -180,12 +182,12 @@ def _measure_progress(
     return max(0.0, min(share, 1.0)), f"{n - len(rest)} of {n} parts, {format_duration(left)} left"
 
 
-def _start(spec: Spec, wanted: Sequence[Task]) -> _Run:
+def _start(spec: Spec, wanted: Sequence[Task], after: float = 0.0) -> _Run:
     """Begin a run in place of any other of this visitor's."""
     _stop()
     st.session_state.pop(_ASKED, None)
     st.session_state.pop(_HALTED, None)
-    st.session_state[_RUN] = run = _Run(spec, list(wanted))
+    st.session_state[_RUN] = run = _Run(spec, list(wanted), time.monotonic() + after)
     return run
 
 

@@ -7,21 +7,40 @@ from axe_playwright_python.sync_playwright import Axe
 
 from distill_core.exports.page import write_html
 from distill_core.exports.report import report_picture
+from distill_core.exports.study_report import report_study
 from distill_core.specs import PictureSpec, PlaneSpec
 from distill_core.store import Store
+from distill_core.studies import CapacitySpec, SoftnessSpec, VarianceSpec, WorthSpec, runner
 from tests import tiny
 
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module", params=["moons", "digits"])
+LONG = {"link": "http://localhost/x?" + "y" * 300, "command": "z " * 90}
+
+
+def report_of(name, store):
+    """Return the report of a picture of some data, or of a study."""
+    if name in ("moons", "digits"):
+        ensemble = tiny.teachers(name, None)
+        spec = PictureSpec(student=tiny.student(ensemble), plane=PlaneSpec())
+        return report_picture(spec, store, **LONG)
+    ensemble = tiny.teachers("moons")
+    spec = {
+        "capacity": CapacitySpec(ensemble=ensemble, widths=(2, 8), n_seeds=3),
+        "softness": SoftnessSpec(ensemble=ensemble, widths=(4,), n_seeds=2),
+        "variance": VarianceSpec(student=tiny.student(ensemble), n_repeats=3, n_resamples=2),
+        "worth": WorthSpec(student=tiny.student(ensemble), n_seeds=4),
+    }[name]
+    return report_study(runner.run(spec, store), **LONG)
+
+
+@pytest.fixture(
+    scope="module", params=["moons", "digits", "capacity", "softness", "variance", "worth"]
+)
 def report(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    ensemble = tiny.teachers(request.param, None)
-    spec = PictureSpec(student=tiny.student(ensemble), plane=PlaneSpec())
-    made = report_picture(
-        spec, Store(folder / "store"), "http://localhost/x?" + "y" * 300, "z " * 90
-    )
+    made = report_of(request.param, Store(folder / "store"))
     path = folder / "report.html"
     path.write_text(write_html(made), encoding="utf-8")
     return path

@@ -39,6 +39,15 @@ def read(source: str | os.PathLike[str] | bytes | Any, options: Options | None =
     return missing_numbers.settle(_read(source, options), options)
 
 
+def read_and_count(content: bytes, options: Options) -> Sheet:
+    """Read a table for a page that shows it: what it asks of the columns is counted already."""
+    sheet = read(content, options)
+    for column in sheet.columns:
+        # Kept by the column, wherever it is sent.
+        _ = column.kind, column.n_values
+    return sheet
+
+
 def _read(source: Any, options: Options) -> Sheet:
     if isinstance(source, Mapping) or hasattr(source, "columns"):
         from distill_core.data import other_files

@@ -21,7 +21,7 @@ if sys.platform != "win32":
 Result = TypeVar("Result")
 
 # How much the process steps back for the server.
-_NICE = 5
+_NICE = 10
 
 
 class OutOfBoundsError(EngineError):

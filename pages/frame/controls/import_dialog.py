@@ -1,5 +1,6 @@
 """How a visitor's file was read, in the page: its first rows, the decisions, and other readings."""
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -7,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from distill_core import data
 from distill_core.data import sheets, tables
+from distill_core.data.reading import read_and_count
 from distill_core.data.sheets import Column, Decision, Options, Sheet, UploadError
 from distill_core.data.tables import Prepared
 from distill_core.engine.apart import OutOfBoundsError, run_apart
@@ -37,6 +38,8 @@ _SMALL = {"say which": "refuse", "leave out": "leave out", "join": "join"}
 
 # What reading a file may take: seconds, and bytes of memory.
 _SECONDS, _MEMORY = 120, 3 * 1024**3
+# Bytes of a sheet from which it is worked on in a process of its own.
+_LARGE = 16 * 1024**2
 # One file at a time, always in the same thread: what reading takes does not add up.
 reader = ThreadPoolExecutor(1, thread_name_prefix="upload")
 
@@ -76,7 +79,7 @@ def read(content: bytes, options: Options | None = None) -> Sheet:
 def _read_apart(content: bytes, options: Options) -> Sheet:
     """Read a file in a process of its own: others are answered meanwhile, whatever is in it."""
     try:
-        return run_apart(data.read, content, options, seconds=_SECONDS, memory=_MEMORY)
+        return run_apart(read_and_count, content, options, seconds=_SECONDS, memory=_MEMORY)
     except OutOfBoundsError as error:
         raise UploadError(
             f"Reading the file was given up. {error} Upload a part of its rows, or save it as a "
@@ -84,15 +87,26 @@ def _read_apart(content: bytes, options: Options) -> Sheet:
         ) from None
 
 
+def _prepare_apart(sheet: Sheet, label: str, features: Any, **options: Any) -> Prepared:
+    """Make a table; of a large sheet in a process of its own, which costs more than a small one."""
+    if sheet.n_bytes < _LARGE:
+        return tables.prepare(sheet, label, features, **options)
+    make = functools.partial(tables.prepare, **options)
+    try:
+        return run_apart(make, sheet, label, features, seconds=_SECONDS, memory=_MEMORY)
+    except OutOfBoundsError as error:
+        raise UploadError(f"Preparing the data was given up. {error} Use fewer rows.") from None
+
+
 def prepare(file: File, choice: Choice) -> Prepared:
     """Make a table of the chosen columns; raise UploadError when they make none."""
     return reader.submit(
-        tables.prepare,
+        _prepare_apart,
         file.sheet,
         choice.label,
         choice.features or None,
         classes=choice.classes or None,
-        small=choice.small,  # type: ignore[arg-type]
+        small=choice.small,
         group=choice.group,
     ).result()
 

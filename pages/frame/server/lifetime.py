@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -32,6 +33,7 @@ async def live(modules: Sequence[str], upload_limit: int) -> AsyncIterator[None]
         Bytes of a file that a visitor may send.
     """
     connections.guard()
+    sys.setswitchinterval(pace.SWITCH)
     upload_room.let_in(upload_limit)
     _hear_signals()
     service.warm_up(modules)

@@ -82,5 +82,9 @@ TIDY_EVERY = 3600.0
 LOOK_EVERY, MEASURE_EVERY = 2.0, 120.0
 # Seconds without a connection after which what a visitor asked for is given up.
 LEAVE_GRACE = 10.0
+# Seconds after which a thread that computes lets another one go on. A page hands each of its parts
+# to the event loop, and with Python's own 5 ms each of these may wait so long: 30 visitors at 4 s
+# had p95 of 1.3 and 1.8 s with those, 1.1 s with these, and came in within 0.5 s instead of 2 to 3.
+SWITCH = 0.0005
 # Seconds for everything that has to end with the server.
 END_PATIENCE = 8.0

@@ -5,6 +5,7 @@ small file of JSON for each study, beside this module.
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,11 @@ class Example:
     spec: Mapping[str, Any]
     said: str
     shown: Any
+
+    @property
+    def first(self) -> str:
+        """The first sentence of the answer."""
+        return re.split(r"(?<=\.) (?=[A-Z])", self.said, maxsplit=1)[0]
 
 
 def load(study: str) -> Example | None:

@@ -180,7 +180,7 @@ def test_a_study_of_which_only_the_teachers_are_there_has_not_begun(open_page, s
     assert "A stored example, not your result" in words(app)
     example = examples.load("capacity")
     assert any(example.digest[:12] in one.label for one in app.expander)
-    assert plain(example.said) in words(app)
+    assert plain(example.first) in words(app)
     assert "Continue the study" not in labels(app)
     assert not any("parts are done" in caption.value for caption in app.caption)
     study = CapacitySpec(ensemble=spec)

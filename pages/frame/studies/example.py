@@ -32,7 +32,7 @@ def show(study: str) -> None:
         st.badge("A stored example, not your result", icon=":material/visibility:", color="orange")
         st.markdown(
             f"This is what the page shows once it has run, here for **the default setting** "
-            f"({_say_setting(found.spec)}). There the answer is: {plain(found.said)}"
+            f"({_say_setting(found.spec)}). There the answer begins: {plain(found.first)}"
         )
         chart_view(
             figure,

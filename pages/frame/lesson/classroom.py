@@ -112,15 +112,15 @@ def _watch(at: Place, code: str, key: str) -> None:
         st.warning(str(error))
         return
     st.markdown(f"**{at.words.answered.format(count=answers.total())}**")
-    if answers:
-        st.button(
-            at.words.reveal_class,
-            type="primary",
-            icon=":material/visibility:",
-            key="reveal for the class",
-            on_click=_reveal,
-            args=(at, answers),
-        )
+    if answers and st.button(
+        at.words.reveal_class,
+        type="primary",
+        icon=":material/visibility:",
+        key="reveal for the class",
+    ):
+        _reveal(at, answers)
+        # A button of a fragment runs that fragment alone.
+        st.rerun()
 
 
 def _reveal(at: Place, answers: Counter[str]) -> None:

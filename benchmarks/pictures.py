@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.browser import PROJECT, Playground, playground
+from pages.frame.controls.settings import SETTINGS
 
 ANIMATION, CARD = PROJECT / "docs" / "playground.webp", PROJECT / "docs" / "social-card.png"
 # Where the student's width begins, and how often it goes to the next stop.
@@ -19,7 +20,6 @@ _STANDS, _RESTS = 700, 2000
 # slider and live view.
 _ANIMATION_SIDE, _CARD_SIDE = 640, 1280
 _GAP = 12
-_SLIDER = "Student width"
 _CARD = """
 <body style="margin:0;width:{wide}px;height:{high}px;display:flex;align-items:center;gap:48px;
   background:#fcfcfb;color:#1c1f24;font-family:Inter,'DejaVu Sans',sans-serif">
@@ -51,7 +51,7 @@ def _widen(visitor: Playground) -> list[Image.Image]:
     page = visitor.page
     frames = [_take(page)]
     for _ in range(_MOVES):
-        visitor.press(_SLIDER, "ArrowRight")
+        visitor.press(SETTINGS["width"].label, "ArrowRight")
         visitor.rest()
         frames.append(_take(page))
     return frames

@@ -11,6 +11,7 @@ from pages.frame.controls.settings import SETTINGS
 # picture, one of 8 on 3%, of 16 and 64 on 1%; so every step wider shows. One of 4 has no boundary.
 WIDTH = 6
 _KEY = "first visit"
+_ROW = SETTINGS["width"]
 
 
 def begin(is_playground: bool) -> bool:
@@ -23,8 +24,8 @@ def begin(is_playground: bool) -> bool:
         if st.session_state[_KEY] and is_playground:
             st.session_state[f"{_KEY}, narrow"] = True
             # The widget has read the address already; both then say the same.
-            st.session_state["width"] = WIDTH
-            st.query_params["width"] = str(WIDTH)
+            st.session_state[_ROW.key] = WIDTH
+            st.query_params[_ROW.key] = _ROW.text(WIDTH)
     return bool(st.session_state[_KEY])
 
 
@@ -34,7 +35,7 @@ def leave_out(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: texts
         for key, texts in settings.items()
-        if not (narrow and (key, texts) == ("width", (str(WIDTH),)))
+        if not (narrow and (key, texts) == (_ROW.key, (_ROW.text(WIDTH),)))
     }
 
 
@@ -46,6 +47,6 @@ def invite() -> str:
     if st.session_state.get(f"{_KEY}, narrow"):
         return (
             "Where the picture is hatched they disagree: **widen the student with "
-            f"“{SETTINGS['width'].label}”** and watch the hatching go."
+            f"“{_ROW.label}”** and watch the hatching go."
         )
     return "Move a slider and watch how closely its decision boundary follows."

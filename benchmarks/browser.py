@@ -152,23 +152,23 @@ class Playground:
 
 
 @contextlib.contextmanager
-def playground(store: Path, **environment: str) -> Iterator[Playground]:
+def playground(store: Path, log: Path | None = None, /, **environment: str) -> Iterator[Playground]:
     """Start a server on a store folder and Chromium on a page of it; end both afterwards.
 
-    Further keywords are environment variables of the server.
+    `log` is a file for what the server writes; further keywords are environment variables of it.
     """
-    with app(store, **environment) as (page, address):
+    with app(store, log, **environment) as (page, address):
         yield Playground(page, address)
 
 
 @contextlib.contextmanager
-def app(store: Path, **environment: str) -> Iterator[tuple[Page, str]]:
+def app(store: Path, log: Path | None = None, /, **environment: str) -> Iterator[tuple[Page, str]]:
     """Start a server on a store folder and Chromium; yield an empty page and the address.
 
-    Further keywords are environment variables of the server.
+    `log` and further keywords as for `playground`.
     """
     environment = {**os.environ, "DISTILL_STORE": str(store), **environment}
-    serving = server(PROJECT / "app.py", environment=environment)
+    serving = server(PROJECT / "app.py", environment=environment, log=log)
     with serving as address, sync_playwright() as playwright:
         chromium = launch(playwright)
         # Waiting for conditions needs eval, which the server's policy forbids to scripts.
@@ -184,8 +184,12 @@ def launch(playwright: Playwright) -> Browser:
 
 
 @contextlib.contextmanager
-def server(script: Path, *options: str, environment: Mapping[str, str]) -> Iterator[str]:
+def server(
+    script: Path, *options: str, environment: Mapping[str, str], log: Path | None = None
+) -> Iterator[str]:
     """Run `streamlit run <script>` on a free port; yield its address as soon as it answers.
+
+    What it writes goes to `log`, or to a file that is thrown away.
 
     Raises
     ------
@@ -197,17 +201,17 @@ def server(script: Path, *options: str, environment: Mapping[str, str]) -> Itera
         port = str(probe.getsockname()[1])
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     command += ["--server.port", port, "--server.headless", "true"]
-    with tempfile.TemporaryFile() as log:
+    with log.open("w+b") if log else tempfile.TemporaryFile() as written:
         process = subprocess.Popen(
-            command, cwd=PROJECT, env=dict(environment), stdout=log, stderr=subprocess.STDOUT
+            command, cwd=PROJECT, env=dict(environment), stdout=written, stderr=subprocess.STDOUT
         )
         try:
             address = f"http://localhost:{port}"
             prefix = "--server.baseUrlPath"
             base = f"/{options[options.index(prefix) + 1]}" if prefix in options else ""
             if not _healthy(process, address + base):
-                log.seek(0)
-                raise RuntimeError(f"The server did not start:\n{log.read().decode()}")
+                written.seek(0)
+                raise RuntimeError(f"The server did not start:\n{written.read().decode()}")
             yield address
         finally:
             process.terminate()

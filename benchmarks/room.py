@@ -32,9 +32,23 @@ _WATCH = """() => {
 
 
 def run(say: Say) -> Outcome:
-    """Open a room in Chromium, have 200 phones answer, and compare the clocks."""
+    """Open a room in Chromium, have 200 phones answer, compare the clocks, search what is left."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        votes, seen, code = _hold(folder)
+        # The server has ended; all that it leaves is in this folder, its log included.
+        texts = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+        secrets = [code.encode(), *(token.encode() for token in votes)]
+        found = sum(secret in text for text in texts for secret in secrets)
+    say(f"{len(votes)} votes were acknowledged; the last count seen is {max(seen)}")
+    say(f"{len(texts)} files were searched for {len(secrets)} codes and tokens")
+    return summary(sorted(votes.values()), seen, len(texts), found)
+
+
+def _hold(folder: Path) -> tuple[dict[str, float], dict[int, float], str]:
+    """Return when votes were acknowledged, by token, when counts were seen, and the room's code."""
     votes: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as folder, playground(Path(folder)) as visitor:
+    with playground(folder / "store", folder / "log") as visitor:
         page = visitor.page
         page.set_default_timeout(120_000)
         page.goto(f"{visitor.address}/lesson")
@@ -48,11 +62,12 @@ def run(say: Say) -> Outcome:
             page.wait_for_timeout(200)
         page.get_by_text(f"{N_LEARNERS} have answered").wait_for()
         seen = {int(count): at for count, at in page.evaluate("() => window.counts").items()}
-    say(f"{len(votes)} votes were acknowledged; the last count seen is {max(seen)}")
-    return summary(sorted(votes.values()), seen)
+    return votes, seen, code
 
 
-def summary(votes: list[float], seen: dict[int, float]) -> Outcome:
+def summary(
+    votes: list[float], seen: dict[int, float], n_files: int = 1, n_found: int = 0
+) -> Outcome:
     """Return how far counts were behind.
 
     Parameters
@@ -61,6 +76,8 @@ def summary(votes: list[float], seen: dict[int, float]) -> Outcome:
         When votes were acknowledged, in seconds, in order.
     seen : dict of int to float
         By count, when it was first on the presenter's screen, on the same clock.
+    n_files, n_found : int
+        Files of the store and the log, and how often tokens or the room's code are in them.
     """
     behind = [
         max(0.0, min(at for count, at in seen.items() if count >= number) - acknowledged)
@@ -76,6 +93,11 @@ def summary(votes: list[float], seen: dict[int, float]) -> Outcome:
         [
             Claim(f"p95 at most {P95_SECONDS:g} s behind ({p95:.2f}).", p95 <= P95_SECONDS),
             Claim(f"No vote lost or doubled ({max(seen)} of {N_LEARNERS}).", exact),
+            Claim(
+                f"No learner's token and no room's code in the {n_files} files of store and log "
+                f"({n_found} found).",
+                n_files > 0 and not n_found,
+            ),
         ],
     )
 
@@ -90,7 +112,14 @@ async def _all_answer(address: str, code: str, votes: dict[str, float]) -> None:
     starts = [chance.uniform(0, _ANSWERING) for _ in range(N_LEARNERS)]
     await asyncio.gather(
         *(
-            _learn(address, code, f"{number:032x}", start, number in lost, votes)
+            _learn(
+                address,
+                code,
+                f"{random.Random(number).getrandbits(128):032x}",
+                start,
+                number in lost,
+                votes,
+            )
             for number, start in enumerate(starts)
         )
     )

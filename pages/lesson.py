@@ -15,15 +15,17 @@ with words:
     talk.write_question(at)
     guess = talk.ask_prediction(at)
     result = st.container()
-    if guess is None:
-        classroom.lead(at)
     talk.offer_steps(at, guess)
 with view:
-    shown = pictures.draw_step(at.step, is_open=guess is not None, words=at.words)
+    shown = pictures.draw_step(at, guess, classroom.list_lines(at))
     # Before a prediction a report would tell.
     if guess is not None:
         report.offer_picture(shown)
-if guess is not None:
-    with result:
+with result:
+    if guess is None:
+        # After the picture: phones get it with the question.
+        classroom.lead(at)
+    else:
+        found = pictures.load_evidence(at.step, at.words)
         classroom.show_answers(at)
-        talk.write_result(at, guess, pictures.load_evidence(at.step, at.words))
+        talk.write_result(at, guess, found)

@@ -5,6 +5,7 @@ import streamlit as st
 from distill_core.data import datasets
 from distill_core.specs import PictureSpec
 from pages.frame.browser import preview_route
+from pages.frame.controls import first_visit
 from pages.frame.controls.pin import offer_pin, read_pin
 from pages.frame.controls.problem import explain_errors
 from pages.frame.controls.settings import describe
@@ -18,8 +19,8 @@ from pages.frame.takeaway import models, report
 preview_route.wait_for_line(visitors.identify())
 st.title("Does the student follow the ensemble?")
 st.markdown(
-    "Many large networks vote; one small network learns to answer like them. Move a slider and "
-    "watch how closely its decision boundary follows."
+    "Many large networks vote; one small network learns to answer like them. "
+    + first_visit.invite()
 )
 explain_address("playground")
 with explain_errors():

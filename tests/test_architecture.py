@@ -72,6 +72,7 @@ ALLOWED = {
     # A style sheet of our own.
     "pages/frame/controls/present.py": ["st.html(_STYLE)"],
     # A picture that the server draws from numbers alone.
+    "pages/frame/browser/sketch.js": ["this.root.innerHTML = picture;"],
     "pages/frame/room/learner.js": ['part("picture").innerHTML = question.picture;'],
 }
 
@@ -127,7 +128,7 @@ KNOWN = {
     "frame/server frame/controls frame/browser frame/studies",
     "frame/slices": "specs store data geometry boundaries measures jobs studies figures "
     "frame/server frame/controls frame/browser frame/studies",
-    "frame/room": "lessons",
+    "frame/room": "lessons frame/browser",
     "frame/lesson": "specs data geometry boundaries engine jobs lessons figures frame/server "
     "frame/controls frame/browser frame/playground frame/room",
     "frame/router": "frame/controls frame/server",

@@ -272,10 +272,11 @@ def test_a_count_is_as_old_as_the_newest_vote_that_it_lacks():
     votes = [float(i) for i in range(room.N_LEARNERS)]
     prompt = {i: i - 0.9 for i in range(1, room.N_LEARNERS + 1)}
     found = room.summary(votes, prompt)
-    assert [claim.holds for claim in found.claims] == [True, True]
+    assert [claim.holds for claim in found.claims] == [True, True, True]
     assert found.rows[0]["p95 s"] == pytest.approx(0.1)
+    assert not room.summary(votes, prompt, 9, 1).claims[2].holds
     late = room.summary(votes, {room.N_LEARNERS: room.N_LEARNERS + 1.0})
-    assert [claim.holds for claim in late.claims] == [False, True]
+    assert [claim.holds for claim in late.claims] == [False, True, True]
     assert late.rows[0]["p50 s"] == pytest.approx((room.N_LEARNERS + 3) / 2)
     for lost in (votes[:-1], [*votes, 300.0]):
         assert not room.summary(lost, prompt | {201: 400.0}).claims[1].holds

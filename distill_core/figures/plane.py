@@ -1,6 +1,6 @@
 """The picture: what ensemble and students say on the shown part of a plane."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from distill_core.boundaries.section import Section
     from distill_core.geometry.planes import Window
 
+_NOTHING: Mapping[str, Any] = {}
+
 
 def boundary_layers(
     ensemble: "Section",
@@ -25,6 +27,7 @@ def boundary_layers(
     points: Points | None = None,
     pinned: NDArray[np.float32] | None = None,
     pinned_name: str = "pinned student",
+    drawn: Mapping[str, tuple[str, NDArray[np.floating[Any]]]] = _NOTHING,
     marked: tuple[float, float] | None = None,
     corners: NDArray[np.float64] | None = None,
     student_levels: bool = False,
@@ -38,7 +41,8 @@ def boundary_layers(
 
     Each layer is one legend item, and the `uid` of its trace is its name: "field",
     "levels", "disagreement", "class-0", ..., "teachers", "pinned", "twin", "ensemble",
-    "student", "marked", "corners", and "astray" for samples on another's colour.
+    "student", "class-drawn", "drawn", "marked", "corners", and "astray" for samples on
+    another's colour.
 
     Parameters
     ----------
@@ -54,6 +58,9 @@ def boundary_layers(
         Samples by class.
     pinned_name : str
         What the legend calls the pinned student.
+    drawn : mapping of str to (str, ndarray of shape (m, 2))
+        Predicted lines: under "drawn" a visitor's own, under "class-drawn" those of a class, with
+        what the legend calls them.
     marked : tuple of float, optional
         A location (u, v) to mark.
     corners : ndarray of shape (3, 2), optional
@@ -92,6 +99,9 @@ def boundary_layers(
     traces.append(_line("ensemble", "ensemble", ensemble.lines, width=4.4))
     if student is not None:
         traces.append(_line("student", "student", student.lines, width=2.6))
+    for uid, (name, lines) in drawn.items():
+        width = 2.4 if uid == "drawn" else 1.4
+        traces.append(_line(uid, escape(name), lines, width=width, dash="dot"))
     if marked is not None:
         traces.append(_mark(marked))
     if corners is not None:
@@ -137,7 +147,7 @@ def _shade(rings: NDArray[np.float32]) -> dict[str, Any]:
 def _line(
     uid: str,
     name: str,
-    lines: NDArray[np.float32],
+    lines: NDArray[np.floating[Any]],
     *,
     width: float,
     dash: str = "solid",

@@ -10,6 +10,7 @@ from distill_core.lessons.reading import Language, Lesson, LessonError, Step, Te
 from distill_core.lessons.verdicts import (
     Verdict,
     compare,
+    compare_line,
     is_guess,
     judge,
     list_guesses,

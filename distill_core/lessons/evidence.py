@@ -41,7 +41,7 @@ def list_tasks(step: Step) -> list[Task]:
 def look(step: Step, store: Store) -> Mapping[str, Any] | None:
     """Return what was measured for a step; None while something is missing.
 
-    Of "gain", "noise", "temperature": the band `difference` and what else the kind's claims
+    Of "gain", "noise", "temperature", "line": the band `difference` and what else the kind's claims
     write. Of "alpha": `alphas`, a list of `alpha` and `difference`. Else the summary of the study:
     see `capacity.summarise` and `stability.summarise`.
     """
@@ -90,7 +90,9 @@ def _spec(step: Step) -> "CapacitySpec | VarianceSpec | list[stacks.StudentsSpec
         alphas=(*TRIED_ALPHAS, 0.0) if step.kind == "alpha" else (student.alpha, 0.0),
         seeds=tuple(range(N_SEEDS)),
     )
-    return [one, one.replace(temperature=1.0)] if step.kind == "temperature" else [one]
+    if step.kind == "temperature":
+        return [one, one.replace(temperature=1.0)]
+    return [one, one.replace(width=TRIED_WIDTHS[-1])] if step.kind == "line" else [one]
 
 
 def _compare(

@@ -6,7 +6,16 @@ from typing import Literal, get_args
 from distill_core.specs import ALPHAS, WIDTHS
 
 Kind = Literal[
-    "gain", "noise", "temperature", "alpha", "width", "size", "steady", "keeps", "knowledge"
+    "gain",
+    "noise",
+    "temperature",
+    "alpha",
+    "width",
+    "line",
+    "size",
+    "steady",
+    "keeps",
+    "knowledge",
 ]
 
 # Alphas that are compared with the twin, and widths with the widest.
@@ -32,6 +41,8 @@ class Question:
         Whether the stops are shares.
     takes_choices : bool
         Whether the step names a few of the stops to choose from.
+    by_drawing : bool
+        Whether a line is drawn in the picture.
     """
 
     outcomes: tuple[str, ...]
@@ -39,11 +50,12 @@ class Question:
     stops: tuple[float, ...] = ()
     percent: bool = False
     takes_choices: bool = False
+    by_drawing: bool = False
 
     @property
     def by_choice(self) -> bool:
-        """Whether an outcome is chosen, not a number."""
-        return not self.stops
+        """Whether an outcome is chosen, not a number or a line."""
+        return not self.stops and not self.by_drawing
 
 
 KINDS: dict[str, Question] = {
@@ -60,6 +72,10 @@ KINDS: dict[str, Question] = {
         ("found", "untold"),
         ("n", "rows", "width", "widest", "tolerance", "parameters", "compression", "lost", "high"),
         stops=tuple(float(width) for width in TRIED_WIDTHS),
+    ),
+    # Where the student's boundary runs, and what its width costs against the widest.
+    "line": Question(
+        ("above", "below", "untold"), (*_PAIRED, "student", "widest"), by_drawing=True
     ),
     "size": Question(
         ("found", "untold"),

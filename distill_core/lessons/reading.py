@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from distill_core.lessons.kinds import KINDS, Kind
+from distill_core.lessons.kinds import KINDS, TRIED_WIDTHS, Kind
 from distill_core.lessons.state import State
 from distill_core.specs import PictureSpec, SpecError
 
@@ -76,6 +76,10 @@ class Step(_Part):
             raise ValueError(str(error)) from None
         if self.state.alpha == 0:
             raise ValueError("A step compares with the twin: alpha should be above 0.")
+        if self.kind == "line" and self.state.width >= TRIED_WIDTHS[-1]:
+            raise ValueError(
+                f"The kind 'line' compares with width {TRIED_WIDTHS[-1]}: width should be below it."
+            )
         if kind.takes_choices != bool(self.choices):
             raise ValueError(
                 f"The kind '{self.kind}' {'needs' if kind.takes_choices else 'takes no'} choices."

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distill_core.lessons import drawings
 from distill_core.lessons.kinds import KINDS
 from distill_core.lessons.reading import Language, Step
 from distill_core.lessons.words import Words
@@ -58,7 +59,7 @@ def judge(step: Step, found: Mapping[str, Any]) -> Verdict:
         return _judge_sign(gap, shown)
     shown = {"student": _percent(found["student"]), "twin": _percent(found["twin"])}
     shown |= {"first": f"{100 * found['first']:+.1f}"}
-    shown |= {"temperature": f"{step.state.temperature:g}"}
+    shown |= {"temperature": f"{step.state.temperature:g}", "widest": shown["twin"]}
     return _judge_sign(found["difference"], shown)
 
 
@@ -73,7 +74,9 @@ def write(step: Step, verdict: Verdict, language: str, of: Language) -> str:
 def compare(
     step: Step, verdict: Verdict, guess: str, language: str, of: Language, words: Words
 ) -> str:
-    """Return a sentence that sets a prediction beside what happened.
+    """Return a sentence that sets a chosen prediction beside what happened.
+
+    For a drawn one see `compare_line`.
 
     Parameters
     ----------
@@ -105,13 +108,36 @@ def compare(
     return (words.too_small if number < verdict.truth else words.too_large).format(**said)
 
 
+def compare_line(off: float | None, copied: float | None, of: Language, words: Words) -> str:
+    """Return a sentence that sets a drawn line beside the student's boundary.
+
+    Parameters
+    ----------
+    off, copied : float, optional
+        How far the drawn line, and the ensemble's boundary, lie from the student's, as shares of
+        the picture's side; None where there is no such boundary.
+    """
+    if off is None:
+        return words.line_nowhere
+    said = {"off": localise(_percent(off), of.decimal)}
+    if copied is None:
+        return words.line_off.format(**said)
+    said["copied"] = localise(_percent(copied), of.decimal)
+    return (words.line_closer if off < copied else words.line_farther).format(**said)
+
+
 def is_guess(step: Step, text: str) -> bool:
     """Say whether a text, of an address or a phone, is a prediction that the step asks for."""
+    if KINDS[step.kind].by_drawing:
+        return drawings.parse(text) is not None
     return text in list_guesses(step)
 
 
 def list_guesses(step: Step) -> list[str]:
-    """Return all predictions that can be made in a step, as addresses have them."""
+    """Return all predictions among which a step lets choose, as addresses have them.
+
+    None where a line is drawn.
+    """
     kind = KINDS[step.kind]
     if kind.by_choice:
         return list(kind.outcomes)

@@ -33,10 +33,21 @@ class Words(BaseModel):
     exact: str
     too_small: str
     too_large: str
+    line_closer: str
+    line_farther: str
+    line_off: str
+    line_nowhere: str
     inside: str
     below: str
     above: str
     loss: str
+    draw: str
+    draw_keys: str
+    draw_clear: str
+    draw_at: str
+    drawn: str
+    class_drawn: str
+    class_drew: str
     strange_guess: str
     strange_step: str
     vote: str

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.frame.controls import carry_over, present, share
+from pages.frame.controls import carry_over, first_visit, present, share
 from pages.frame.server import memory
 
 _PAGES = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ pages = {
 }
 page = st.navigation(list(pages.values()))
 # Who comes by a link knows what to see; the offer stays, so that nothing moves with a slider.
-is_newcomer = st.session_state.setdefault("is newcomer", not st.query_params)
+is_newcomer = first_visit.begin(page == pages["playground"])
 carry_over.carry_over(page)
 present.apply()
 with st.sidebar:

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from distill_core import figures
 from distill_core.figures.palette import CLASSES
+from distill_core.lessons import drawings
 from distill_core.specs import PictureSpec
 from pages.frame.browser import assets, encoding, preview_route
 from pages.frame.server.visitors import Visitor
@@ -454,3 +455,20 @@ def test_scripts_are_sent_without_comments_and_indentation():
         lines = assets.read(name).splitlines()
         assert len(lines) > 5
         assert all(line and not line.startswith((" ", "//")) for line in lines)
+
+
+# Drawn predictions
+
+
+@pytest.mark.parametrize("n", [2, 23, 24, 25, 3000])
+def test_a_drawn_line_is_thinned_and_written_as_python_reads_it(run, n):
+    along = np.linspace(0, 1, n)
+    points = np.c_[along, 0.5 + 0.4 * np.sin(6 * along)]
+    code = "(module, [points, most]) => module.write([module.thin(points, most), [[0, 0], [1, 1]]])"
+    text = run("drawing.js", code, [points.tolist(), drawings.MAX_POINTS])
+    line = drawings.parse(text)
+    assert line[-2:].tolist() == [[0, 0], [1, 1]]
+    line = line[:-3]
+    assert len(line) == min(n, drawings.MAX_POINTS)
+    assert_allclose(line[[0, -1]], points[[0, -1]], atol=0.003)
+    assert drawings.measure(line, points) < 0.005

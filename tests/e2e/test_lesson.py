@@ -1,20 +1,23 @@
 """The lesson walked from its first step to its last by keyboard alone, in both languages."""
 
 import os
+import re
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from benchmarks.browser import PROJECT
 from distill_core import lessons
-from tests.e2e.waiting import ENDLESS, settled
+from distill_core.lessons import kinds
+from tests.e2e.waiting import ENDLESS, LINES, painted, settled
 from tests.lessons.small import small_lesson
 
 pytestmark = pytest.mark.e2e
 
 FOCUSED = """() => {
     const at = document.activeElement;
-    if (!at.matches('input, button, a, [role=slider]')) return '';
+    if (!at.matches('input, button, a, [role=slider], [role=application]')) return '';
     const label = at.closest('label');
     return at.getAttribute('aria-label') || label?.innerText || at.innerText || '';
 }"""
@@ -41,6 +44,16 @@ def tab_to(page, words):
     raise AssertionError(f"{words!r} cannot be reached by Tab")
 
 
+def draw_by_keys(page):
+    """Draw a line from the left to the right, with a point too many that is taken back."""
+    for keys in (["ArrowLeft"] * 5, ["ArrowRight"] * 9, ["n", "ArrowUp"], ["Shift+ArrowUp"]):
+        for key in keys:
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Backspace")
+
+
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_lesson_is_walked_by_keyboard_alone(page, lesson_app, watch, language):
     seen = watch(page)
@@ -52,9 +65,14 @@ def test_the_lesson_is_walked_by_keyboard_alone(page, lesson_app, watch, languag
         expect(page.get_by_role("heading", name=text.title)).to_be_visible(timeout=ENDLESS)
         expect(page.get_by_role("heading", name=words.result)).to_have_count(0)
         settled(page)
-        view = page.get_by_test_id("boundary-view")
+        by_drawing = kinds.KINDS[step.kind].by_drawing
+        view = page.get_by_test_id("sketch" if by_drawing else "boundary-view")
         expect(view).to_have_attribute("data-state", "ready", timeout=ENDLESS)
-        if text.options or step.choices:
+        if by_drawing:
+            tab_to(page, words.draw)
+            draw_by_keys(page)
+            settled(page)
+        elif text.options or step.choices:
             tab_to(page, text.options.get("above", f"{(step.choices or (0,))[0]}"))
             page.keyboard.press("Space")
         else:
@@ -77,3 +95,51 @@ def test_the_lesson_is_walked_by_keyboard_alone(page, lesson_app, watch, languag
     # Loaded anew the address opens the last step, with everything that was predicted.
     page.reload()
     expect(page.get_by_text(words.end)).to_be_visible(timeout=ENDLESS)
+
+
+def draw_by_finger(phone, up):
+    """Draw a line across the picture, this share of its side above the lower edge."""
+    box = phone.locator(".drawing").bounding_box()
+    side = min(box["width"], box["height"])
+    left, top = (box[x] + (box[size] - side) / 2 for x, size in (("x", "width"), ("y", "height")))
+    phone.mouse.move(left + 0.1 * side, top + (1 - up) * side)
+    phone.mouse.down()
+    phone.mouse.move(left + 0.9 * side, top + (1 - up) * side, steps=60)
+    phone.mouse.up()
+
+
+def test_a_class_draws_on_phones_and_the_presenter_sees_all_over_the_truth(new_page, lesson_app):
+    words = lessons.choose_words("en")
+    presenter, phone = new_page(), new_page(viewport={"width": 390, "height": 844})
+    presenter.goto(f"{lesson_app}/lesson?lesson=small&step=4")
+    presenter.get_by_role("button", name=words.together).click()
+    expect(presenter.get_by_text(words.answered.format(count=0))).to_be_visible(timeout=ENDLESS)
+    (room,) = re.findall(r"room=(\w+)", presenter.url)
+    for count, up in enumerate((0.3, 0.6), 1):
+        phone.goto(f"{lesson_app}/join?room={room}")
+        # Another learner each time.
+        phone.evaluate("sessionStorage.clear()")
+        phone.reload()
+        send = phone.get_by_role("button", name=words.vote)
+        expect(send).to_be_disabled()
+        draw_by_finger(phone, up)
+        expect(send).to_be_enabled()
+        phone.get_by_role("button", name=words.draw_clear).click()
+        expect(send).to_be_disabled()
+        draw_by_finger(phone, up)
+        assert phone.evaluate("scrollY") == 0
+        send.click()
+        expect(phone.get_by_text(words.voted)).to_be_visible()
+        expect(presenter.get_by_text(words.answered.format(count=count))).to_be_visible()
+    presenter.get_by_role("button", name=words.reveal_class).click()
+    expect(presenter.get_by_text("The class, 2 drawings")).to_be_visible(timeout=ENDLESS)
+    painted(presenter)
+    lines = presenter.evaluate(LINES)
+    up = np.array(lines["class-drawn"][1], float)
+    (gap,) = np.flatnonzero(np.isnan(up))
+    strokes = up[:gap], up[gap + 1 :]
+    # Level, and as far apart as they were drawn.
+    assert max(map(np.ptp, strokes)) < 0.05 * abs(strokes[0].mean() - strokes[1].mean())
+    np.testing.assert_allclose(
+        lines["drawn"][1], min(strokes, key=lambda one: abs(one[0] - lines["drawn"][1][0]))
+    )

@@ -1,9 +1,13 @@
 """Every page as those see it who use a phone, a keyboard, a projector or a screen reader."""
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from pages.frame.controls import first_visit
+from pages.frame.controls.settings import SETTINGS
 from tests.e2e.waiting import (
     ALPHA,
     ENDLESS,
@@ -100,8 +104,19 @@ def test_the_presenters_view_fits_a_projector(page, app):
 def test_a_newcomer_is_offered_the_lesson(page, app):
     page.goto(app)
     offer = page.get_by_role("link", name="New here? The lesson")
+    expect(offer).to_be_visible(timeout=ENDLESS)
+    # The first picture shows the question: a student that is too narrow, and a way to mend it.
+    expect(page).to_have_url(re.compile(rf"\?width={first_visit.WIDTH}$"))
+    width, invited = page.get_by_role("slider", name=WIDTH), page.get_by_text("widen the student")
+    expect(width).to_have_attribute("aria-valuetext", str(first_visit.WIDTH))
+    expect(invited).to_be_visible()
     offer.click()
     expect(page.get_by_text("Step 1 of")).to_be_visible(timeout=ENDLESS)
+    # It is no setting of the visitor's that other pages should have.
+    assert "width" not in page.url
     page.goto(f"{app}/?{SMALL}")
     painted(page)
     expect(offer).to_have_count(0)
+    expect(invited).to_have_count(0)
+    expect(width).to_have_attribute("aria-valuetext", str(SETTINGS["width"].default))
+    assert "width" not in page.url

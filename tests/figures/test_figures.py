@@ -100,8 +100,10 @@ def test_each_layer_shows_the_given_arrays():
             pinned=section(0.1).lines,
             marked=(1.5, -2.0),
             student_levels=True,
+            drawn={"drawn": ("<b>mine", section(0.3).lines), "class-drawn": ("all", uv[:3])},
         )
     )
+    assert shown["drawn"].name == "&lt;b&gt;mine"
     field = shown["field"]
     assert field.z.dtype == np.uint8
     assert_allclose(field.z / 255, ensemble.proba[1], atol=0.5 / 255 + 1e-6)
@@ -119,6 +121,8 @@ def test_each_layer_shows_the_given_arrays():
         ("twin", twin.lines),
         ("teachers", section(0.9).lines),
         ("pinned", section(0.1).lines),
+        ("drawn", section(0.3).lines),
+        ("class-drawn", uv[:3]),
         ("disagreement", rings),
         ("marked", np.array([[1.5, -2.0]], np.float32)),
     ]:

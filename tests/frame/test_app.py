@@ -10,7 +10,7 @@ from distill_core.data import datasets
 from distill_core.engine import Job
 from distill_core.learning.training import TrainingDivergedError
 from distill_core.specs import DatasetSpec, EnsembleSpec, PlaneSpec, ProblemSpec
-from distill_core.studies import CapacitySpec, SoftnessSpec
+from distill_core.studies import CapacitySpec, SoftnessSpec, examples
 from pages.frame.controls.url_state import plain
 from pages.frame.server import service
 from tests.conftest import PROJECT
@@ -176,6 +176,11 @@ def test_a_study_of_which_only_the_teachers_are_there_has_not_begun(open_page, s
     app = open_page(page="capacity")
     assert "Nothing is computed for this setting yet." in words(app)
     assert "Run the study" in labels(app)
+    # What it will look like, of the default setting, and said to be nobody's own result.
+    assert "A stored example, not your result" in words(app)
+    example = examples.load("capacity")
+    assert any(example.digest[:12] in one.label for one in app.expander)
+    assert plain(example.first) in words(app)
     assert "Continue the study" not in labels(app)
     assert not any("parts are done" in caption.value for caption in app.caption)
     study = CapacitySpec(ensemble=spec)
@@ -183,6 +188,7 @@ def test_a_study_of_which_only_the_teachers_are_there_has_not_begun(open_page, s
     first.job(first.spec, store)
     app = open_page(page="capacity")
     assert "Continue the study" in labels(app)
+    assert "stored example" not in words(app)
 
 
 def test_no_grid_stands_where_no_cell_has_its_twin(open_page, store):

@@ -1,9 +1,12 @@
 """The lesson's page without a browser: prediction before reveal, progress, wrong links."""
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from distill_core import lessons
+from distill_core import jobs, lessons
+from distill_core.geometry.problems import load_window
+from distill_core.measures.distances import boundary_distance
 from pages.frame.controls.settings import SETTINGS
 from pages.frame.server import service
 from tests.conftest import PROJECT
@@ -77,13 +80,41 @@ def test_a_step_opens_in_its_own_state_whatever_the_address_says(open_lesson):
 
 
 def test_a_link_opens_where_it_was_in_german(open_lesson):
-    app = open_lesson(lang="de", step="4", guesses="above - 0.5")
-    assert "Wann ist ein Schüler zu klein?" in said(app.header)
+    app = open_lesson(lang="de", step="3", guesses="above -")
+    assert "Wie viel Gewicht auf das Ensemble?" in said(app.header)
     assert app.select_slider[0].label == "Ihre Vorhersage"
-    app.select_slider[0].set_value("8").run()
+    app.select_slider[0].set_value("0.5").run()
     app = press(app, "Zeigen, was geschieht")
-    assert app.query_params["guesses"] == "above - 0.5 8"
-    assert "Ihre Vorhersage: 8." in said(app.markdown)
+    assert app.query_params["guesses"] == "above - 0.5"
+    assert "Ihre Vorhersage: 0,5." in said(app.markdown)
+
+
+def test_a_line_is_drawn_and_set_beside_the_students_boundary(open_lesson, store):
+    app = open_lesson(step="4")
+    show = next(one for one in app.button if one.label == "Show what happens")
+    assert show.disabled
+    assert not app.select_slider
+    # Left to right through the middle, and a text that is no line.
+    for text, is_disabled in (("0080ff80", False), ("0080", True), ("no line", True)):
+        app.session_state["sketch small 4"] = {"line": text}
+        app.run()
+        assert not app.exception
+        assert app.button[0].disabled == is_disabled
+    app = open_lesson(step="4", guesses="- - - 0080ff80")
+    picture = lessons.load("small").step[3].picture
+    assert store.has("picture", picture.digest)
+    window = load_window(picture.plane, picture.dataset)
+    ours = jobs.read_section(store.get("picture", picture.digest), window)
+    line = np.array([[-1, 0], [1, 0]]) * window.half + [window.u, window.v]
+    off = boundary_distance(line, ours.lines).mean / (2 * window.half)
+    assert f"{100 * off:.1f}% of the picture's side from the student" in said(app.markdown)
+
+
+def test_a_line_that_is_none_is_said_and_reveals_nothing(open_lesson):
+    for guess in ("0000", "x" * 9, "80808080", "0080ff80" * 30):
+        app = open_lesson(step="4", guesses=f"- - - {guess}")
+        assert "is none of this step's" in said(app.warning)
+        assert "What happened" not in said(app.subheader)
 
 
 @pytest.mark.parametrize("step", ["0", "10", "-1", "x", "1e0", "٣", "99999999999999"])

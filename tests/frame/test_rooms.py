@@ -87,6 +87,25 @@ def test_rooms_and_people_are_bounded(room):
     opened.open(rooms.ENDS_AFTER + 2)
 
 
+DRAWN = Question(name="3", title="Where?", text="Draw.", options={}, drawing={"label": "Draw"})
+LINE = "0080ff80"
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "a", "0080", "80808080", LINE * 100, "<svg>", "0080FF80", LINE + " "]
+)
+def test_only_a_line_answers_where_a_line_is_drawn(room, answer):
+    opened, code, key = room
+    with pytest.raises(RoomError, match="no such answer"):
+        opened.vote(code, TOKENS[0], "1", LINE, 1)
+    opened.ask(code, key, DRAWN, 1)
+    with pytest.raises(RoomError, match="no such answer"):
+        opened.vote(code, TOKENS[0], "3", answer, 1)
+    assert not opened.count(code, key, 1)
+    opened.vote(code, TOKENS[0], "3", LINE, 1)
+    assert opened.count(code, key, 1) == Counter({LINE: 1})
+
+
 @pytest.mark.parametrize("token", ["", "x" * 32, "A" * 32, "0" * 31, "0" * 33, "é" * 32])
 def test_a_token_that_is_none_is_refused(room, token):
     opened, code, _ = room

@@ -99,6 +99,7 @@ def test_a_missing_language_of_a_step_is_refused(read):
         ("\nbelow = ", "\nbeneath = ", "there is no outcome 'beneath'; allowed: above, below, unt"),
         ("choices = [8, 16, 64]", "", "The kind 'size' needs choices"),
         ("choices = [8, 16, 64]", "choices = [7, 16]", "choices should be two or more of 2, 4"),
+        ("width = 3\n", "width = 128\n", "The kind 'line' compares with width 128"),
         ('decimal = "."', 'decimal = ";"', "'languages.en.decimal' cannot be ';'"),
     ],
 )

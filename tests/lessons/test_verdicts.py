@@ -26,7 +26,7 @@ KEEPS = {**UP, "mean": 0.001, "low": -0.001, "high": 0.004}
 
 def feed(kind, band):
     """Return what `look` would find if every difference of a step were this one."""
-    if kind in ("gain", "noise", "temperature"):
+    if kind in ("gain", "noise", "temperature", "line"):
         return {"difference": band, "student": 0.98, "twin": 0.97, "first": 0.05}
     if kind == "alpha":
         return {"alphas": [{"alpha": alpha, "difference": band} for alpha in TRIED_ALPHAS]}
@@ -49,7 +49,7 @@ def feed(kind, band):
 
 # By kind, data under which each outcome is reached.
 REACHED = {
-    **{kind: {"above": UP, "below": DOWN} for kind, one in KINDS.items() if one.by_choice},
+    **{k: {"above": UP, "below": DOWN} for k, one in KINDS.items() if "above" in one.outcomes},
     "alpha": {"found": UP},
     "width": {"found": KEEPS},
     "size": {"found": KEEPS},

@@ -84,6 +84,7 @@ class Chart {
     const content = parse(await inflate(data));
     if (data === this.data) {
       this.root.setAttribute("aria-label", content.label);
+      this.root.dataset.setting = content.setting;
       this.root.style.height = `${content.figure.layout.height}px`;
     }
     return content;

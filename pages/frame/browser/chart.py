@@ -21,13 +21,15 @@ def chart_view(
     label: str,
     height: int | None = None,
     shared: Hashable | None = None,
+    setting: str = "",
 ) -> None:
     """Draw a figure as wide as its place; calls with the same key update the same figure.
 
     A visitor whose browser cannot draw it gets all figures from `st.plotly_chart` instead. The
     figure comes in light colours, which the browser changes for a dark theme; its layout says
     the height. The key also names the picture that it is saved as; the label says what is seen,
-    for those who do not see it.
+    for those who do not see it. A saved picture names the page's address as its setting, or what
+    `setting` says.
 
     What makes a figure may stand in its place, with the height and, `shared`, all on which figure
     and label depend; it is then made once for all visitors (see `server.shared`).
@@ -37,7 +39,10 @@ def chart_view(
         return figure() if callable(figure) else figure
 
     def pack() -> bytes:
-        content = {"name": key, "label": label, "figure": make().to_dict(), "dark": dict(DARK)}
+        content = {
+            **{"name": key, "label": label, "setting": setting},
+            **{"figure": make().to_dict(), "dark": dict(DARK)},
+        }
         return zlib.compress(to_json_plotly(content).encode())
 
     if st.session_state.get(_FAILED):

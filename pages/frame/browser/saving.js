@@ -35,8 +35,9 @@ function button(name, title, path, click) {
 
 async function saveImage(plot, format, filename) {
   const plotly = await load();
-  const words = plot.closest("[role=figure]")?.getAttribute("aria-label") ?? "";
-  const { data, layout } = makePicture(plot, words, location.href);
+  const root = plot.closest("[role=figure]");
+  const words = root?.getAttribute("aria-label") ?? "";
+  const { data, layout } = makePicture(plot, words, root?.dataset.setting || location.href);
   const { width, height } = layout;
   const scale = format === "png" ? 2 : 1;
   await plotly.downloadImage({ data, layout }, { format, width, height, scale, filename });

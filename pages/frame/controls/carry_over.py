@@ -3,6 +3,7 @@
 import streamlit as st
 from streamlit.navigation.page import Page
 
+from pages.frame.controls import first_visit
 from pages.frame.controls.settings import SETTINGS
 
 # The page that was shown last, and all settings in its address.
@@ -17,6 +18,8 @@ def carry_over(page: Page) -> None:
     """
     before, settings = st.session_state.get(_KEY, (page.url_path, {}))
     here = _address()
+    if before != page.url_path:
+        settings = first_visit.leave_out(settings)
     st.session_state[_KEY] = page.url_path, settings | here
     if before != page.url_path and settings.items() - here.items():
         st.switch_page(page, query_params={**settings, **here})

@@ -147,7 +147,7 @@ def offer_undo_and_reset(page: str = "playground") -> None:
         and all(now[key] == defaults[key] for key in now),
         on_click=_reset,
         args=(now, defaults, beside),
-        help="All controls back to where they began; a pinned student and a clicked place go.",
+        help="All controls back to their defaults; a pinned student and a clicked place go.",
     )
 
 

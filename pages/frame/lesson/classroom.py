@@ -6,26 +6,19 @@ import time
 from collections import Counter
 from urllib.parse import urlencode, urljoin
 
-import numpy as np
 import segno
 import streamlit as st
 
-from distill_core import jobs, lessons
-from distill_core.boundaries.section import Section
-from distill_core.figures import Points
-from distill_core.geometry.problems import load_window
-from distill_core.lessons import kinds
+from distill_core import lessons
+from distill_core.lessons import drawings, kinds
 from pages.frame.controls.url_state import plain, read, write
-from pages.frame.lesson import course
+from pages.frame.lesson import course, drawn
 from pages.frame.lesson.course import Place
-from pages.frame.playground import layers
 from pages.frame.room.rooms import ROOMS, Question, RoomError
-from pages.frame.server import pace, service
+from pages.frame.server import pace
 
 # Code and key of the room that this presenter has opened.
 _KEY = "room opened"
-# Points in the picture on a phone.
-_MAX_POINTS = 120
 
 
 def lead(at: Place) -> None:
@@ -39,8 +32,12 @@ def lead(at: Place) -> None:
             st.info(said, icon=":material/groups:")
         st.button(at.words.together, icon=":material/groups:", on_click=_open)
         return
+    question = _make_question(at)
+    if question.drawing is not None and not question.picture:
+        # It could not be drawn, which the page has said.
+        return
     try:
-        ROOMS.ask(*mine, _make_question(at), time.monotonic())
+        ROOMS.ask(*mine, question, time.monotonic())
     except RoomError as error:
         st.warning(str(error))
         _forget()
@@ -50,49 +47,31 @@ def lead(at: Place) -> None:
 
 
 def show_answers(at: Place) -> None:
-    """Show what the class had predicted, beside what happened."""
-    mine: tuple[str, str] | None = st.session_state.get(_KEY)
-    if mine is None or mine[0] != read("room"):
-        return
-    try:
-        answers = ROOMS.count(*mine, time.monotonic())
-    except RoomError:
-        _forget()
-        return
-    if answers:
+    """Show what the class had predicted, beside what happened; lines are in the picture."""
+    if lines := list_lines(at):
+        if said := drawn.sum_up(lines, at):
+            st.markdown(f"**{plain(said)}**")
+    elif answers := count_answers():
         _draw_histogram(at, answers)
 
 
-def draw_svg(whole: Section, points: Points | None) -> str:
-    """Return the ensemble's boundary and some samples as a small SVG, made of numbers alone."""
-    window = whole.window
-    low, side = (window.u - window.half, window.v - window.half), 2 * window.half
-
-    def place(uv: np.ndarray) -> np.ndarray:
-        across = (uv[:, 0] - low[0]) / side
-        up = 1 - (uv[:, 1] - low[1]) / side
-        return np.round(400 * np.c_[across, up], 1)
-
-    parts = []
-    if points is not None:
-        seen = place(points.uv[:_MAX_POINTS])
-        parts += [
-            f'<circle cx="{x}" cy="{y}" r="4" fill="{_COLOURS[int(label) % len(_COLOURS)]}"/>'
-            for (x, y), label in zip(seen, points.y[:_MAX_POINTS], strict=True)
-        ]
-    gaps = np.flatnonzero(np.isnan(whole.lines[:, 0]))
-    for line in np.split(whole.lines, gaps):
-        kept = place(line[~np.isnan(line[:, 0])])[::2]
-        if len(kept) > 1:
-            way = " ".join(f"{x},{y}" for x, y in kept)
-            parts.append(
-                f'<polyline points="{way}" fill="none" stroke="currentColor" stroke-width="4"/>'
-            )
-    return f'<svg viewBox="0 0 400 400" role="img" aria-hidden="true">{"".join(parts)}</svg>'
+def list_lines(at: Place) -> list[str]:
+    """Return the lines that the class has drawn in this step."""
+    if not kinds.KINDS[at.step.kind].by_drawing:
+        return []
+    return [text for text in count_answers().elements() if drawings.parse(text) is not None]
 
 
-# Blue and orange, as in the app's figures, then two that stay apart from them.
-_COLOURS = ("#3d8fd1", "#e08a2e", "#7a5cc4", "#2f9e6e", "#c44f7a")
+def count_answers() -> Counter[str]:
+    """Return how often each answer was given in the room that this presenter has opened."""
+    mine: tuple[str, str] | None = st.session_state.get(_KEY)
+    if mine is None or mine[0] != read("room"):
+        return Counter()
+    try:
+        return ROOMS.count(*mine, time.monotonic())
+    except RoomError:
+        _forget()
+        return Counter()
 
 
 def _make_question(at: Place) -> Question:
@@ -104,21 +83,12 @@ def _make_question(at: Place) -> Question:
         title=at.text.title,
         text=at.text.question,
         options={g: lessons.say_guess(step, g, at.language, at.of) for g in guesses},
-        picture=_draw_picture(at),
-        by_slider=not (kind.by_choice or step.choices),
+        picture=drawn.draw_picture(step.picture),
+        by_slider=bool(kind.stops) and not step.choices,
+        drawing=drawn.word_sketch(at.words) if kind.by_drawing else None,
         send=at.words.vote,
         thanks=at.words.voted,
     )
-
-
-def _draw_picture(at: Place) -> str:
-    """Return the step's picture before the reveal; "" until the ensemble has been drawn once."""
-    picture = at.step.picture
-    found = service.store().get(jobs.evaluate_section.kind, picture.section.digest)
-    if found is None:
-        return ""
-    window = load_window(picture.plane, picture.dataset)
-    return draw_svg(jobs.read_section(found, window), layers.load_points(picture, ["test points"]))
 
 
 def _show_link(at: Place, code: str) -> None:
@@ -142,15 +112,22 @@ def _watch(at: Place, code: str, key: str) -> None:
         st.warning(str(error))
         return
     st.markdown(f"**{at.words.answered.format(count=answers.total())}**")
-    if answers:
-        st.button(
-            at.words.reveal_class,
-            type="primary",
-            icon=":material/visibility:",
-            key="reveal for the class",
-            on_click=course.predict,
-            args=(at, answers.most_common(1)[0][0]),
-        )
+    if answers and st.button(
+        at.words.reveal_class,
+        type="primary",
+        icon=":material/visibility:",
+        key="reveal for the class",
+    ):
+        _reveal(at, answers)
+        # A button of a fragment runs that fragment alone.
+        st.rerun()
+
+
+def _reveal(at: Place, answers: Counter[str]) -> None:
+    """Take the class's most frequent answer, or its most central line, as the prediction."""
+    by_drawing = kinds.KINDS[at.step.kind].by_drawing
+    chosen = drawings.pick_central(list(answers)) if by_drawing else answers.most_common(1)[0][0]
+    course.predict(at, chosen)
 
 
 def _draw_histogram(at: Place, answers: Counter[str]) -> None:

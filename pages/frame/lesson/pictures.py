@@ -1,6 +1,6 @@
 """The picture of a step, before and after the prediction, and what was measured for it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,13 +9,15 @@ from distill_core import boundaries, figures, jobs, lessons
 from distill_core.data import datasets
 from distill_core.engine import Job
 from distill_core.geometry.problems import load_window
-from distill_core.lessons import Step, Words
+from distill_core.lessons import Step, Words, kinds
 from distill_core.specs import PictureSpec, StudentSpec
 from pages.frame.browser import preview_route
 from pages.frame.browser.boundary_view import Drawn, boundary_view
 from pages.frame.controls import present
 from pages.frame.controls.settings import of_spec
 from pages.frame.controls.widgets import ask
+from pages.frame.lesson import drawn
+from pages.frame.lesson.course import Place
 from pages.frame.playground import captions, layers
 from pages.frame.server import service, shared, visitors, waiting
 
@@ -23,15 +25,23 @@ from pages.frame.server import service, shared, visitors, waiting
 _HEIGHT = 560
 
 
-def draw_step(step: Step, *, is_open: bool, words: Words) -> PictureSpec:
+def draw_step(at: Place, guess: str | None, lines: Sequence[str] = ()) -> PictureSpec:
     """Draw the ensemble alone or, once a prediction is made, the student and its controls.
 
-    Return the picture that is shown.
+    Where a line is to be predicted, the first is a picture to draw in, and the second has the
+    predicted line and a class's `lines`. Return the picture that is shown.
     """
-    picture = _choose(step) if is_open else step.picture
+    step, words = at.step, at.words
+    by_drawing = kinds.KINDS[step.kind].by_drawing
+    picture = step.picture if guess is None else _choose(step)
     service.engine().visited()
     try:
-        _draw(picture, is_open, words)
+        if by_drawing and guess is None:
+            waiting.train_teachers(picture.student.ensemble)
+            waiting.make_one(jobs.evaluate_section, picture.section, words.preparing)
+            drawn.ask_line(at)
+        else:
+            _draw(picture, words, guess, lines, by_drawing)
     except waiting.Unavailable as reason:
         st.error(str(reason), icon=":material/error:")
     return picture
@@ -75,7 +85,11 @@ def _choose(step: Step) -> PictureSpec:
     return step.picture.replace(student=student)
 
 
-def _draw(picture: PictureSpec, is_open: bool, words: Words) -> None:
+def _draw(
+    picture: PictureSpec, words: Words, guess: str | None, lines: Sequence[str], by_drawing: bool
+) -> None:
+    is_open = guess is not None
+    own = guess if by_drawing and guess is not None else ""
     ensemble = picture.student.ensemble
     waiting.train_teachers(ensemble)
     wanted: dict[str, Any] = {"section": (jobs.evaluate_section, picture.section)}
@@ -100,16 +114,19 @@ def _draw(picture: PictureSpec, is_open: bool, words: Words) -> None:
             points=layers.load_points(picture, ["test points"]),
             class_names=datasets.load(picture.dataset).class_names,
             axis_titles=layers.name_axes(picture),
+            drawn=drawn.name_lines(lines, own, picture, words),
         )
         return Drawn(figure, captions.describe(whole, whole if ours is None else ours, picture), ())
 
     height = present.limit_height(_HEIGHT)
+    # Words differ by language, and stand in the legend beside the lines.
+    predicted = drawn.digest([own, *lines, words.drawn]) if own or lines else ""
     boundary_view(
         make,
         key="lesson picture",
         student_digest=picture.digest if is_open else picture.section.digest,
         state="ready",
         preview=preview_route.offer(picture, visitors.identify()) if is_open else None,
-        shared=shared.name(picture.dataset, "lesson", picture.digest, is_open, height),
+        shared=shared.name(picture.dataset, "lesson", picture.digest, is_open, height, predicted),
         height=height,
     )

@@ -9,7 +9,7 @@ import streamlit as st
 from distill_core import lessons
 from distill_core.lessons import kinds
 from pages.frame.controls.url_state import plain
-from pages.frame.lesson import course
+from pages.frame.lesson import course, drawn
 from pages.frame.lesson.course import Place
 
 _PLAYGROUND = str(Path(__file__).resolve().parents[2] / "playground.py")
@@ -32,6 +32,10 @@ def ask_prediction(at: Place) -> str | None:
     """Ask for a prediction; return the one that was made, or None while there is none."""
     if at.guess:
         return at.guess
+    if kinds.KINDS[at.step.kind].by_drawing:
+        st.markdown(f"**{at.words.draw}.**")
+        _offer_reveal(at, drawn.read_line(at))
+        return None
     guesses = lessons.list_guesses(at.step)
     names = {g: lessons.say_guess(at.step, g, at.language, at.of) for g in guesses}
     key = f"prediction {at.name} {at.number} {at.language}"
@@ -49,16 +53,7 @@ def ask_prediction(at: Place) -> str | None:
         chosen = st.select_slider(
             at.words.predict, guesses, guesses[0], format_func=names.get, key=key
         )
-    if chosen is None:
-        st.caption(at.words.choose_first)
-    st.button(
-        at.words.reveal,
-        type="primary",
-        icon=":material/visibility:",
-        disabled=chosen is None,
-        on_click=course.predict,
-        args=(at, chosen),
-    )
+    _offer_reveal(at, chosen)
     return None
 
 
@@ -70,7 +65,11 @@ def write_result(at: Place, guess: str, found: Mapping[str, Any] | None) -> None
     verdict = lessons.judge(at.step, found)
     with st.container(border=True):
         st.subheader(at.words.result)
-        said = lessons.compare(at.step, verdict, guess, at.language, at.of, at.words)
+        said = (
+            drawn.compare(at, guess)
+            if kinds.KINDS[at.step.kind].by_drawing
+            else lessons.compare(at.step, verdict, guess, at.language, at.of, at.words)
+        )
         st.markdown(f"**{plain(said)}**")
         st.markdown(plain(lessons.write(at.step, verdict, at.language, at.of)))
         st.caption(at.words.chance)
@@ -105,3 +104,17 @@ def offer_steps(at: Place, guess: str | None) -> None:
     )
     st.success(at.words.end, icon=":material/school:")
     st.page_link(_PLAYGROUND, label=at.words.to_playground, icon=":material/join_inner:")
+
+
+def _offer_reveal(at: Place, chosen: str | None) -> None:
+    """Offer to show what happens, once there is a prediction."""
+    if chosen is None:
+        st.caption(at.words.choose_first)
+    st.button(
+        at.words.reveal,
+        type="primary",
+        icon=":material/visibility:",
+        disabled=chosen is None,
+        on_click=course.predict,
+        args=(at, chosen),
+    )

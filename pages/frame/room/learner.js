@@ -1,4 +1,6 @@
 // The learner's page: asks for the question now and then, sends one answer, keeps only a token.
+import { makeDrawable } from "./drawing.js";
+
 const ASK_MS = 2000;
 const here = new URL(location.href);
 const room = (here.searchParams.get("room") ?? "").toUpperCase().slice(0, 20);
@@ -11,6 +13,7 @@ if (!token) {
 }
 let known = "";
 let question = null;
+let line = "";
 
 function choose(options) {
   for (const [value, words] of options) {
@@ -37,16 +40,37 @@ function slide(options) {
   show();
 }
 
-function draw() {
+function sketch({ drawing: words, most }) {
+  const keys = Object.assign(document.createElement("p"), { textContent: words.keys });
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "clear" });
+  button.textContent = words.clear;
+  part("form").append(button, keys);
+  const clear = makeDrawable(part("picture").firstElementChild, {
+    words,
+    most,
+    say: (text) => (part("note").textContent = text),
+    report: (text) => {
+      line = text;
+      part("note").textContent = "";
+      part("form").querySelector("[type=submit]").disabled = !line;
+    },
+  });
+  button.addEventListener("click", clear);
+}
+
+function show() {
   part("title").textContent = question.title;
   part("text").textContent = question.text;
   // Drawn by the server from numbers alone.
   part("picture").innerHTML = question.picture;
   part("form").replaceChildren();
   part("note").textContent = "";
-  (question.bySlider ? slide : choose)(question.options);
+  line = "";
+  if (question.drawing) sketch(question);
+  else (question.bySlider ? slide : choose)(question.options);
   const button = Object.assign(document.createElement("button"), { type: "submit" });
   button.textContent = question.send;
+  button.disabled = Boolean(question.drawing);
   part("form").append(button);
 }
 
@@ -66,7 +90,7 @@ async function ask() {
     if (found.name && found.name !== known) {
       question = found;
       known = found.name;
-      draw();
+      show();
     }
     if (found.name && found.answer) part("note").textContent = question.thanks;
     if (!found.name) part("title").textContent = document.body.dataset.waiting;
@@ -79,7 +103,8 @@ part("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.target;
   const range = form.querySelector("input[type=range]");
-  const answer = range ? question.options[range.value][0] : new FormData(form).get("answer");
+  const chosen = range ? question.options[range.value][0] : new FormData(form).get("answer");
+  const answer = question.drawing ? line : chosen;
   const body = JSON.stringify({ room, token, name: known, answer });
   for (let attempt = 0; attempt < 5; attempt += 1) {
     try {

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from distill_core.lessons import drawings
+
 # Rooms at once on a server, learners in a room.
 MAX_ROOMS, MAX_PEOPLE = 50, 500
 # Seconds after which a room ends by itself when its presenter has not been seen.
@@ -41,6 +43,8 @@ class Question:
         An SVG that belongs to it, or "".
     by_slider : bool
         Whether the options are stops of a slider.
+    drawing : mapping of str to str, optional
+        Where a line is drawn in the picture: what is said to those who draw; no options then.
     send, thanks : str
         What the button says, and what is said after it.
     """
@@ -51,8 +55,15 @@ class Question:
     options: Mapping[str, str]
     picture: str = ""
     by_slider: bool = False
+    drawing: Mapping[str, str] | None = None
     send: str = "Send"
     thanks: str = ""
+
+    def takes(self, answer: str) -> bool:
+        """Say whether this is an answer; a line's text is bounded, whatever a phone sends."""
+        if self.drawing is None:
+            return answer in self.options
+        return drawings.parse(answer) is not None
 
 
 @dataclass
@@ -139,7 +150,7 @@ class Rooms:
             room = self._enter(code, token, now)
             if room.question is None or room.question.name != name:
                 raise RoomError("This question is over; look at the new one.")
-            if answer not in room.question.options:
+            if not room.question.takes(answer):
                 raise RoomError("This question has no such answer.")
             room.answers[token] = answer
 

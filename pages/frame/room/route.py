@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from distill_core.lessons import choose_words
+from distill_core.lessons import choose_words, drawings
+from pages.frame.browser import assets
 from pages.frame.room.rooms import ROOMS, RoomError
 
 # Bytes: an answer is far shorter.
@@ -18,6 +19,7 @@ _HERE = Path(__file__).parent
 _PAGE = (_HERE / "learner.html").read_text(encoding="utf-8")
 _FILES = {
     "room.js": ("text/javascript", (_HERE / "learner.js").read_text(encoding="utf-8")),
+    "drawing.js": ("text/javascript", assets.read("drawing.js")),
     "room.css": ("text/css", (_HERE / "learner.css").read_text(encoding="utf-8")),
 }
 _NOT_KEPT = {"Cache-Control": "no-store"}
@@ -72,6 +74,8 @@ async def _answer_look(request: Request) -> Response:
             "options": list(question.options.items()),
             "picture": question.picture,
             "bySlider": question.by_slider,
+            "drawing": question.drawing,
+            "most": [drawings.MAX_STROKES, drawings.MAX_POINTS],
             "send": question.send,
             "thanks": question.thanks,
         }

@@ -22,7 +22,7 @@ from pages.frame.browser.chart import chart_view
 from pages.frame.controls.settings import SEEDS_ALONE
 from pages.frame.controls.url_state import plain
 from pages.frame.controls.widgets import ask
-from pages.frame.studies import run
+from pages.frame.studies import example, run
 from pages.frame.takeaway import report
 
 # Notes that stand below an answer; more of them are folded away, so that it stays short.
@@ -42,6 +42,8 @@ def write_answer(found: Study) -> None:
             else "Nothing is computed for this setting yet.",
             icon=":material/hourglass_top:" if running else ":material/science:",
         )
+        if not running:
+            example.show(found.name)
         st.stop()
     answer = found.verdict
     with st.container(border=True):

@@ -29,7 +29,7 @@ def lines(header, *columns, delimiter=","):
 
 def packed():
     content = io.BytesIO()
-    parquet.write_table(pyarrow.table({"a": A, "b": B, "kind": KIND}), content)
+    parquet.write_table(pyarrow.table({"a": B, "b": A, "kind": KIND}), content)
     return content.getvalue()
 
 
@@ -124,7 +124,7 @@ CASES = {
             Notes=[["what", "who"], *([f"line {i}", "me"] for i in range(N))],
             Birds=[["a", "b", "kind"], *zip(A, B, KIND, strict=True)],
         ),
-        "No column besides the label holds numbers",
+        "Sheet 'Notes' of 2 was read.",
         otherwise(choose("Sheet", "Birds")),
         "The features are the columns of numbers: 'a', 'b'.",
         "2 features, 30 × a, 30 × b",

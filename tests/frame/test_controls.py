@@ -225,6 +225,11 @@ def with_sample(start):
     return button(app, "Try the sample").click().run()
 
 
+def label_of(app):
+    (found,) = [one for one in app.selectbox if one.label == "Label column"]
+    return found
+
+
 def test_the_sample_is_decided_about_in_words_used_and_deleted(start, store):
     app = with_sample(start)
     assert "327 rows, 4 features, 3 classes." in words(app.markdown)
@@ -235,7 +240,7 @@ def test_the_sample_is_decided_about_in_words_used_and_deleted(start, store):
     assert datasets.load(dataset).class_names == ("Alba", "Borea", "Cresta")
     assert "146 × Alba, 67 × Borea, 114 × Cresta" in words(app.success)
     # Another label: the table before goes, and what ran on it is stopped.
-    app.selectbox(key="label of sample").set_value("sex").run()
+    label_of(app).set_value("sex").run()
     assert asked(app)[0].dataset == dataset
     button(app, "Use this data").click().run()
     assert asked(app)[0].dataset != dataset
@@ -260,7 +265,7 @@ def test_columns_that_cannot_be_used_leave_the_data_in_use(start):
     app = with_sample(start)
     button(app, "Use this data").click().run()
     dataset = asked(app)[0].dataset
-    app.selectbox(key="label of sample").set_value("bill length mm").run()
+    label_of(app).set_value("bill length mm").run()
     assert "at most 10 classes are allowed" in words(app.error)
     assert asked(app)[0].dataset == dataset
     assert "In use" in words(app.success)

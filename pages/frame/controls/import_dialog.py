@@ -1,6 +1,7 @@
 """How a visitor's file was read, in the page: its first rows, the decisions, and other readings."""
 
 import functools
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -153,13 +154,15 @@ def choose_columns(file: File, last: Choice | None) -> Choice:
     """Ask for label, features, classes and groups, as they were chosen on the page before."""
     columns = file.sheet.columns
     names = [column.name for column in columns]
+    # Of other columns, as after another row of names or another sheet, everything is asked anew.
+    of = f"of {file.id} {zlib.crc32(repr(names).encode())}"
     last = last if last is not None and last.file == file.id and last.label in names else None
     index = st.selectbox(
         "Label column",
         range(len(columns)),
         index=_likely_label(columns) if last is None else names.index(last.label),
         format_func=lambda i: names[i] if i < len(names) else "",
-        key=f"label of {file.id}",
+        key=f"label {of}",
         help="The column that holds the class of each row.",
     )
     label = min(index or 0, len(columns) - 1)
@@ -170,7 +173,7 @@ def choose_columns(file: File, last: Choice | None) -> Choice:
         others,
         default=[i for i in others if names[i] in before],
         format_func=lambda i: f"{names[i]} ({columns[i].kind})" if i < len(names) else "",
-        key=f"features of {file.id} {label}",
+        key=f"features {of} {label}",
         placeholder="all columns of numbers",
         help="None chosen: all columns of numbers. Columns with few different words become one "
         "feature per word, 0 or 1.",
@@ -181,7 +184,7 @@ def choose_columns(file: File, last: Choice | None) -> Choice:
         classes = st.multiselect(
             "Classes",
             list(counts)[:200],
-            key=f"classes of {file.id} {label}",
+            key=f"classes {of} {label}",
             max_selections=tables.MAX_CLASSES,
             placeholder="all",
             help=f"The values of the label to keep, 2 to {tables.MAX_CLASSES}.",
@@ -193,7 +196,7 @@ def choose_columns(file: File, last: Choice | None) -> Choice:
                 "Small classes",
                 list(_SMALL),
                 default="say which",
-                key=f"small of {file.id} {label}",
+                key=f"small {of} {label}",
                 help=f"Classes with fewer than {tables.MIN_PER_CLASS} rows cannot be learned and "
                 "tested.",
             )
@@ -203,7 +206,7 @@ def choose_columns(file: File, last: Choice | None) -> Choice:
         "Group",
         [None, *others],
         format_func=lambda i: "none" if i is None else names[i],
-        key=f"group of {file.id} {label}",
+        key=f"group {of} {label}",
         help="The column that says whose row it is, such as a patient: all rows of one are for "
         "training, or all for testing.",
     )

@@ -24,13 +24,21 @@ def unexpected(seen):
     return [error for error in seen.errors if "404 (Not Found)" not in error]
 
 
-# The lesson has data of its own.
-@pytest.mark.parametrize("name", sorted({*PAGES} - {"lesson"}))
-@pytest.mark.parametrize(
-    ("data", "n_classes"),
-    [("wine", 3), ("digits&view=all+features", 10), ("breast+cancer", 2), ("blobs&classes=5", 5)],
-    ids=["wine", "digits", "breast cancer", "blobs"],
-)
+DATA = {"wine": 3, "digits&view=all+features": 10, "breast+cancer": 2, "blobs&classes=5": 5}
+
+
+def list_pages():
+    """Yield pages and data: every page with three classes, the playground with all."""
+    for data, n_classes in DATA.items():
+        # The lesson has data of its own.
+        for name in sorted({*PAGES} - {"lesson"}):
+            usual = data == "wine" or name == "playground"
+            marks = () if usual else pytest.mark.reliability
+            id = f"{data.partition('&')[0]}-{name}"
+            yield pytest.param(name, data, n_classes, marks=marks, id=id)
+
+
+@pytest.mark.parametrize(("name", "data", "n_classes"), list(list_pages()))
 def test_data_of_more_classes_opens_every_page(page, app, watch, name, data, n_classes):
     seen = watch(page)
     page.goto(app + address(name, f"data={data}&{SMALL}"))

@@ -150,6 +150,8 @@ def offer(page, name, folder):
     path.write_bytes(b"")
 
 
+# In every run all of them are read in tests/test_uploads.py.
+@pytest.mark.reliability
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux' /proc")
 def test_hostile_files_get_a_sentence_and_nothing_is_lost(page, dialogs, app, watch, tmp_path):
     seen = watch(page)
@@ -157,7 +159,6 @@ def test_hostile_files_get_a_sentence_and_nothing_is_lost(page, dialogs, app, wa
     use(page)
     settled(page)
     before = memory(app)
-    # Some: all of them are read in tests/test_uploads.py.
     for name in list(hostile.HOSTILE)[::6]:
         offer(page, name, tmp_path)
     settled(page)

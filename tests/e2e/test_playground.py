@@ -51,8 +51,7 @@ def test_default_page_on_a_cold_store(page, serve, tmp_path):
 
 
 def test_first_visit_shows_a_growing_ensemble(page, app):
-    # More teachers than by default: the server trains those as soon as it is up.
-    page.goto(app + "/?teachers=24")
+    page.goto(app + "/?data=moons&teachers=12&eseed=3")
     expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=90_000)
     view = page.get_by_test_id("boundary-view")
     expect(view).to_have_attribute("data-state", "training", timeout=90_000)
@@ -63,7 +62,7 @@ def test_first_visit_shows_a_growing_ensemble(page, app):
 
 
 def test_sliders_move_the_student_and_never_the_ensemble(page, ready, store_folder):
-    seen = ready()
+    seen = ready("/?data=spirals&teachers=2&seed=21")
     rest(page)
     ensembles = stored(store_folder, "ensemble")
     lines, agreed = page.evaluate(LINES), agreement(page)
@@ -171,7 +170,7 @@ def test_the_line_follows_though_the_first_answer_is_empty(page, ready):
 
 
 def test_the_last_of_many_moves_is_shown(page, ready):
-    ready("/?seed=8")
+    ready("/?data=moons&teachers=2&seed=8")
     before = digest(page)
     handle = page.get_by_role("slider", name=WIDTH)
     handle.focus()

@@ -12,6 +12,7 @@ from pages.frame.browser.assets import plotly_route
 from pages.frame.browser.preview_route import preview_route
 from pages.frame.room.route import room_routes
 from pages.frame.server import errors, lifetime, memory
+from pages.frame.server.front import page_routes
 from pages.frame.server.health import Numbered, health_routes
 from pages.frame.server.limits import SocketLimits
 from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
@@ -38,7 +39,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
 
 
 SCRIPT = Path(__file__).parent / "pages" / "frame" / "router.py"
-ROUTES = [preview_route(), plotly_route(), *room_routes(), *health_routes()]
+ROUTES = [preview_route(), plotly_route(), *room_routes(), *health_routes(), *page_routes()]
 # The outermost first: who may speak at all is checked before anything else is done.
 MIDDLEWARE = [
     Middleware(Numbered),

@@ -17,13 +17,6 @@ def address(name, query):
     return f"/{'' if name == 'playground' else name}?{query}"
 
 
-def unexpected(seen):
-    """Return the errors of a page but for those of Streamlit itself, when a page is opened by its
-    address: it then first looks for the server's answers below that address.
-    """
-    return [error for error in seen.errors if "404 (Not Found)" not in error]
-
-
 DATA = {"wine": 3, "digits&view=all+features": 10, "breast+cancer": 2, "blobs&classes=5": 5}
 
 
@@ -49,5 +42,5 @@ def test_data_of_more_classes_opens_every_page(page, app, watch, name, data, n_c
         expect(page.get_by_role("combobox", name=LABELS["one"])).to_have_count(int(n_classes > 2))
     settled(page)
     expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
-    assert not unexpected(seen)
+    assert not seen.errors
     assert all(host.startswith("localhost") for host in seen.hosts)

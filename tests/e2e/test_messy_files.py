@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from pyarrow import parquet
 
 from tests.data.test_other_files import workbook
-from tests.e2e.test_many_classes import SMALL, address, unexpected
+from tests.e2e.test_many_classes import SMALL, address
 from tests.e2e.test_own_data import OWN, upload
 from tests.e2e.waiting import ENDLESS, digest, painted, settled
 
@@ -166,6 +166,6 @@ def test_messy_files_are_read_and_corrected_in_the_page(page, app, watch, tmp_pa
         painted(page, student)
         student = digest(page)
         settled(page)
-    assert not unexpected(seen)
+    assert not seen.errors
     page.get_by_role("button", name="Delete my data").click()
     settled(page)

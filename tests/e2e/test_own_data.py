@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from distill_core import uploads
 from tests.data import hostile
-from tests.e2e.test_many_classes import PAGES, SMALL, address, unexpected
+from tests.e2e.test_many_classes import PAGES, SMALL, address
 from tests.e2e.waiting import ENDLESS, LABELS, fits, settled
 
 pytestmark = pytest.mark.e2e
@@ -111,7 +111,7 @@ def test_own_data_goes_through_every_page_and_is_deleted(page, app, watch, store
     kept = [path for path in store_folder.rglob("*") if path.is_file()]
     assert not [p for p in kept if table.stem[:16] in p.name and "deleted" not in str(p)]
     assert not [p for p in kept if b"bill length" in p.read_bytes()]
-    assert not unexpected(seen)
+    assert not seen.errors
     assert all(host.startswith("localhost") for host in seen.hosts)
 
 

@@ -5,7 +5,6 @@ import functools
 import gzip
 import hashlib
 import logging
-import re
 from pathlib import Path
 
 import streamlit
@@ -13,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.frame.server import framing
+from pages.frame.server import framing, front
 from pages.frame.server.origins import is_own_name
 
 _STREAMLIT = Path(streamlit.__file__).parent / "static"
@@ -66,9 +65,9 @@ class SecurityHeaders:
 def policy(host: str) -> str:
     """Return what a page of this server may load and whom it may ask.
 
-    Streamlit's page has one inline script, which is named by its hash, and imports components
-    from blob addresses; its styles are inline. Everything else comes from this server, and
-    nothing goes elsewhere.
+    The page's inline scripts, Streamlit's and ours, are named by their hashes; it imports
+    components from blob addresses; its styles are inline. Everything else comes from this server,
+    and nothing goes elsewhere.
 
     Parameters
     ----------
@@ -96,10 +95,8 @@ def policy(host: str) -> str:
 
 @functools.cache
 def _hash_inline_scripts() -> list[str]:
-    """Return the hashes of the scripts that stand in Streamlit's page itself."""
-    page = (_STREAMLIT / "index.html").read_text(encoding="utf-8")
-    scripts = re.findall(r"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", page, re.DOTALL)
-    digests = [hashlib.sha256(script.encode()).digest() for script in scripts]
+    """Return the hashes of the scripts that stand in the page itself."""
+    digests = [hashlib.sha256(script.encode()).digest() for script in front.list_inline_scripts()]
     return [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
 
 

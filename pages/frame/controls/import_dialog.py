@@ -38,7 +38,7 @@ _SIGNS = {"point": ".", "comma": ","}
 _SMALL = {"say which": "refuse", "leave out": "leave out", "join": "join"}
 
 # What reading a file may take: seconds, and bytes of memory.
-_SECONDS, _MEMORY = 120, 3 * 1024**3
+_SECONDS, _MEMORY = 300, 3 * 1024**3
 # Bytes of a sheet from which it is worked on in a process of its own.
 _LARGE = 16 * 1024**2
 # One file at a time, always in the same thread: what reading takes does not add up.

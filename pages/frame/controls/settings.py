@@ -46,7 +46,7 @@ _ROWS = (
             "breast cancer": "real: 30 features, measured on 569 tumours; two classes, few samples",
             "wine": "real: 13 chemical features of 178 wines; three classes, very few samples",
             "digits": "real: 8 by 8 pixels of 1,797 handwritten digits; ten classes",
-            UPLOAD: "a CSV file of yours; stays in your session",
+            UPLOAD: "a file of yours; stays in your session",
         },
         help="What is to be classified. Moons, rings, spirals and checkerboard lie on a plane "
         "that is turned and hidden among 18 more dimensions of noise; the others have no such "

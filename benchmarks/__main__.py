@@ -57,8 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # One thread, as in the workers: nothing then depends on what else the machine does but time.
     torch.set_num_threads(1)
     outcome = BENCHMARKS[arguments.name](lambda line: print(line, file=sys.stderr, flush=True))
-    text = json.dumps(dataclasses.asdict(outcome), indent=2, allow_nan=False)
-    print(text if arguments.json else tables.plain(outcome))
+    if arguments.json:
+        print(json.dumps(dataclasses.asdict(outcome), indent=2, allow_nan=False))
+    else:
+        print(tables.plain(outcome))
     return 0 if all(claim.holds for claim in outcome.claims) else 1
 
 

@@ -79,7 +79,7 @@ def run(say: Callable[[str], None]) -> Outcome:
                 "Where no width gains, at most one study in 20 says that one does, the choice "
                 f"among {len(WIDTHS)} widths included (worst {100 - min(together):.1f}%, mean "
                 f"{100 - np.mean(together):.1f}%).",
-                min(together) >= 95 - 2 * 100 * np.sqrt(0.05 * 0.95 / N_CHOICES),
+                bool(min(together) >= 95 - 2 * 100 * np.sqrt(0.05 * 0.95 / N_CHOICES)),
             ),
         ],
     )

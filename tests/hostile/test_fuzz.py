@@ -264,6 +264,20 @@ def test_anything_as_the_value_of_a_widget_leaves_a_page(data, widgets):
                 x.encode("utf-8", "replace").decode() if isinstance(x, str) else x for x in found
             ]
             getattr(state, kind).data.extend(found)
+    leaves_a_page(visitor, message)
+
+
+def test_no_json_as_the_value_of_any_widget_leaves_a_page(widgets):
+    visitor, names = widgets
+    for name in names:
+        message = BackMsg()
+        message.rerun_script.query_string = SMALL
+        state = message.rerun_script.widget_states.widgets.add()
+        state.id, state.json_value = name, "{{7*7}}"
+        leaves_a_page(visitor, message)
+
+
+def leaves_a_page(visitor, message):
     visitor.send(message.SerializeToString())
     messages = visitor.read(60)
     shown = [

@@ -1,5 +1,6 @@
 """What a visitor sees when a page's script stops with an error that nobody expected."""
 
+import json
 import logging
 import traceback
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 _STREAMLIT = Path(st.__file__).parent
+# What it reads some values with.
+_JSON = Path(json.__file__).parent
 _log = logging.getLogger(__name__)
 
 
@@ -24,7 +27,7 @@ def tell(error: Exception) -> bool:
     where = " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames[-4:]))
     _log.error("A page stopped with %s at %s.", type(error).__name__, where)
     # Streamlit turns what a browser sends into a widget's value, whatever it is.
-    last = frames[-1]
+    last = next((one for one in reversed(frames) if Path(one.filename).parent != _JSON), frames[-1])
     is_inside = Path(last.filename).is_relative_to(_STREAMLIT / "runtime" / "state")
     is_value = is_inside or (
         last.name == "deserialize" and Path(last.filename).is_relative_to(_STREAMLIT)

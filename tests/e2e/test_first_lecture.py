@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from distill_core import lessons
-from tests.e2e.waiting import ENDLESS, LABELS, painted, press
+from tests.e2e.waiting import ENDLESS, LABELS, painted, press, rest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.reliability]
 
@@ -31,6 +31,7 @@ def test_from_the_bare_address_to_a_discussed_step(new_page, app, tmp_path):
     note(projector, "bare address")
     # 2. The state that the class shall see.
     press(projector, LABELS["width"], "ArrowRight", times=2)
+    rest(projector)
     # 3. A link in which the width cannot be moved.
     projector.get_by_role("button", name="Link for a class").click()
     dialog = projector.get_by_role("dialog")

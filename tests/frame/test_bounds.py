@@ -268,6 +268,45 @@ def test_a_slow_answer_is_no_half_request(served):
     assert seconds > 0.9
 
 
+UPLOAD = "/class/_stcore/upload_file/0b6c3b0e-6f0e-4d55-9d64-2f3a6d5a9c11/f1"
+
+
+def test_a_file_may_come_slowly_but_not_for_ever(served, monkeypatch):
+    """9 bytes at 10 a second have 0.9 s more than other bodies."""
+    monkeypatch.setattr(connections, "SLOWEST", 10)
+    head = f"PUT {UPLOAD} HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", served)) as connection:
+        connection.settimeout(3)
+        connection.sendall(head.encode())
+        for byte in b"abcdefghi":
+            time.sleep(0.08)
+            connection.sendall(bytes([byte]))
+        assert b"200 OK" in connection.recv(4096)
+    heard, seconds = say(served, head.encode() + b"ab")
+    assert heard == b""
+    assert 0.9 < seconds < 2.5
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "length", "seconds"),
+    [
+        ("PUT", UPLOAD, "50000000", 560),
+        ("PUT", UPLOAD, "9" * 30, 60),
+        ("PUT", UPLOAD, "-5", 60),
+        ("PUT", "/elsewhere", "50000000", 60),
+        ("POST", "/join/vote", "50000000", 60),
+    ],
+)
+def test_files_alone_have_longer(method, path, length, seconds):
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": [(b"content-length", length.encode())],
+    }
+    assert connections.measure_patience(scope) == seconds
+
+
 def test_connections_of_one_address_are_limited(served):
     with contextlib.ExitStack() as crowd:
         for _ in range(8):

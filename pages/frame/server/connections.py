@@ -5,8 +5,11 @@ import os
 import socket
 from typing import Any
 
+from starlette.datastructures import Headers
+from starlette.types import Scope
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from pages.frame.server import upload_room
 from pages.frame.server.limits import name_of
 
 # Open connections in all and from one address. A browser has up to seven for one page.
@@ -14,6 +17,8 @@ MAX_CONNECTIONS = int(os.environ.get("DISTILL_CONNECTIONS") or 1500)
 MAX_PER_ADDRESS = int(os.environ.get("DISTILL_CONNECTIONS_PER_ADDRESS") or 600)
 # Seconds in which a request's head must be there, and its body.
 HEAD_PATIENCE, BODY_PATIENCE = 10.0, 60.0
+# Bytes a second that a file has to come with, beside that: a slow line, but no standstill.
+SLOWEST = 100_000
 # Milliseconds after which the kernel gives up a peer that takes nothing of what is sent.
 TAKES_NOTHING = 20_000
 
@@ -45,6 +50,16 @@ def count() -> int:
     return sum(not transport.is_closing() for transport in _open)
 
 
+def measure_patience(scope: Scope) -> float:
+    """Return how many seconds the body of a request may take; a file has longer."""
+    length = Headers(scope=scope).get("content-length", "")
+    is_file = scope["method"] == "PUT" and upload_room.PATH.search(scope["path"])
+    # What is larger than all files may be is refused before it comes.
+    if not (is_file and length.isascii() and length.isdigit() and len(length) < 12):
+        return BODY_PATIENCE
+    return BODY_PATIENCE + int(length) / SLOWEST
+
+
 def _admit(protocol: Any, transport: asyncio.Transport) -> None:
     for other in [other for other in _open if other.is_closing()]:
         del _open[other]
@@ -72,7 +87,7 @@ def _look(protocol: Any, transport: asyncio.Transport, before: Any, n_looks: int
     is_waiting = cycle is None or cycle.response_complete or cycle.more_body
     n_looks = n_looks + 1 if is_waiting and cycle is before else 0
     head = cycle is None or cycle.response_complete
-    if n_looks * HEAD_PATIENCE >= (HEAD_PATIENCE if head else BODY_PATIENCE):
+    if n_looks * HEAD_PATIENCE >= (HEAD_PATIENCE if head else measure_patience(cycle.scope)):
         transport.abort()
         return
     asyncio.get_running_loop().call_later(HEAD_PATIENCE, _look, protocol, transport, cycle, n_looks)

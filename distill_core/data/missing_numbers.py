@@ -1,5 +1,6 @@
 """Numbers that stand for no value, such as -999: taken for that when somebody says so."""
 
+import contextlib
 import re
 from dataclasses import replace
 
@@ -17,10 +18,10 @@ def list_numbers(options: Options) -> dict[float, str]:
     """Return the numbers among the words that were said to mean "no value"."""
     found = {}
     for word in options.missing or ():
-        try:
-            found[float(word)] = word
-        except ValueError:
-            continue
+        with contextlib.suppress(ValueError):
+            # "nan" is a word.
+            if np.isfinite(number := float(word)):
+                found[number] = word
     return found
 
 

@@ -72,5 +72,9 @@ def test_numbers_leave_the_usual_words_as_they_are():
     content = text(-999).replace(b"\n3,", b"\nNA,")
     usual = data.read(content, Options(missing=("-999",))).column("a")
     assert set(usual.count_missing()) == {"NA", "-999"}
+    # Python takes these for numbers, people for words.
+    mixed = text("nan").replace(b"\nnan,", b"\nabsent,", 1)
+    words = data.read(mixed, Options(missing=("nan", "absent", "-999"))).column("a")
+    assert words.count_missing() == {"nan": 6, "absent": 1}
     own = data.read(content, Options(missing=("-999", "absent"))).column("a")
     assert own.words == ("NA",)

@@ -89,7 +89,7 @@ def _read_apart(content: bytes, options: Options) -> Sheet:
 
 
 def _prepare_apart(sheet: Sheet, label: str, features: Any, **options: Any) -> Prepared:
-    """Make a table; of a large sheet in a process of its own, which costs more than a small one."""
+    """Make a table; of a large sheet in a process of its own, so that others are answered."""
     if sheet.n_bytes < _LARGE:
         return tables.prepare(sheet, label, features, **options)
     make = functools.partial(tables.prepare, **options)

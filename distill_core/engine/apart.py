@@ -7,10 +7,13 @@ process, ends the call alone.
 import contextlib
 import multiprocessing
 import os
+import pickle
 import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
+
+import numpy as np
 
 from distill_core.engine.processes import hide_main_module
 from distill_core.engine.worker import EngineError
@@ -22,6 +25,9 @@ Result = TypeVar("Result")
 
 # How much the process steps back for the server.
 _NICE = 10
+# Bytes that cross at once. A copy of a whole table would stop every other thread of the server for
+# as long as it takes.
+_PIECE = 1_000_000
 
 
 class OutOfBoundsError(EngineError):
@@ -38,7 +44,7 @@ def run_apart(
     function : callable
         Of a module; what it takes and gives crosses between processes.
     *arguments
-        For the function.
+        For the function; bytes come to it as a buffer.
     seconds : float
         How long it may take.
     memory : int
@@ -64,10 +70,11 @@ def run_apart(
         process.start()
     theirs.close()
     try:
-        ours.send(arguments)
+        buffers = (pickle.PickleBuffer(one) if isinstance(one, bytes) else one for one in arguments)
+        _send(ours, tuple(buffers))
         if not ours.poll(seconds):
             raise OutOfBoundsError(f"It took more than {seconds:.0f} s.")
-        error, result = ours.recv()
+        error, result = _receive(ours)
     except (EOFError, ConnectionError) as gone:
         raise OutOfBoundsError("Its process ended.") from gone
     finally:
@@ -84,16 +91,37 @@ def _answer(pipe: Connection, function: Callable[..., Any], bounds: tuple[int, i
     """Answer one call; inside the process."""
     _bound(*bounds)
     try:
-        arguments = pipe.recv()
-        answer = None, function(*arguments)
-        pipe.send(answer)
+        arguments = _receive(pipe)
+        _send(pipe, (None, function(*arguments)))
     except MemoryError:
-        pipe.send((OutOfBoundsError("It took too much memory."), None))
+        _send(pipe, (OutOfBoundsError("It took too much memory."), None))
     except (EOFError, ConnectionError):
         # The server is gone: nobody waits for an answer.
         return
     except Exception as error:
-        pipe.send((error, None))
+        _send(pipe, (error, None))
+
+
+def _send(pipe: Connection, value: Any) -> None:
+    """Send a value; its arrays and buffers are not copied, and cross piece by piece."""
+    buffers: list[pickle.PickleBuffer] = []
+    known = pickle.dumps(value, 5, buffer_callback=buffers.append)
+    views = [buffer.raw() for buffer in buffers]
+    pipe.send((known, [view.nbytes for view in views]))
+    for view in views:
+        for start in range(0, view.nbytes, _PIECE):
+            pipe.send_bytes(view[start : start + _PIECE])
+
+
+def _receive(pipe: Connection) -> Any:
+    """Return what `_send` has sent at the other end."""
+    known, sizes = pipe.recv()
+    buffers = [np.empty(size, np.uint8) for size in sizes]
+    for buffer in buffers:
+        for start in range(0, buffer.size, _PIECE):
+            piece = pipe.recv_bytes()
+            buffer[start : start + _PIECE] = np.frombuffer(piece, np.uint8)
+    return pickle.loads(known, buffers=buffers)
 
 
 def _bound(seconds: int, memory: int) -> None:

@@ -1,11 +1,14 @@
 """All visitors' files together are bounded, on their way, in hand and read."""
 
 import asyncio
+import copy
 import gc
 import types
 
 import pytest
 from streamlit import config, runtime
+from streamlit.proto.Common_pb2 import FileURLs
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from distill_core.data.sheets import UploadError
 from pages.frame.controls import import_dialog
@@ -65,6 +68,45 @@ def test_streamlit_lets_in_what_is_allowed():
         assert config.get_option("server.maxUploadSize") == 301
     finally:
         config.set_option("server.maxUploadSize", before)
+
+
+def test_copies_of_a_file_share_its_content():
+    upload_room.let_in(config.get_option("server.maxUploadSize") * MB - MB)
+    content = b"x,y\n1,a\n" * 1000
+    file = UploadedFile(UploadedFileRec("f1", "birds.csv", "text/csv", content), FileURLs())
+    file.read(3)
+    twin = copy.deepcopy(file)
+    assert twin is not file
+    assert twin == file
+    assert (twin.name, twin.type, twin.size) == ("birds.csv", "text/csv", len(content))
+    assert twin.getvalue() is content
+    assert twin.read() == content
+
+
+def test_a_file_gives_way_to_others_as_long_as_a_piece_of_it_took(monkeypatch):
+    now, rests = [0.0], []
+
+    async def rest(seconds):
+        rests.append(seconds)
+
+    monkeypatch.setattr(upload_room.asyncio, "sleep", rest)
+    monkeypatch.setattr(upload_room.time, "monotonic", lambda: now[0])
+
+    async def take_apart(scope, receive, send):
+        for seconds in (0.004, 0.02, 3.0, 0.0):
+            await receive()
+            now[0] += seconds
+        await receive()
+
+    async def receive():
+        now[0] += 1.0
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    headers = [(b"content-length", b"5")]
+    scope = {"type": "http", "method": "PUT", "path": PATH, "headers": headers}
+    asyncio.run(UploadRoom(take_apart)(scope, receive, None))
+    # Not for the time in which nothing came, and never for long.
+    assert rests == pytest.approx([0.004, 0.02, 0.05])
 
 
 def test_files_on_their_way_count_until_they_are_there():

@@ -1,14 +1,18 @@
 """What the files of all visitors together may take: bytes on their way and in hand, tables read."""
 
+import asyncio
+import copyreg
 import math
 import os
 import re
 import threading
+import time
 import weakref
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import config, runtime
+from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
 from pages.frame.server.origins import refuse
 
@@ -16,6 +20,9 @@ from pages.frame.server.origins import refuse
 TOGETHER = int(os.environ.get("DISTILL_UPLOADS_TOGETHER") or 400)
 # Where Streamlit takes files; the session is named in between.
 PATH = re.compile(r"(?:^|/)_stcore/upload_file/([0-9a-f-]{36})/[^/]+$")
+
+# Seconds of rest for each second that a piece of a file takes, and the most after one piece.
+_REST, _LONGEST_REST = 1.0, 0.05
 
 FULL = (
     f"This server holds as many files of visitors as it may, {TOGETHER:,} MB in all. Try again "
@@ -31,6 +38,17 @@ def let_in(n_bytes: int) -> None:
     Its own bound, in whole MB, counts what stands around a file on its way, too.
     """
     config.set_option("server.maxUploadSize", math.ceil(n_bytes / 1024**2) + 1)
+    copyreg.pickle(UploadedFile, _share)
+
+
+def _share(file: UploadedFile) -> tuple[type[UploadedFile], tuple[object, ...]]:
+    """Say how a file is copied: its content, which nobody can change, is not.
+
+    Streamlit copies the value of every widget at every run of a page, and 100 MB take 0.2 s in
+    which nobody else is answered.
+    """
+    record = UploadedFileRec(file.file_id, file.name, file.type, file.getvalue())
+    return UploadedFile, (record, file._file_urls)
 
 
 class UploadRoom:
@@ -58,9 +76,29 @@ class UploadRoom:
             return
         self._coming += int(length)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, _give_way(receive), send)
         finally:
             self._coming -= int(length)
+
+
+def _give_way(receive: Receive) -> Receive:
+    """Return a `receive` that comes back only after a rest, when a piece has been worked off.
+
+    Streamlit takes a file apart on the thread that answers everybody. What is not yet received
+    waits at its sender's.
+    """
+    came = math.nan
+
+    async def receive_after_rest() -> Message:
+        nonlocal came
+        took = time.monotonic() - came
+        if took > 0:
+            await asyncio.sleep(min(_REST * took, _LONGEST_REST))
+        message = await receive()
+        came = time.monotonic()
+        return message
+
+    return receive_after_rest
 
 
 def measure_free() -> int:

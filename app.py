@@ -1,5 +1,6 @@
 """The server: `streamlit run app.py`. Starts the workers with it and hands over to the pages."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,10 +9,10 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from distill_core.data.sheets import read_upload_limit
-from pages.frame.browser.assets import plotly_route
+from pages.frame.browser import assets
 from pages.frame.browser.preview_route import preview_route
 from pages.frame.room.route import room_routes
-from pages.frame.server import errors, lifetime, memory
+from pages.frame.server import errors, lifetime, memory, middleware
 from pages.frame.server.front import page_routes
 from pages.frame.server.health import Numbered, health_routes
 from pages.frame.server.limits import SocketLimits
@@ -34,12 +35,15 @@ _MODULES = [
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
     """Start the workers before the first visitor comes, stop them after the last."""
+    # Beside the imports: zlib needs no interpreter.
+    for compress in (assets.compress, middleware.compress):
+        threading.Thread(target=compress, name="compress", daemon=True).start()
     async with lifetime.live(_MODULES, read_upload_limit()), memory.tidied():
         yield {}
 
 
 SCRIPT = Path(__file__).parent / "pages" / "frame" / "router.py"
-ROUTES = [preview_route(), plotly_route(), *room_routes(), *health_routes(), *page_routes()]
+ROUTES = [preview_route(), assets.plotly_route(), *room_routes(), *health_routes(), *page_routes()]
 # The outermost first: who may speak at all is checked before anything else is done.
 MIDDLEWARE = [
     Middleware(Numbered),

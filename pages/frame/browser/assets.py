@@ -59,9 +59,15 @@ def _read(name: str) -> bytes:
     return read(name).encode()
 
 
+def compress() -> None:
+    """Compress everything now, so that the first visitor does not wait for it."""
+    for name in _FILES:
+        _compress(name)
+
+
 @functools.cache
 def _compress(name: str) -> bytes:
-    return gzip.compress(_read(name), mtime=0)
+    return gzip.compress(_read(name), 6, mtime=0)
 
 
 # Not a coroutine, so that reading and compressing happens off the event loop.

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from pages.frame.controls import first_visit
@@ -15,6 +14,7 @@ from tests.e2e.waiting import (
     WIDTH,
     fits,
     headings_in_order,
+    nothing_serious,
     painted,
     rest,
     settled,
@@ -32,23 +32,12 @@ def bottom(one):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious_in_either_theme(page, app, name):
+def test_axe_finds_nothing_serious_as_a_page_opens(page, app, name):
     page.goto(f"{app}/{name}" + f"?{SMALL}" * (name != "lesson"))
     if name in ("", "slices"):
         painted(page)
     settled(page)
-    headings_in_order(page)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        settled(page)
-        violations = Axe().run(page).response["violations"]
-        serious = [
-            (one["id"], node["target"], node["failureSummary"][:300])
-            for one in violations
-            if one["impact"] in ("serious", "critical")
-            for node in one["nodes"]
-        ]
-        assert serious == [], scheme
+    nothing_serious(page)
 
 
 def test_a_phone_shows_picture_and_sliders_on_one_screen(page, app):

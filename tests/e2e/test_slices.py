@@ -14,7 +14,7 @@ from distill_core.specs import (
     StudentSpec,
 )
 from distill_core.store import Store
-from tests.e2e.waiting import ENDLESS, LABELS, fits, rest, settled, stored
+from tests.e2e.waiting import ENDLESS, LABELS, fits, nothing_serious, rest, settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -132,6 +132,7 @@ def test_a_tour_plays_smoothly_and_a_plane_is_kept(page, app, store_folder):
     settled(page)
     kept = page.get_by_test_id("boundary-view").get_attribute("data-student")
     assert stored(store_folder, "ensemble", "student") == trained
+    nothing_serious(page)
 
     # The address alone brings it back; another plane of the sidebar takes its place.
     page.goto(page.url)

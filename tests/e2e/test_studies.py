@@ -21,6 +21,12 @@ KEPT = "students", "boundaries", "study"
 TRACES = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .flatMap(plot => (plot.data || []).map(trace => trace.name))"""
 
+# How far down each figure its bar of buttons reaches, in pixels.
+BARS = """() => [...document.querySelectorAll('.chart')].map(chart => {
+    const [bar, figure] = ['.modebar', '.main-svg'].map(
+        name => chart.querySelector(name).getBoundingClientRect());
+    return bar.bottom - figure.top; })"""
+
 
 def run_button(page):
     return page.get_by_role("button", name=re.compile("^(Run|Continue) the study"))
@@ -236,13 +242,16 @@ def test_a_setting_that_cannot_be_used_is_said(page, app, name):
     [(CAPACITY, "light"), (SOFTNESS, "dark"), (VARIANCE, "light")],
     ids=["small", "soft", "stable"],
 )
-def test_phone(new_page, app, path, scheme):
-    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page.goto(app + path)
-    expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
-    fits(page)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    ground = page.evaluate(
+def test_phone(phone, app, path, scheme):
+    phone.emulate_media(color_scheme=scheme)
+    phone.goto(app + path)
+    expect(phone.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
+    expect(phone.locator(".chart:not([data-state=drawn])")).to_have_count(0)
+    fits(phone)
+    # The bar of buttons can be reached, and lies on no figure's title.
+    phone.locator(".chart .modebar-btn[data-title='Save as PNG']").first.tap(trial=True)
+    assert max(phone.evaluate(BARS)) <= 0.5
+    ground = phone.evaluate(
         "getComputedStyle(document.querySelector('.js-plotly-plot .main-svg')).backgroundColor"
     )
     assert ground == ("rgb(20, 23, 28)" if scheme == "dark" else "rgb(252, 252, 251)")

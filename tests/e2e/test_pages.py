@@ -14,30 +14,18 @@ from tests.e2e.waiting import (
     WIDTH,
     fits,
     headings_in_order,
-    nothing_serious,
     painted,
     rest,
-    settled,
 )
 
 pytestmark = pytest.mark.e2e
 
 SMALL = "data=moons&teachers=2"
-PAGES = ["", "lesson", "capacity", "softness", "variance", "deploy", "slices", "words"]
 
 
 def bottom(one):
     box = one.bounding_box()
     return box["y"] + box["height"]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing_serious_as_a_page_opens(page, app, name):
-    page.goto(f"{app}/{name}" + f"?{SMALL}" * (name != "lesson"))
-    if name in ("", "slices"):
-        painted(page)
-    settled(page)
-    nothing_serious(page)
 
 
 def test_a_phone_shows_picture_and_sliders_on_one_screen(page, app):

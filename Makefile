@@ -15,8 +15,8 @@ run: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: lint check browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not e2e and not reliability"
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not reliability" tests/e2e
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e and not reliability"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not reliability" tests/e2e
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -14,11 +14,45 @@ from distill_core.store import Store
 FULL = os.environ.get("DISTILL_RELIABILITY") == "1"
 PROJECT = Path(__file__).parents[1]
 
+# Files that take longest, these first: begun last, one would keep a worker of pytest-xdist at work
+# while the others have nothing left.
+LONGEST = (
+    "test_uploads.py",
+    "frame/test_app.py",
+    "test_command_line.py",
+    "test_benchmarks.py",
+    "load/test_load.py",
+    "engine/test_engine.py",
+    "frame/test_settings.py",
+    "jobs/test_jobs.py",
+    "hostile/test_attacks.py",
+    "faults/test_endings.py",
+    "studies/test_studies.py",
+    "e2e/test_playground.py",
+    "e2e/test_studies.py",
+    "e2e/test_own_data.py",
+    "e2e/test_lesson.py",
+    "e2e/test_instant.py",
+    "e2e/test_boundary_view.py",
+    "e2e/test_slices.py",
+    "e2e/test_many_classes.py",
+    "e2e/test_framed.py",
+    "e2e/test_pickers.py",
+    "e2e/test_chart.py",
+    "e2e/test_messy_files.py",
+    "e2e/test_pages.py",
+)
+
 # As in the worker processes; more threads only slow networks of this size.
 torch.set_num_threads(1)
 # The machine may be busy, so no deadline; the same examples in every run.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+
+
+def pytest_collection_modifyitems(items):
+    places = {PROJECT / "tests" / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,13 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from benchmarks.browser import PROJECT, server
+from tests.lessons.small import small_lesson
 
 # A busy machine may need a while for what is instant elsewhere.
 expect.set_options(timeout=15_000)
 
 DESKTOP = {"width": 1280, "height": 1000}
+PHONE = {"width": 390, "height": 844}
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -43,9 +45,15 @@ def store_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def app(serve, store_folder):
-    """Return the address of one server for all tests that need none of their own."""
-    return serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(store_folder)})
+def app(serve, store_folder, tmp_path_factory):
+    """Return the address of one server for all tests that need none of their own.
+
+    It has one lesson more, "small".
+    """
+    lessons = tmp_path_factory.mktemp("lessons")
+    (lessons / "small.toml").write_text(small_lesson(), encoding="utf-8")
+    places = {"DISTILL_STORE": str(store_folder), "DISTILL_LESSONS": str(lessons)}
+    return serve(PROJECT / "app.py", environment={**os.environ, **places})
 
 
 @pytest.fixture(scope="session")
@@ -73,22 +81,47 @@ def new_page(browser):
         yield open_page
 
 
-@pytest.fixture(scope="session")
-def tab(browser):
+@contextlib.contextmanager
+def open_tab(browser, **options):
     # Playwright waits for conditions by eval, which the server's policy forbids to scripts.
-    with contextlib.closing(browser.new_context(bypass_csp=True)) as context:
+    with contextlib.closing(browser.new_context(bypass_csp=True, **options)) as context:
         context.set_default_timeout(90_000)
         yield context.new_page()
+
+
+@contextlib.contextmanager
+def emptied(tab, size):
+    tab.set_viewport_size(size)
+    yield tab
+    tab.unroute_all(behavior="ignoreErrors")
+    tab.emulate_media(color_scheme="light")
+    tab.goto("about:blank")
+
+
+@pytest.fixture(scope="session")
+def tab(browser):
+    with open_tab(browser) as tab:
+        yield tab
+
+
+@pytest.fixture(scope="session")
+def phones_tab(browser):
+    with open_tab(browser, viewport=PHONE, is_mobile=True, has_touch=True) as tab:
+        yield tab
 
 
 @pytest.fixture
 def page(tab):
     """Return an empty page; the tab is always the same one, which has compiled all scripts."""
-    tab.set_viewport_size(DESKTOP)
-    yield tab
-    tab.unroute_all(behavior="ignoreErrors")
-    tab.emulate_media(color_scheme="light")
-    tab.goto("about:blank")
+    with emptied(tab, DESKTOP) as page:
+        yield page
+
+
+@pytest.fixture
+def phone(phones_tab):
+    """Return an empty page of a phone, whose tab is always the same one, too."""
+    with emptied(phones_tab, PHONE) as phone:
+        yield phone
 
 
 @dataclass

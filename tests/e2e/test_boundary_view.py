@@ -450,8 +450,8 @@ def test_while_training_a_badge_and_no_playback(page, address):
 
 
 @pytest.mark.parametrize(("scheme", "light"), [("light", False), ("dark", True)])
-def test_colours_follow_the_theme(new_page, address, scheme, light):
-    page = new_page(color_scheme=scheme)
+def test_colours_follow_the_theme(page, address, scheme, light):
+    page.emulate_media(color_scheme=scheme)
     page.goto(address)
     drawn(page, 2.0)
 
@@ -472,23 +472,23 @@ def test_a_change_of_theme_needs_no_python(opened):
     expect(line).to_have_css("stroke", "rgb(247, 248, 250)")
 
 
-def test_it_fits_a_phone(new_page, address):
-    page = new_page(viewport={"width": 390, "height": 600}, has_touch=True, is_mobile=True)
-    page.goto(address)
-    view = drawn(page, 2.0)
-    box = plane(page)
+def test_it_fits_a_phone(phone, address):
+    phone.set_viewport_size({"width": 390, "height": 600})
+    phone.goto(address)
+    view = drawn(phone, 2.0)
+    box = plane(phone)
     assert box["width"] == pytest.approx(box["height"], abs=0.5)
     assert box["width"] > 280
     outer = view.bounding_box()
     assert outer["x"] >= 0
     assert outer["x"] + outer["width"] <= 390
-    page.touchscreen.tap(*pixel(page, 1, 1))
-    expect(page.get_by_text(re.compile(r"clicks: \[\{"))).to_be_visible()
+    phone.touchscreen.tap(*pixel(phone, 1, 1))
+    expect(phone.get_by_text(re.compile(r"clicks: \[\{"))).to_be_visible()
     # Must not: make the page scroll sideways, or keep a finger on the picture from scrolling.
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
-    swipe_up(page, *pixel(page, 0, 0), 150)
+    assert phone.evaluate("document.scrollingElement.scrollWidth") <= 390
+    swipe_up(phone, *pixel(phone, 0, 0), 150)
     above = box["y"] - 50
-    page.wait_for_function(
+    phone.wait_for_function(
         f"document.querySelector('.bv-plot .nsewdrag').getBoundingClientRect().y < {above}"
     )
 

@@ -202,16 +202,16 @@ def test_a_change_of_theme_recolours(opened):
     all_drawn(opened)
 
 
-def test_a_finger_on_a_figure_scrolls_the_page(new_page, address):
-    page = new_page(viewport={"width": 390, "height": 600}, has_touch=True, is_mobile=True)
-    page.goto(address)
-    all_drawn(page)
-    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
-    box = chart(page, 1).locator(".nsewdrag").bounding_box()
-    swipe_up(page, box["x"] + 100, box["y"] + 50, 150)
+def test_a_finger_on_a_figure_scrolls_the_page(phone, address):
+    phone.set_viewport_size({"width": 390, "height": 600})
+    phone.goto(address)
+    all_drawn(phone)
+    assert phone.evaluate("document.scrollingElement.scrollWidth") <= 390
+    box = chart(phone, 0).locator(".nsewdrag").bounding_box()
+    swipe_up(phone, box["x"] + 100, box["y"] + 50, 150)
     above = box["y"] - 50
-    page.wait_for_function(
-        f"document.querySelectorAll('.nsewdrag')[1].getBoundingClientRect().y < {above}"
+    phone.wait_for_function(
+        f"document.querySelector('.nsewdrag').getBoundingClientRect().y < {above}"
     )
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import fits
+from tests.e2e.waiting import fits, nothing_serious
 
 pytestmark = pytest.mark.e2e
 
@@ -48,6 +48,7 @@ def test_the_page_recommends_measures_and_hands_over_a_report(page, app, watch):
     report = download.value.path().read_text()
     assert "Recommended" in report
     assert "faster with 1,000 cases at once" in report
+    nothing_serious(page)
     page.set_viewport_size({"width": 390, "height": 844})
     fits(page)
     assert seen.errors == []

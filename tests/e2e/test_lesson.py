@@ -1,17 +1,14 @@
 """The lesson walked from its first step to its last by keyboard alone, in both languages."""
 
-import os
 import re
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.browser import PROJECT
 from distill_core import lessons
 from distill_core.lessons import kinds
-from tests.e2e.waiting import ENDLESS, LINES, painted, settled
-from tests.lessons.small import small_lesson
+from tests.e2e.waiting import ENDLESS, LINES, nothing_serious, painted, settled
 
 pytestmark = pytest.mark.e2e
 
@@ -21,18 +18,6 @@ FOCUSED = """() => {
     const label = at.closest('label');
     return at.getAttribute('aria-label') || label?.innerText || at.innerText || '';
 }"""
-
-
-@pytest.fixture(scope="module")
-def lesson_app(serve, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lessons")
-    (folder / "small.toml").write_text(small_lesson(), encoding="utf-8")
-    environment = {
-        **os.environ,
-        "DISTILL_STORE": str(tmp_path_factory.mktemp("store")),
-        "DISTILL_LESSONS": str(folder),
-    }
-    return serve(PROJECT / "app.py", environment=environment)
 
 
 def tab_to(page, words):
@@ -55,16 +40,18 @@ def draw_by_keys(page):
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_the_lesson_is_walked_by_keyboard_alone(page, lesson_app, watch, language):
+def test_the_lesson_is_walked_by_keyboard_alone(page, app, watch, language):
     seen = watch(page)
     lesson = lessons.load(lessons.DEFAULT)
     words = lessons.choose_words(language)
-    page.goto(f"{lesson_app}/lesson?lesson=small" + "&lang=de" * (language == "de"))
+    page.goto(f"{app}/lesson?lesson=small" + "&lang=de" * (language == "de"))
     for number, step in enumerate(lesson.step, 1):
         text = step.text[language]
         expect(page.get_by_role("heading", name=text.title)).to_be_visible(timeout=ENDLESS)
         expect(page.get_by_role("heading", name=words.result)).to_have_count(0)
         settled(page)
+        if number == 1:
+            nothing_serious(page)
         by_drawing = kinds.KINDS[step.kind].by_drawing
         view = page.get_by_test_id("sketch" if by_drawing else "boundary-view")
         expect(view).to_have_attribute("data-state", "ready", timeout=ENDLESS)
@@ -91,6 +78,7 @@ def test_the_lesson_is_walked_by_keyboard_alone(page, lesson_app, watch, languag
             tab_to(page, on)
             page.keyboard.press("Enter")
     expect(page.get_by_text(words.end)).to_be_visible()
+    nothing_serious(page)
     assert not seen.errors
     # Loaded anew the address opens the last step, with everything that was predicted.
     page.reload()
@@ -108,15 +96,27 @@ def draw_by_finger(phone, up):
     phone.mouse.up()
 
 
-def test_a_class_draws_on_phones_and_the_presenter_sees_all_over_the_truth(new_page, lesson_app):
+def test_a_class_draws_on_phones_and_the_presenter_sees_all_over_the_truth(page, phone, app):
     words = lessons.choose_words("en")
-    presenter, phone = new_page(), new_page(viewport={"width": 390, "height": 844})
-    presenter.goto(f"{lesson_app}/lesson?lesson=small&step=4")
+    presenter = page
+    # On a phone one draws first and reads on below.
+    phone.goto(f"{app}/lesson?lesson=small&step=4")
+    expect(phone.get_by_test_id("sketch")).to_have_attribute("data-state", "ready", timeout=ENDLESS)
+    order = (
+        phone.get_by_text(words.draw + "."),
+        phone.locator(".drawing"),
+        phone.get_by_text(words.choose_first),
+        phone.get_by_role("button", name=words.reveal),
+        phone.get_by_role("button", name=words.together),
+    )
+    heights = [one.bounding_box()["y"] for one in order]
+    assert heights == sorted(heights)
+    presenter.goto(f"{app}/lesson?lesson=small&step=4")
     presenter.get_by_role("button", name=words.together).click()
     expect(presenter.get_by_text(words.answered.format(count=0))).to_be_visible(timeout=ENDLESS)
     (room,) = re.findall(r"room=(\w+)", presenter.url)
     for count, up in enumerate((0.3, 0.6), 1):
-        phone.goto(f"{lesson_app}/join?room={room}")
+        phone.goto(f"{app}/join?room={room}")
         # Another learner each time.
         phone.evaluate("sessionStorage.clear()")
         phone.reload()

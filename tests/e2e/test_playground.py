@@ -41,17 +41,9 @@ def agreement(page):
     return float(re.search(r"([\d.]+)%", figure.inner_text())[1])
 
 
-def test_default_page_on_a_cold_store(page, serve, tmp_path):
+def test_the_default_page_on_a_cold_store_shows_a_growing_ensemble(page, serve, tmp_path):
     app = serve(PROJECT / "app.py", environment={**os.environ, "DISTILL_STORE": str(tmp_path)})
     page.goto(app)
-    page.wait_for_function(
-        f"() => document.querySelector('.js-plotly-plot') && ({LINES})().ensemble"
-    )
-    painted(page)
-
-
-def test_first_visit_shows_a_growing_ensemble(page, app):
-    page.goto(app + "/?data=moons&teachers=12&eseed=3")
     expect(page.get_by_test_id("stProgress")).to_be_visible(timeout=90_000)
     view = page.get_by_test_id("boundary-view")
     expect(view).to_have_attribute("data-state", "training", timeout=90_000)
@@ -240,14 +232,14 @@ def test_playback_ends_at_the_final_boundary(page, ready):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone(new_page, app, scheme):
-    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
-    page.goto(app + "/?data=moons&teachers=2")
-    painted(page)
-    fits(page)
-    box = page.get_by_test_id("boundary-view").bounding_box()
+def test_phone(phone, app, scheme):
+    phone.emulate_media(color_scheme=scheme)
+    phone.goto(app + "/?data=moons&teachers=2")
+    painted(phone)
+    fits(phone)
+    box = phone.get_by_test_id("boundary-view").bounding_box()
     assert box["width"] <= 390
-    expect(page.get_by_role("slider", name=WIDTH)).to_be_visible()
+    expect(phone.get_by_role("slider", name=WIDTH)).to_be_visible()
 
 
 def test_all_features_changes_the_plane_without_training(page, ready, store_folder):

@@ -14,7 +14,7 @@ from distill_core.specs import (
     StudentSpec,
 )
 from distill_core.store import Store
-from tests.e2e.waiting import ENDLESS, LABELS, fits, rest, settled, stored
+from tests.e2e.waiting import ENDLESS, LABELS, fits, nothing_serious, rest, settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -58,7 +58,7 @@ def student(name="moons", n_members=2, plane=None):
     return StudentSpec(ensemble=EnsembleSpec(problem=problem, n_members=n_members))
 
 
-def test_the_meter_says_what_the_store_holds(page, app, store_folder):
+def test_meter_and_table_say_what_the_store_holds(page, app, store_folder):
     opened(page, app, f"{SMALL}&{FREE}")
     picture = PictureSpec(student=student())
     artifact = Store(store_folder).get("slice", picture.digest)
@@ -72,6 +72,19 @@ def test_the_meter_says_what_the_store_holds(page, app, store_folder):
     )
     assert hollow == (artifact.arrays["own_colour"][0] == 0).sum()
     expect(page.get_by_text(f"{artifact.arrays['own_colour'][0].sum()} (")).to_be_visible()
+    # Planes side by side, and their table.
+    expect(
+        page.get_by_text(re.compile(r"^On 40 random planes|On 40 random planes"))
+    ).to_be_visible()
+    expect(page.get_by_text("own colour").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Meter table (CSV)").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[0].startswith("plane,points,")
+    assert len(lines) == 9
+    assert "most disagreement" in lines[-1]
+    share = float(lines[1].split(",")[2])
+    assert f"{share:.1%}" in metric(page, "Own colour, ensemble")
 
 
 def test_the_distance_that_counts_as_near_is_a_slider(page, app):
@@ -132,6 +145,7 @@ def test_a_tour_plays_smoothly_and_a_plane_is_kept(page, app, store_folder):
     settled(page)
     kept = page.get_by_test_id("boundary-view").get_attribute("data-student")
     assert stored(store_folder, "ensemble", "student") == trained
+    nothing_serious(page)
 
     # The address alone brings it back; another plane of the sidebar takes its place.
     page.goto(page.url)
@@ -149,31 +163,15 @@ def test_a_strange_kept_plane_still_opens(page, app):
     expect(page.get_by_text("The plane in this link cannot be used.")).to_be_visible()
 
 
-def test_planes_side_by_side_and_the_table(page, app):
-    opened(page, app, f"{SMALL}&{FREE}")
-    expect(
-        page.get_by_text(re.compile(r"^On 40 random planes|On 40 random planes"))
-    ).to_be_visible()
-    expect(page.get_by_text("own colour").first).to_be_visible()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Meter table (CSV)").click()
-    lines = download.value.path().read_text().splitlines()
-    assert lines[0].startswith("plane,points,")
-    assert len(lines) == 9
-    assert "most disagreement" in lines[-1]
-    share = float(lines[1].split(",")[2])
-    assert f"{share:.1%}" in metric(page, "Own colour, ensemble")
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_phone(new_page, app, scheme):
-    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True)
-    opened(page, app, f"{SMALL}&{FREE}")
-    if page.get_by_role("button", name="Make the tour").count():
-        page.get_by_role("button", name="Make the tour").click()
-    expect(page.get_by_test_id("tour-view")).to_have_attribute("data-step", "0", timeout=ENDLESS)
-    fits(page)
-    canvas = page.get_by_test_id("tour-view").locator(".tv-canvas")
+def test_phone(phone, app, scheme):
+    phone.emulate_media(color_scheme=scheme)
+    opened(phone, app, f"{SMALL}&{FREE}")
+    if phone.get_by_role("button", name="Make the tour").count():
+        phone.get_by_role("button", name="Make the tour").click()
+    expect(phone.get_by_test_id("tour-view")).to_have_attribute("data-step", "0", timeout=ENDLESS)
+    fits(phone)
+    canvas = phone.get_by_test_id("tour-view").locator(".tv-canvas")
     assert canvas.bounding_box()["width"] <= 390
     # The middle of the left edge: the page's theme is the picture's.
     pixel = canvas.evaluate("c => [...c.getContext('2d').getImageData(3, c.height / 2, 1, 1).data]")

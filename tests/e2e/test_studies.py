@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.waiting import LABELS, fits, headings_in_order, settled, stored
+from tests.e2e.waiting import LABELS, fits, nothing_serious, settled, stored
 
 pytestmark = pytest.mark.e2e
 
@@ -20,6 +20,12 @@ KEPT = "students", "boundaries", "study"
 # All names of traces that the page's figures have.
 TRACES = """() => [...document.querySelectorAll('.js-plotly-plot')]
     .flatMap(plot => (plot.data || []).map(trace => trace.name))"""
+
+# How far down each figure its bar of buttons reaches, in pixels.
+BARS = """() => [...document.querySelectorAll('.chart')].map(chart => {
+    const [bar, figure] = ['.modebar', '.main-svg'].map(
+        name => chart.querySelector(name).getBoundingClientRect());
+    return bar.bottom - figure.top; })"""
 
 
 def run_button(page):
@@ -84,6 +90,7 @@ def test_a_capacity_study_grows_and_answers_and_opens_again(page, app, store_fol
     expect(run_button(page)).to_have_count(0)
     assert stored(store_folder, *KEPT) == kept
     assert all(host.startswith("localhost") for host in seen.hosts)
+    nothing_serious(page)
 
 
 def test_the_tolerance_changes_the_answer_and_trains_nothing(page, app, store_folder):
@@ -161,6 +168,7 @@ def test_softness_shows_the_grid_and_what_is_within_noise(page, app):
         box["y"] + box["height"] * (1 - (row + 0.5) / 8),
     )
     expect(heatmap.locator(".hoverlayer")).to_contain_text("within chance")
+    nothing_serious(page)
 
 
 def test_variance_shows_ledger_maps_and_boundaries(page, app):
@@ -176,7 +184,7 @@ def test_variance_shows_ledger_maps_and_boundaries(page, app):
     # Six figures of groups, the ledger, and the boundaries of every repeat.
     shown(page, seeds=6, single_teacher=8, diversity=1, map=3)
     assert len(table(page)) == 3 * 4
-    headings_in_order(page)
+    nothing_serious(page)
     # Other planes need other models in the slice view, so only a button is there.
     page.goto(app + VARIANCE + "&plane=discriminant")
     expect(run_button(page)).to_be_visible()
@@ -234,13 +242,16 @@ def test_a_setting_that_cannot_be_used_is_said(page, app, name):
     [(CAPACITY, "light"), (SOFTNESS, "dark"), (VARIANCE, "light")],
     ids=["small", "soft", "stable"],
 )
-def test_phone(new_page, app, path, scheme):
-    page = new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page.goto(app + path)
-    expect(page.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
-    fits(page)
-    page.locator(".js-plotly-plot .main-svg").first.wait_for()
-    ground = page.evaluate(
+def test_phone(phone, app, path, scheme):
+    phone.emulate_media(color_scheme=scheme)
+    phone.goto(app + path)
+    expect(phone.get_by_role("button", name="Table (CSV)")).to_be_visible(timeout=30_000)
+    expect(phone.locator(".chart:not([data-state=drawn])")).to_have_count(0)
+    fits(phone)
+    # The bar of buttons can be reached, and lies on no figure's title.
+    phone.locator(".chart .modebar-btn[data-title='Save as PNG']").first.tap(trial=True)
+    assert max(phone.evaluate(BARS)) <= 0.5
+    ground = phone.evaluate(
         "getComputedStyle(document.querySelector('.js-plotly-plot .main-svg')).backgroundColor"
     )
     assert ground == ("rgb(20, 23, 28)" if scheme == "dark" else "rgb(252, 252, 251)")

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
-from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from distill_core import specs
 from distill_core.data import csv_files, tables
@@ -24,7 +23,6 @@ from pages.frame.controls.url_state import plain
 from pages.frame.server import visitors
 from pages.frame.server.visitors import Visitor as Shown
 from tests.conftest import FULL
-from tests.visitor import SMALL, Visitor
 
 SPECS = [
     getattr(specs, name)
@@ -213,76 +211,3 @@ def test_anything_as_a_file_is_a_table_or_a_sentence(content):
         assert table.X.ndim == 2
         assert all(name.isprintable() for name in (*table.feature_names, *table.class_names))
     assert time.process_time() - began < 2
-
-
-@pytest.fixture(scope="module")
-def widgets(attacked):
-    """Return a visitor of the playground and the names of all its widgets."""
-    address, _ = attacked
-    with Visitor(address, "127.0.0.5") as visitor:
-        visitor.run()
-        names = sorted(set(re.findall(r'"(\$\$ID-[^"]+)"', " ".join(visitor.texts))))
-        assert len(names) > 5
-        yield visitor, names
-
-
-VALUES = {
-    "string_value": TEXT,
-    "int_value": st.integers(-(2**63), 2**63 - 1),
-    "double_value": st.floats(),
-    "bool_value": st.booleans(),
-    "trigger_value": st.booleans(),
-    "json_value": JSON.map(json.dumps) | TEXT,
-}
-LISTS = {
-    "int_array_value": st.integers(-(2**63), 2**63 - 1),
-    "double_array_value": st.floats(),
-    "string_array_value": TEXT,
-}
-
-
-# The visitor's own socket draws numbers in a thread beside it.
-@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
-@tried(150, 6)
-@given(data=st.data())
-def test_anything_as_the_value_of_a_widget_leaves_a_page(data, widgets):
-    visitor, names = widgets
-    message = BackMsg()
-    message.rerun_script.query_string = SMALL
-    for _ in range(data.draw(st.integers(1, 4))):
-        state = message.rerun_script.widget_states.widgets.add()
-        state.id = data.draw(st.sampled_from(names))
-        kind = data.draw(st.sampled_from([*VALUES, *LISTS]))
-        if kind in VALUES:
-            text = data.draw(VALUES[kind])
-            if isinstance(text, str):
-                text = text.encode("utf-8", "replace").decode()
-            setattr(state, kind, text)
-        else:
-            found = data.draw(st.lists(LISTS[kind], max_size=4))
-            found = [
-                x.encode("utf-8", "replace").decode() if isinstance(x, str) else x for x in found
-            ]
-            getattr(state, kind).data.extend(found)
-    leaves_a_page(visitor, message)
-
-
-def test_no_json_as_the_value_of_any_widget_leaves_a_page(widgets):
-    visitor, names = widgets
-    for name in names:
-        message = BackMsg()
-        message.rerun_script.query_string = SMALL
-        state = message.rerun_script.widget_states.widgets.add()
-        state.id, state.json_value = name, "{{7*7}}"
-        leaves_a_page(visitor, message)
-
-
-def leaves_a_page(visitor, message):
-    visitor.send(message.SerializeToString())
-    messages = visitor.read(60)
-    shown = [
-        m.delta.new_element.exception for m in messages if m.delta.new_element.HasField("exception")
-    ]
-    assert [(one.type, one.message) for one in shown] == []
-    # Under the limit for messages in a row, so that it is the page that is tried.
-    time.sleep(0.1)

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from distill_core.data.sheets import read_upload_limit
 from pages.frame.browser import assets
-from pages.frame.browser.preview_route import preview_route
+from pages.frame.browser.preview_route import preview_routes
 from pages.frame.room.route import room_routes
 from pages.frame.server import errors, lifetime, memory, middleware
 from pages.frame.server.front import page_routes
@@ -43,7 +43,13 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, object]]:
 
 
 SCRIPT = Path(__file__).parent / "pages" / "frame" / "router.py"
-ROUTES = [preview_route(), assets.plotly_route(), *room_routes(), *health_routes(), *page_routes()]
+ROUTES = [
+    *preview_routes(),
+    assets.plotly_route(),
+    *room_routes(),
+    *health_routes(),
+    *page_routes(),
+]
 # The outermost first: who may speak at all is checked before anything else is done.
 MIDDLEWARE = [
     Middleware(Numbered),

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -12,9 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from distill_core import figures
 from distill_core.figures.palette import CLASSES
 from distill_core.lessons import drawings
-from distill_core.specs import PictureSpec
-from pages.frame.browser import assets, encoding, preview_route
-from pages.frame.server.visitors import Visitor
+from pages.frame.browser import assets, encoding
 
 pytestmark = pytest.mark.e2e
 
@@ -336,40 +333,21 @@ def test_a_page_is_dark_where_its_text_is_light(run):
 # Previews
 
 
-NEIGHBOURS = "(module, setting) => module.listNeighbours(setting).map((one) => JSON.stringify(one))"
-
-
-def test_neighbours_lie_one_stop_to_each_side(run):
-    sliders = {
-        "first": {"way": ["a"], "stops": [1, 2, 4]},
-        "at its end": {"way": ["b", "c"], "stops": [10, 20]},
-        "between stops": {"way": ["b", "d"], "stops": [1, 2]},
-    }
-    setting = {"picture": {"a": 2, "b": {"c": 10, "d": 1.5}}, "sliders": sliders}
-    assert run("preview.js", NEIGHBOURS, setting) == [
-        '{"a":1,"b":{"c":10,"d":1.5}}',
-        '{"a":4,"b":{"c":10,"d":1.5}}',
-        '{"a":2,"b":{"c":20,"d":1.5}}',
+def test_what_lies_beside_a_picture_is_read_message_by_message(run):
+    message = encoding.join_messages(
+        {
+            ("Student width", 4): encoding.encode_lines({"student": np.zeros((2, 2))}, note="é"),
+            ("alpha", 0.5): encoding.encode_lines(
+                {"student": np.array([[1, 2], [3, 4], [5, 7.0]])}
+            ),
+        }
+    )
+    code = """(module, bytes) => module.readParts(Uint8Array.from(bytes).buffer).map(
+        ([label, stop, { note, lines }]) => [label, stop, note ?? null, [...lines.student.y]])"""
+    assert run("decoding.js", code, list(message)) == [
+        ["Student width", 4, "é", [0, 0]],
+        ["alpha", 0.5, None, [2, 7]],
     ]
-
-
-def test_neighbours_of_a_real_setting_are_settings(run):
-    picture = PictureSpec()
-    offer = preview_route.offer(picture, Visitor("somebody"))
-    before = flatten(offer["picture"])
-    for text in run("preview.js", NEIGHBOURS, offer):
-        changed = flatten(PictureSpec(**json.loads(text)).model_dump(mode="json"))
-        (way,) = [way for way in changed if changed[way] != before[way]]
-        stops = next(s["stops"] for s in offer["sliders"].values() if tuple(s["way"]) == way)
-        assert abs(stops.index(changed[way]) - stops.index(before[way])) == 1
-
-
-def flatten(value, way=()):
-    """Return the values of a tree by the keys that lead to them."""
-    if not isinstance(value, dict):
-        return {way: value}
-    parts = [flatten(item, (*way, key)) for key, item in value.items()]
-    return {key: item for part in parts for key, item in part.items()}
 
 
 def test_a_change_keeps_all_else_and_its_order(run):

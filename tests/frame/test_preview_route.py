@@ -1,5 +1,7 @@
 import asyncio
+import functools
 import json
+import operator
 import threading
 import time
 from types import SimpleNamespace
@@ -22,6 +24,7 @@ from distill_core.specs import (
     StudentSpec,
 )
 from pages.frame.browser import preview_route
+from pages.frame.controls.settings import SETTINGS
 from pages.frame.server import pace, service, shared, visitors
 from pages.frame.server.visitors import Visitor
 from tests.frame.test_app import InlineEngine
@@ -53,7 +56,7 @@ def engine(store, monkeypatch):
 
 @pytest.fixture
 def ask(engine):
-    route = preview_route.preview_route()
+    route = preview_route.preview_routes()[0]
 
     def get(setting, visitor="somebody", path="/boundary-view/student", **more):
         text = setting if isinstance(setting, str) else setting.model_dump_json()
@@ -215,7 +218,7 @@ def test_questions_of_one_visitor_are_limited_and_wait_without_threads(
     other = Visitor("somebody else")
     visitors.admit(other)
     other.offer(PICTURE)
-    endpoint = preview_route.preview_route().endpoint
+    endpoint = preview_route.preview_routes()[0].endpoint
 
     def question(name):
         query = urlencode({"visitor": name, "picture": PICTURE.model_dump_json()}).encode()
@@ -249,12 +252,66 @@ def test_only_so_many_visitors_are_remembered(monkeypatch):
     assert [visitors.find(f"visitor {i}") is None for i in range(5)] == [True] * 2 + [False] * 3
 
 
-def test_reading_ahead_trains_nothing(ask, store):
+def ask_beside(student, visitor="somebody"):
+    query = urlencode({"visitor": visitor, "student": student}).encode()
+    scope = {"type": "http", "method": "GET", "path": "/boundary-view/beside", "headers": []}
+    scope["query_string"] = query
+    route = preview_route.preview_routes()[1]
+    assert route.matches(scope)[0] == Match.FULL
+    return asyncio.run(route.endpoint(Request(scope)))
+
+
+def read_parts(body):
+    length = int.from_bytes(body[:4], "little")
+    rest, found = body[4 + length :], {}
+    for label, stop, n in json.loads(body[4 : 4 + length])["parts"]:
+        found[label, stop], rest = rest[:n], rest[n:]
+    assert not rest
+    return found
+
+
+def test_what_is_stored_beside_a_picture_comes_at_once_and_nothing_is_trained(ask, store):
     jobs.train_ensemble(ENSEMBLE, store)
-    assert ask(PICTURE, ahead=1).status_code == 204
+    assert ask_beside(PICTURE.digest).status_code == 204
     assert store.get("student", PICTURE.student.digest) is None
-    asked = ask(PICTURE)
-    assert ask(PICTURE, ahead=1).body == asked.body
+    offered = preview_route.offer(PICTURE, SOMEBODY)
+    beside = {}
+    for label, slider in offered["sliders"].items():
+        *way, key = slider["way"]
+        setting = PICTURE.model_dump(mode="json")
+        part = functools.reduce(operator.getitem, way, setting)
+        own = slider["stops"].index(part[key])
+        for at in {max(own - 1, 0), min(own + 1, len(slider["stops"]) - 1)} - {own}:
+            part[key] = slider["stops"][at]
+            beside[label, part[key]] = PictureSpec(**setting)
+    assert len(beside) > 4
+    *most, last = beside
+    lines = {key: ask(beside[key]).body for key in most}
+    assert read_parts(ask_beside(PICTURE.digest).body) == lines
+    # What is complete is kept; what is not, is looked at again.
+    lines[last] = ask(beside[last]).body
+    assert read_parts(ask_beside(PICTURE.digest).body) == lines
+    assert ask_beside(PICTURE.digest).body is ask_beside(PICTURE.digest).body
+
+
+def test_only_what_lies_beside_an_own_picture_is_given(engine):
+    stranger = Visitor("stranger")
+    visitors.admit(stranger)
+    for name, digest in (
+        ("stranger", PICTURE.digest),
+        ("nobody", PICTURE.digest),
+        ("somebody", "0" * 64),
+    ):
+        assert ask_beside(digest, name).status_code == 403
+
+
+def test_a_locked_slider_has_nothing_beside_it(engine, monkeypatch):
+    labels = {label for label, *_ in preview_route._list_beside(PICTURE)}
+    is_open = type(SETTINGS["width"]).is_open
+    closed = property(lambda row: row.key != "width" and is_open.fget(row))
+    monkeypatch.setattr(type(SETTINGS["width"]), "is_open", closed)
+    left = {label for label, *_ in preview_route._list_beside(PICTURE)}
+    assert labels - left == {SETTINGS["width"].label}
 
 
 def test_the_student_comes_before_its_twin(ask, store, engine, monkeypatch):

@@ -218,22 +218,21 @@ class LightVisitor:
         """Fetch what lies one stop to each side of every slider, as `preview.js` does."""
         n_pictures = self._n_pictures
         await asyncio.sleep(REST)
-        offered = self.tab.picture["preview"]
-        for row in offered["sliders"].values():
-            here = row["stops"].index(_find(offered["picture"], row["way"]))
-            for stop in (
-                row["stops"][max(here - 1, 0) : here + 2 : 2] if here else row["stops"][1:2]
-            ):
-                if self._n_pictures != n_pictures:
-                    return
-                await self._ask_line(_change(offered["picture"], row["way"], stop), {"ahead": 1})
+        if self._n_pictures != n_pictures:
+            return
+        query = urlencode({"visitor": self.tab.visitor, "student": self.tab.picture["student"]})
+        await self._ask(f"/boundary-view/beside?{query}")
 
     async def _ask_line(self, picture: dict[str, Any], more: dict[str, Any]) -> None:
         text = json.dumps(picture, separators=(",", ":"))
         if text in self._known:
             return
         query = urlencode({"visitor": self.tab.visitor, "picture": text, **more})
-        path = f"/boundary-view/student?{query}"
+        if await self._ask(f"/boundary-view/student?{query}") == 200:
+            self._known.add(text)
+
+    async def _ask(self, path: str) -> int:
+        """Ask one of the live view's routes; return the status of the answer."""
         try:
             status, body = await self._get(path)
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -241,8 +240,7 @@ class LightVisitor:
             status, body = await self._get(path)
         if status not in (200, 204, 429):
             self._tally.errors.append(f"the line: {status} {body[:80]!r}")
-        elif status == 200:
-            self._known.add(text)
+        return status
 
     async def _get(self, path: str) -> tuple[int, bytes]:
         """Ask over HTTP, all with one connection."""

@@ -47,6 +47,15 @@ export function read(buffer) {
   return unpack(parse(bytes.subarray(4, 4 + length)), bytes.subarray(4 + length));
 }
 
+// Reads what `join_messages` wrote: of each message its key, and what it says.
+export function readParts(buffer) {
+  let end = 4 + new DataView(buffer).getUint32(0, true);
+  return parse(new Uint8Array(buffer, 4, end - 4)).parts.map(([label, stop, length]) => {
+    end += length;
+    return [label, stop, read(buffer.slice(end - length, end))];
+  });
+}
+
 function unpack(value, body) {
   if (Array.isArray(value)) return value.map((item) => unpack(item, body));
   if (value === null || typeof value !== "object") return value;

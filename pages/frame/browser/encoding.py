@@ -73,6 +73,12 @@ def encode_lines(lines: Mapping[str, NDArray[np.float32]], **header: Any) -> byt
     return _join({**header, "lines": named}, body)
 
 
+def join_messages(messages: Mapping[tuple[str, Any], bytes]) -> bytes:
+    """Return messages as one; the key of each stands in front, with its length in bytes."""
+    parts = [[*key, len(message)] for key, message in messages.items()]
+    return _join({"parts": parts}, bytearray().join(messages.values()))
+
+
 def _join(content: Mapping[str, Any], body: bytearray) -> bytes:
     text = json.dumps(content, separators=(",", ":")).encode()
     return len(text).to_bytes(4, "little") + text + body

@@ -2,7 +2,7 @@
 // the slider passes and drawn over the picture, without waiting for the page to run again.
 // The page follows when the slider rests; without this module it would be only slower.
 
-import { read } from "./decoding.js";
+import { read, readParts } from "./decoding.js";
 import { element, svgElement } from "./dom.js";
 import { makeScales, readDashes, writePath } from "./marks.js";
 
@@ -100,19 +100,24 @@ export class Preview {
   }
 
   async readAhead(setting) {
-    for (const picture of listNeighbours(setting)) {
-      if (this.setting !== setting) return;
-      const text = JSON.stringify(picture);
-      if (!this.known.has(text)) await this.fetch(text, { ahead: 1 });
+    const query = new URLSearchParams({ visitor: setting.visitor, student: this.drawn });
+    const parts = await load(new URL(`../beside?${query}`, import.meta.url), readParts);
+    for (const [label, stop, content] of parts ?? []) {
+      const picture = change(setting.picture, setting.sliders[label].way, stop);
+      this.keep(JSON.stringify(picture), content);
     }
   }
 
   async fetch(text, more, signal) {
     const query = new URLSearchParams({ visitor: this.setting.visitor, picture: text, ...more });
-    const content = await load(new URL(`../student?${query}`, import.meta.url), signal);
-    if (content?.lines.twin) this.known.set(text, content);
-    if (this.known.size > MOST_KNOWN) this.known.delete(this.known.keys().next().value);
+    const content = await load(new URL(`../student?${query}`, import.meta.url), read, signal);
+    if (content?.lines.twin) this.keep(text, content);
     return content;
+  }
+
+  keep(text, content) {
+    this.known.set(text, content);
+    if (this.known.size > MOST_KNOWN) this.known.delete(this.known.keys().next().value);
   }
 
   draw(content) {
@@ -183,22 +188,13 @@ export class Preview {
   }
 }
 
-// The settings one stop to each side of every slider.
-export function listNeighbours({ picture, sliders }) {
-  return Object.values(sliders).flatMap(({ way, stops }) => {
-    const here = stops.indexOf(way.reduce((part, key) => part[key], picture));
-    const beside = here < 0 ? [] : [stops[here - 1], stops[here + 1]];
-    return beside.filter((stop) => stop !== undefined).map((stop) => change(picture, way, stop));
-  });
-}
-
 // Returns a copy of a setting with another value at the end of a way of keys.
 export function change(picture, [key, ...inner], value) {
   return { ...picture, [key]: inner.length ? change(picture[key], inner, value) : value };
 }
 
 // By XMLHttpRequest: the steps of `fetch` would each wait behind what the page draws meanwhile.
-function load(url, signal) {
+function load(url, read, signal) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     request.responseType = "arraybuffer";

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +19,7 @@ from distill_core.engine import EngineError, Job
 from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec, StudentSpec
 from distill_core.store import StoreError
-from pages.frame.browser.encoding import encode_lines
+from pages.frame.browser.encoding import encode_lines, join_messages
 from pages.frame.controls.settings import of_spec
 from pages.frame.server import pace, service, shared, visitors
 from pages.frame.server.visitors import Visitor
@@ -53,9 +53,15 @@ def _sliders() -> dict[str, Any]:
     }
 
 
-def preview_route() -> Route:
-    """Return the route under which the live view asks, beside its own files."""
-    return Route("/{base:path}boundary-view/student", _answer, methods=["GET"])
+def preview_routes() -> list[Route]:
+    """Return the routes under which the live view asks, beside its own files.
+
+    One student at a time while a slider moves; all stored ones beside a picture while it rests.
+    """
+    return [
+        Route("/{base:path}boundary-view/student", _answer, methods=["GET"]),
+        Route("/{base:path}boundary-view/beside", _answer_beside, methods=["GET"]),
+    ]
 
 
 def wait_for_line(visitor: Visitor) -> None:
@@ -71,17 +77,16 @@ def wait_for_line(visitor: Visitor) -> None:
 
 
 async def _answer(request: Request) -> Response:
-    global _n_asking
     name, text = (request.query_params.get(key, "") for key in ("visitor", "picture"))
     visitor = visitors.find(name)
     if visitor is None:
-        return PlainTextResponse("The visitor is not known; open the page first.", 403)
+        return _unknown()
     if len(text) > _MAX_LENGTH:
         return PlainTextResponse(
             f"A setting has at most {_MAX_LENGTH:,} characters, got {len(text):,}.", 413
         )
-    if visitor.n_asking >= _MAX_ASKING or _n_asking >= _MAX_ASKING_IN_ALL:
-        return PlainTextResponse("Too many questions wait for an answer already.", 429)
+    if _is_full(visitor):
+        return _refuse()
     try:
         picture = PictureSpec(**json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
@@ -90,25 +95,66 @@ async def _answer(request: Request) -> Response:
         return PlainTextResponse(
             "Only the stops of the sliders of a picture that this page shows can be asked for.", 403
         )
-    visitor.n_asking += 1
-    _n_asking += 1
+    early = "whole" not in request.query_params
     try:
-        # Read ahead: only what is there already, and nobody is working on a slider.
-        ahead = "ahead" in request.query_params
-        early = "whole" not in request.query_params
-        seen = shared.find(_key(picture)) if ahead else None
-        if seen is None:
-            work = _off_loop(_load, picture) if ahead else _make(picture, visitor, early)
-            seen = await work
+        with _counted(visitor):
+            seen = await _make(picture, visitor, early)
     except (StoreError, EngineError) as error:
         return PlainTextResponse(str(error), 503)
-    finally:
-        visitor.n_asking -= 1
-        _n_asking -= 1
+    return _send(seen)
+
+
+async def _answer_beside(request: Request) -> Response:
+    """Answer with what is there already: nobody is working on a slider."""
+    name, digest = (request.query_params.get(key, "") for key in ("visitor", "student"))
+    visitor = visitors.find(name)
+    if visitor is None:
+        return _unknown()
+    picture = next((one for one in visitor.offers if one.digest == digest), None)
+    if picture is None:
+        return PlainTextResponse("Only what lies beside a picture of this page can be had.", 403)
+    seen = shared.find(_key(picture, "beside"))
+    if seen is None:
+        if _is_full(visitor):
+            return _refuse()
+        try:
+            with _counted(visitor):
+                seen = await _off_loop(_load_beside, picture)
+        except StoreError as error:
+            return PlainTextResponse(str(error), 503)
+    return _send(seen)
+
+
+def _unknown() -> Response:
+    return PlainTextResponse("The visitor is not known; open the page first.", 403)
+
+
+def _refuse() -> Response:
+    return PlainTextResponse("Too many questions wait for an answer already.", 429)
+
+
+def _send(seen: bytes | None) -> Response:
     if seen is None:
         # Not yet, or not any more: the page says so, and a browser need not call it an error.
         return Response(status_code=204)
     return Response(seen, media_type="application/octet-stream", headers=_NOT_KEPT)
+
+
+def _is_full(visitor: Visitor) -> bool:
+    return visitor.n_asking >= _MAX_ASKING or _n_asking >= _MAX_ASKING_IN_ALL
+
+
+@contextlib.contextmanager
+def _counted(visitor: Visitor) -> Iterator[None]:
+    """Count a question among those that wait."""
+    global _n_asking
+    visitor.n_asking += 1
+    _n_asking += 1
+    try:
+        yield
+    finally:
+        visitor.n_asking -= 1
+        _n_asking -= 1
 
 
 def is_offered(picture: PictureSpec, visitor: Visitor) -> bool:
@@ -150,8 +196,33 @@ def _load(picture: PictureSpec) -> bytes | None:
     return shared.build(key, lambda: message)
 
 
-def _key(picture: PictureSpec) -> Hashable | None:
-    return shared.name(picture.dataset, "lines", picture.digest)
+def _load_beside(picture: PictureSpec) -> bytes | None:
+    """Return the stored lines of the stops beside a picture, each with its slider and stop."""
+    found, is_whole = {}, True
+    for label, stop, other in _list_beside(picture):
+        lines = _load(other)
+        if lines is not None:
+            found[label, stop] = lines
+        is_whole &= lines is not None
+    message = join_messages(found) if found else None
+    if message is not None and is_whole:
+        shared.build(_key(picture, "beside"), lambda: message)
+    return message
+
+
+def _list_beside(picture: PictureSpec) -> Iterator[tuple[str, Any, PictureSpec]]:
+    """Yield the pictures one stop to each side of every slider, with its label and the stop."""
+    for row in of_spec(StudentSpec):
+        stops, own = list(row.options), row.value_in(picture.student)
+        if row.widget != "stops" or not row.is_open or own not in stops:
+            continue
+        at = stops.index(own)
+        for stop in (*stops[max(at - 1, 0) : at], *stops[at + 1 : at + 2]):
+            yield row.label, stop, picture.replace(student=row.put(picture.student, stop))
+
+
+def _key(picture: PictureSpec, kind: str = "lines") -> Hashable | None:
+    return shared.name(picture.dataset, kind, picture.digest)
 
 
 def _encode(picture: PictureSpec, lines: dict[str, NDArray[np.float32]], agreement: float) -> bytes:

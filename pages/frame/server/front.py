@@ -17,9 +17,18 @@ from starlette.routing import Route
 _INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 _SCRIPTS = _INDEX.parent / "static" / "js"
 # What pages draw with, by the names that Streamlit's files begin with.
-_PARTS = """
-BidiComponent Button ButtonGroup Html Metric NumberInput PageLink Progress Selectbox Slider
-""".split()
+_PARTS = [
+    "BidiComponent",
+    "Button",
+    "ButtonGroup",
+    "Html",
+    "Metric",
+    "NumberInput",
+    "PageLink",
+    "Progress",
+    "Selectbox",
+    "Slider",
+]
 _IMPORTS = re.compile(r"""(?:from|import)"\./([\w.-]+\.js)["']""")
 # The first page has no name in addresses.
 _NAMES = sorted({path.stem for path in Path(__file__).parents[2].glob("*.py")} - {"playground"})

@@ -57,7 +57,7 @@ def ready(page, app):
     return open_path
 
 
-def test_twenty_moves_in_two_seconds(page, ready, look):
+def test_of_twenty_moves_the_last_is_shown(page, ready, look):
     ready(f"{TEACHERS}&seed=1")
     done = look()["counts"]["picture"]["done"]
     before = digest(page)
@@ -78,6 +78,18 @@ def test_twenty_moves_in_two_seconds(page, ready, look):
     )
     assert running <= 1
     assert waiting <= 1
+    # As fast as keys can be pressed, there and back.
+    rest(page)
+    before = digest(page)
+    for key in ["ArrowRight"] * 9 + ["ArrowLeft"] * 6 + ["ArrowRight"] * 5:
+        handle.press(key)
+    expect(page).to_have_url(re.compile("width=24(&|$)"))
+    rest(page)
+    painted(page, before)
+    expect(page.get_by_test_id("boundary-view")).to_have_attribute(
+        "aria-label", re.compile(r"\(width 24, ")
+    )
+    expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
 @contextlib.contextmanager

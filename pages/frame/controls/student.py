@@ -1,6 +1,5 @@
 """Who teaches and who learns: from widgets to an ensemble and a student."""
 
-from itertools import zip_longest
 from typing import TypeVar
 
 import streamlit as st
@@ -25,15 +24,17 @@ def choose_ensemble() -> tuple[EnsembleSpec, PlaneSpec]:
 
 def choose_student(ensemble: EnsembleSpec) -> StudentSpec:
     """Ask for capacity, temperature, weight and seed; return the student."""
-    rows = of_spec(StudentSpec)
-    # Two by two on a phone, by frame.css.
-    with st.container(key="student"):
-        *places, more = st.columns([3, 3, 3, 1.4], vertical_alignment="bottom")
-    menu = more.popover("More", icon=":material/tune:", width="stretch")
     student = StudentSpec(ensemble=ensemble)
-    for row, place in zip_longest(sorted(rows, key=lambda row: not row.on_top), places):
-        with place or menu:
-            student = row.put(student, ask(row.key))
+    # Its widths, and two by two on a phone, are those of frame.css.
+    with st.container(key="student", horizontal=True, vertical_alignment="bottom"):
+        for row in of_spec(StudentSpec):
+            if row.on_top:
+                student = row.put(student, ask(row.key))
+        menu = st.popover("More", icon=":material/tune:", width="stretch")
+    with menu:
+        for row in of_spec(StudentSpec):
+            if not row.on_top:
+                student = row.put(student, ask(row.key))
     return student
 
 

@@ -129,8 +129,8 @@ def offer_undo_and_reset(page: str = "playground") -> None:
     else:
         steps.append(now)
         del steps[:-_MAX_STEPS]
-    back, reset = st.columns(2)
-    back.button(
+    buttons = st.container(horizontal=True)
+    buttons.button(
         "Undo",
         icon=":material/undo:",
         width="stretch",
@@ -138,7 +138,7 @@ def offer_undo_and_reset(page: str = "playground") -> None:
         on_click=lambda: _go_to(steps.pop() and steps[-1]),
         help="Back to the setting before this one.",
     )
-    reset.button(
+    buttons.button(
         "Reset",
         icon=":material/restart_alt:",
         width="stretch",

@@ -86,11 +86,12 @@ def show_measures(shown: Shown) -> None:
     now = _figures(shown.student, shown.area_agreement, shown.ensemble)
     before = _before(shown.picture, now)
     n_rows = _count_rows(shown)
-    for pair in zip(_MEASURES[::2], _MEASURES[1::2], strict=True):
-        for column, (key, label, form, change, help) in zip(st.columns(2), pair, strict=True):
+    # Two by two, by frame.css: a column for each would be as many messages more.
+    with st.container(key="figures", horizontal=True):
+        for key, label, form, change, help in _MEASURES:
             delta = change(now[key] - before[key]) if before else None
             count = f" {describe_count(now[key], n_rows)}." if key in _COUNTED else ""
-            column.metric(
+            st.metric(
                 label,
                 form(now[key]),
                 None if delta is None or _is_zero(delta) else delta,

@@ -135,6 +135,11 @@ _FILES = {"onnx": _make_onnx, "safetensors": _make_safetensors, "python": _make_
 
 
 def _report(arguments: argparse.Namespace) -> None:
+    if arguments.out.suffix.lower() not in ("", ".html", ".htm"):
+        raise ExportError(
+            f"A report is a page, such as report.html, got {arguments.out}. Everything at once: "
+            "python -m distill_core export OUT.zip --format zip."
+        )
     files.check_free(arguments.out, force=arguments.force)
     store = Store()
     picture = read_picture(arguments, store)

@@ -138,6 +138,10 @@ def test_the_command_writes_the_same_report_but_for_times(tmp_path, monkeypatch,
     with pytest.raises(SystemExit):
         main(["report", str(out), *small])
     assert "exists and is left as it is" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["report", str(tmp_path / "report.zip"), *small])
+    assert "--format zip" in capsys.readouterr().err
+    assert not (tmp_path / "report.zip").exists()
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,8 @@ def open_page(store, monkeypatch):
         monkeypatch.setattr(service, "store", lambda: store)
         monkeypatch.setattr(service, "engine", lambda: engine)
         app = AppTest.from_file(str(PROJECT / "pages" / f"{page}.py"), default_timeout=60)
-        for key, value in {"data": "breast cancer", "teachers": 1, **state}.items():
+        usual = {"data": "breast cancer", "teachers": 1, "take away": True}
+        for key, value in {**usual, **state}.items():
             app.session_state[key] = value
         return app.run()
 
@@ -40,6 +41,18 @@ def choose(app, name):
 
 def press(app, label):
     return next(button for button in app.button if button.label == label).click().run()
+
+
+def test_what_is_folded_away_is_not_drawn_and_a_report_is_kept(open_page):
+    app = open_page(**{"take away": False})
+    assert "Report" not in [button.label for button in app.button]
+    app.session_state["take away"] = True
+    press(app.run(), "Report")
+    made = downloads(app)
+    assert made
+    for is_open, seen in ((False, []), (True, made)):
+        app.session_state["take away"] = is_open
+        assert downloads(app.run()) == seen
 
 
 @pytest.mark.parametrize(
@@ -135,6 +148,12 @@ def test_a_report_under_way_can_be_cancelled(way, open_page, store):
     assert "Report" in [button.label for button in app.button]
     assert "Cancel" not in [button.label for button in app.button]
     assert downloads(app) == []
+
+
+def test_a_report_under_way_is_watched_where_it_is_folded_away(open_page, store):
+    app = press(open_page(engine=Slow(store)), "Report")
+    app.session_state["take away"] = False
+    assert "Cancel" in [button.label for button in app.run().button]
 
 
 def test_every_page_has_one_report_button(open_page, store):

@@ -25,8 +25,14 @@ class _File:
 
 
 def offer(picture: PictureSpec) -> None:
-    """Offer the student of a picture as a file, and the report."""
-    with st.expander("Take it away", icon=":material/output:"):
+    """Offer the student of a picture as a file, and the report; drawn when it is opened."""
+    place = st.expander(
+        "Take it away", icon=":material/output:", key="take away", on_change="rerun"
+    )
+    # A report that is being made is watched even where it is folded away.
+    if not place.open and not report.is_under_way():
+        return
+    with place:
         left, right = st.columns([4, 1], gap="medium", vertical_alignment="top")
         with left:
             _offer_student(picture)

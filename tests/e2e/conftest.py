@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from benchmarks.browser import PROJECT, server
+from benchmarks.browser import FLAGS, PROJECT, server
 from tests.lessons.small import small_lesson
 
 # A busy machine may need a while for what is instant elsewhere.
@@ -15,15 +15,6 @@ expect.set_options(timeout=15_000)
 
 DESKTOP = {"width": 1280, "height": 1000}
 PHONE = {"width": 390, "height": 844}
-BROWSER_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +52,7 @@ def browser():
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-            args=BROWSER_FLAGS,
+            args=FLAGS,
         )
         yield chromium
         chromium.close()

@@ -14,9 +14,9 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.browser import PROJECT
+from benchmarks.browser import FLAGS, PROJECT
 from distill_core import uploads
-from tests.e2e.conftest import BROWSER_FLAGS, DESKTOP
+from tests.e2e.conftest import DESKTOP
 from tests.e2e.waiting import ENDLESS, WIDTH
 
 pytestmark = pytest.mark.e2e
@@ -120,7 +120,7 @@ def strict_page(browser):
     """Return a page of a browser that keeps no cookies of sites in frames."""
     browser = browser.browser_type.launch(
         executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
-        args=[*BROWSER_FLAGS, "--test-third-party-cookie-phaseout"],
+        args=[*FLAGS, "--test-third-party-cookie-phaseout"],
     )
     with contextlib.closing(browser):
         yield browser.new_context(viewport=DESKTOP, bypass_csp=False).new_page()

@@ -8,7 +8,7 @@ import time
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.conftest import BROWSER_FLAGS
+from benchmarks.browser import FLAGS
 from tests.faults.test_endings import Server
 
 pytestmark = pytest.mark.reliability
@@ -30,7 +30,7 @@ def test_open_pages_are_back_in_their_state_and_nothing_is_trained_again(tmp_pat
     server = Server(tmp_path)
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         page = browser.new_context(bypass_csp=True).new_page()
         page.goto(f"http://127.0.0.1:{server.port}{PATH}")
         ready = (

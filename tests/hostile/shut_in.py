@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 _SPACE, _OUTER, _INNER = f"shut-{os.getpid()}", f"o{os.getpid()}", f"i{os.getpid()}"
 _IPV4, _IPV6, _ICMPV6, _TCP, _UDP = 0x0800, 0x86DD, 58, 6, 17
-_EVERYTHING = 3
+_EVERYTHING, _NAMES = 3, 53
 
 
 def main(command: Sequence[str]) -> int:
@@ -62,8 +62,19 @@ def describe(frame: bytes) -> str | None:
     if target.is_multicast and protocol not in (_TCP, _UDP):
         return None
     port = int.from_bytes(data[2:4], "big")
+    if protocol == _UDP and port == _NAMES:
+        return f"a look-up of {_read_name(data[20:])}"
     names = {_TCP: f"TCP to port {port}", _UDP: f"UDP to port {port}"}
     return f"{names.get(protocol, f'protocol {protocol}')} of {target}"
+
+
+def _read_name(question: bytes) -> str:
+    """Return the name that a question to a name server is about."""
+    parts = []
+    while question and question[0]:
+        parts.append(question[1 : 1 + question[0]].decode("ascii", "replace"))
+        question = question[1 + question[0] :]
+    return ".".join(parts)
 
 
 def _listen(ear: socket.socket, seen: Counter[str]) -> None:

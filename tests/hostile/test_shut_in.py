@@ -24,7 +24,10 @@ def ipv6(protocol, target, port):
 
 def test_connections_and_look_ups_are_named():
     assert describe(ipv4(6, "192.0.2.7", 443)) == "TCP to port 443 of 192.0.2.7"
-    assert describe(ipv4(17, "10.0.0.53", 53, bytes(8))) == "UDP to port 53 of 10.0.0.53"
+    assert describe(ipv4(17, "10.0.0.53", 123, bytes(8))) == "UDP to port 123 of 10.0.0.53"
+    question = bytes(16) + b"\x03www\x07example\x03org\x00" + bytes(4)
+    assert describe(ipv4(17, "10.0.0.53", 53) + question) == "a look-up of www.example.org"
+    assert describe(ipv4(17, "10.0.0.53", 53)) == "a look-up of "
     assert describe(ipv6(6, "2001:db8::1", 80)) == "TCP to port 80 of 2001:db8::1"
     assert describe(ipv4(17, "224.0.0.251", 5353)) == "UDP to port 5353 of 224.0.0.251"
     assert describe(ipv4(1, "192.0.2.7", 0)) == "protocol 1 of 192.0.2.7"

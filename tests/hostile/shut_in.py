@@ -17,6 +17,8 @@ from collections.abc import Sequence
 _SPACE, _OUTER, _INNER = f"shut-{os.getpid()}", f"o{os.getpid()}", f"i{os.getpid()}"
 _IPV4, _IPV6, _ICMPV6, _TCP, _UDP = 0x0800, 0x86DD, 58, 6, 17
 _EVERYTHING, _NAMES = 3, 53
+# Last parts of names that are this machine's or nobody's (RFC 6761); tests make some up.
+_RESERVED = ("localhost", "test")
 
 
 def main(command: Sequence[str]) -> int:
@@ -63,7 +65,8 @@ def describe(frame: bytes) -> str | None:
         return None
     port = int.from_bytes(data[2:4], "big")
     if protocol == _UDP and port == _NAMES:
-        return f"a look-up of {_read_name(data[20:])}"
+        name = _read_name(data[20:])
+        return None if name.rpartition(".")[2] in _RESERVED else f"a look-up of {name}"
     names = {_TCP: f"TCP to port {port}", _UDP: f"UDP to port {port}"}
     return f"{names.get(protocol, f'protocol {protocol}')} of {target}"
 

@@ -37,3 +37,5 @@ def test_what_the_link_needs_is_not():
     assert describe(frame(0x0806, bytes(28))) is None
     assert describe(ipv6(58, "ff02::2", 0)) is None
     assert describe(ipv4(2, "224.0.0.22", 0)) is None
+    question = ipv4(17, "10.0.0.53", 53) + bytes(16) + b"\x07scripts\x04test\x00" + bytes(4)
+    assert describe(question) is None

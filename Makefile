@@ -65,7 +65,7 @@ reliability: $(VENV)/.installed-dev browser
 	    tests/e2e/test_many_classes.py tests/e2e/test_own_data.py tests/e2e/test_first_lecture.py
 	@if [ "$$(id -u)" = 0 ] && command -v ip >/dev/null; \
 	then $(BIN)/python -m tests.hostile.shut_in \
-	     $(BIN)/python -m pytest -n 2 --dist loadfile -m "not reliability" tests/e2e; \
+	     $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not reliability" tests/e2e; \
 	else echo "Not watched: whether anything leaves this machine; that needs Linux, root and ip."; fi
 
 # Known flaws in what is installed; needs a way to the database of the Python Packaging Authority.

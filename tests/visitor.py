@@ -55,6 +55,8 @@ class Tab:
         self.query = dict(parse_qsl(query))
         self.first = dict(self.query)
         self.page = page
+        # The page as the server names it, from its first answer on.
+        self._hash = ""
         self.widgets: dict[str, Widget] = {}
         self._states: dict[str, dict[str, Any]] = {}
         self._kept: dict[str, ForwardMsg] = {}
@@ -63,8 +65,6 @@ class Tab:
         self.visitor = ""
         # A part of the page that asks to be run again, and after how many seconds.
         self.repeated: tuple[str, float] | None = None
-        # Whether that part alone runs now.
-        self._is_part = False
 
     def ask(
         self, values: Mapping[str, Mapping[str, Any]] | None = None, fragment: str = ""
@@ -83,9 +83,9 @@ class Tab:
                 self.query[widget.key] = texts[0]
         message = BackMsg()
         run = message.rerun_script
-        run.query_string, run.page_name = urlencode(self.query), self.page
+        run.query_string = urlencode(self.query)
+        run.page_name, run.page_script_hash = "" if self._hash else self.page, self._hash
         run.fragment_id, run.is_auto_rerun = fragment, bool(fragment)
-        self._is_part = bool(fragment)
         for id, value in {**self._states, **pressed}.items():
             ParseDict({"id": id, **value}, run.widget_states.widgets.add())
         run.cached_message_hashes.extend(self._kept)
@@ -106,7 +106,9 @@ class Tab:
         if kind == "auto_rerun":
             asked = message.auto_rerun
             self.repeated = asked.fragment_id, asked.interval
-        elif kind == "new_session" and not self._is_part:
+        elif kind == "navigation":
+            self._hash = message.navigation.page_script_hash
+        elif kind == "new_session" and not message.metadata.run.fragment_ids:
             self.repeated = None
         if kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._note(message.delta.new_element)

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.frame.controls import carry_over, first_visit, present, share
-from pages.frame.server import memory
+from pages.frame.server import memory, waiting
 
 _PAGES = Path(__file__).resolve().parent.parent
 
@@ -41,6 +41,7 @@ with st.sidebar:
 if is_newcomer and page == pages["playground"]:
     label = "New here? The lesson: predict first, then see"
     st.page_link(pages["lesson"], label=label, icon=pages["lesson"].icon)
+waiting.begin_run()
 try:
     page.run()
 finally:

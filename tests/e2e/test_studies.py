@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.waiting import LABELS, fits, nothing_serious, settled, stored
+from tests.visitor import Tab, Visitor
 
 pytestmark = pytest.mark.e2e
 
@@ -141,6 +142,24 @@ def test_a_control_moved_meanwhile_is_answered_at_once(page, app):
     expect(page).to_have_url(re.compile("seeds=2(&|$)"))
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     expect(run_button(page)).to_be_visible()
+
+
+def test_a_look_that_comes_late_draws_over_nothing(app):
+    tab = Tab("data=moons&teachers=2&seeds=20", "capacity")
+    with Visitor(app) as visitor:
+
+        def ask(*args):
+            visitor.send(tab.ask(*args))
+            return [str(tab.take(message.SerializeToString())) for message in visitor.read()]
+
+        ask()
+        ask({"Run the study": {"triggerValue": True}})
+        watching, _ = tab.repeated
+        ask({LABELS["seeds"]: {"intValue": "2"}})
+        assert tab.repeated is None
+        # The browser had asked for this before it heard of the new page.
+        drawn = ask(None, watching)
+    assert any("Run the study" in text for text in drawn)
 
 
 def test_softness_shows_the_grid_and_what_is_within_noise(page, app):

@@ -245,14 +245,15 @@ class LightVisitor:
     async def _get(self, path: str) -> tuple[int, bytes]:
         """Ask over HTTP, all with one connection."""
         self._tally.count()
-        if self._way is not None and self._way[0].at_eof():
+        way, self._way = self._way, None
+        if way is not None and way[0].at_eof():
             # The server closes a connection that has been silent for some seconds.
-            self._way[1].close()
-            self._way = None
-        if self._way is None:
+            way[1].close()
+            way = None
+        if way is None:
             host, port = self._address.hostname, self._address.port
-            self._way = await asyncio.open_connection(host, port, local_addr=(self._source, 0))
-        (reader, writer), self._way = self._way, None
+            way = await asyncio.open_connection(host, port, local_addr=(self._source, 0))
+        reader, writer = way
         base = self._address.path.rstrip("/")
         head = f"GET {base}{path} HTTP/1.1\r\nHost: {self._address.netloc}\r\n\r\n"
         try:

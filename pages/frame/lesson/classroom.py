@@ -15,7 +15,7 @@ from pages.frame.controls.url_state import plain, read, write
 from pages.frame.lesson import course, drawn
 from pages.frame.lesson.course import Place
 from pages.frame.room.rooms import ROOMS, Question, RoomError
-from pages.frame.server import pace
+from pages.frame.server import pace, waiting
 
 # Code and key of the room that this presenter has opened.
 _KEY = "room opened"
@@ -103,7 +103,7 @@ def _show_link(at: Place, code: str) -> None:
     right.button(at.words.end_room, icon=":material/close:", on_click=_close)
 
 
-@st.fragment(run_every=pace.ROOM_POLL)
+@waiting.look_again(every=pace.ROOM_POLL)
 def _watch(at: Place, code: str, key: str) -> None:
     """Show how many have answered and what, again and again."""
     try:

@@ -160,7 +160,7 @@ def complete(shown: Shown) -> None:
     else:
         # The browser says when it is time; until then nothing of this visitor runs here.
         due = time.monotonic() + rest / 2
-        st.fragment(_complete_later, run_every=rest)(shown.picture, missing, due)
+        waiting.look_again(rest)(_complete_later)(shown.picture, missing, due)
 
 
 def _complete_later(picture: PictureSpec, missing: list[str], due: float) -> None:

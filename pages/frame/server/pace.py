@@ -11,7 +11,8 @@ The slider is let go: the page runs
     `LINE_TO_SCREEN`. It asks for the picture: the same job, or one that is done already. Until
     `SILENCE` nothing is sent; then the run looks every `LISTEN_EVERY` whether a newer setting
     interrupts it, and from `SHOW_AFTER` on it draws a progress bar. Workers report every
-    `PROGRESS_EVERY` (engine).
+    `PROGRESS_EVERY` (engine). If the hand moves on meanwhile, its job is given up; `HAND_STILL`
+    later the run asks for it again, as the hand may come back.
 The whole picture is there
     It is sent, and all else waits for `PICTURE_FIRST`; then come the figures beside it.
 The slider rests
@@ -41,6 +42,8 @@ LINE_TO_SCREEN = 0.05
 SILENCE = 0.12
 # Seconds between two looks of a run whether its visitor wants something else by now.
 LISTEN_EVERY = 0.03
+# Seconds that a run whose setting was replaced gives the hand before it asks for it again.
+HAND_STILL = 0.5
 # Seconds; a progress bar that flashes for a moment is noise, so it appears only after these.
 SHOW_AFTER = 0.4
 # Runs that may wait as described above. If more do, each looks and draws less often, so that a

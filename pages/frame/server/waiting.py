@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import ParamSpec
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -13,11 +15,19 @@ from distill_core.specs import EnsembleSpec, Spec
 from distill_core.store import Artifact
 from pages.frame.server import pace, service, visitors
 
+_P = ParamSpec("_P")
+
 # By the visitor's slot, the job that makes what is wanted and its spec.
 Wanted = Mapping[str, tuple[jobs.Job, Spec]]
 
+# How often a run asks again for what other wishes of its visitor have replaced.
+_MOST_TRIES = 20
+
 # Places of the queue from which on it is said that many ask.
 MANY = 8
+
+# The parts of a page that run again by themselves and that its last run has drawn.
+_DRAWN = "parts drawn"
 
 # The threads of all runs that wait for a job.
 _waiting: set[int] = set()
@@ -38,8 +48,15 @@ def make(wanted: Wanted, words: str) -> list[Artifact]:
     Unavailable
         When one of them could not be computed.
     """
-    found = request(wanted)
-    wait([job for job in found if isinstance(job, Job)], words)
+    for _ in range(_MOST_TRIES):
+        found = request(wanted)
+        running = [job for job in found if isinstance(job, Job)]
+        wait(running, words)
+        if all(job.state != "cancelled" for job in running):
+            break
+        # The view has asked for another setting. Where the slider is let go there, this run is
+        # interrupted; else it is back where it was, and this is wanted after all.
+        rest(pace.HAND_STILL)
     return [load_result(one) if isinstance(one, Job) else one for one in found]
 
 
@@ -102,6 +119,43 @@ def wait(
         _waiting.discard(threading.get_ident())
     bar.clear()
     return True
+
+
+def begin_run() -> None:
+    """Take note that a whole page is drawn anew."""
+    st.session_state[_DRAWN] = set()
+
+
+def look_again(every: float) -> Callable[[Callable[_P, None]], Callable[_P, None]]:
+    """Make a part of a page run again and again, for as long as the page has it.
+
+    Streamlit keeps the fragments of a page that ended early (`st.stop`). A run of one that was
+    asked for before would draw over what stands in its place by now; such a run draws the whole
+    page again.
+
+    Parameters
+    ----------
+    every : float
+        Seconds from one run to the next.
+    """
+
+    def decorate(part: Callable[_P, None]) -> Callable[_P, None]:
+        name = f"{part.__module__}.{part.__qualname__}"
+
+        @wraps(part)
+        def look(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            if name not in st.session_state.get(_DRAWN, ()):
+                st.rerun()
+            part(*args, **kwargs)
+
+        @wraps(part)
+        def draw(*args: _P.args, **kwargs: _P.kwargs) -> None:
+            st.session_state.setdefault(_DRAWN, set()).add(name)
+            st.fragment(look, run_every=every)(*args, **kwargs)
+
+        return draw
+
+    return decorate
 
 
 def is_crowded() -> bool:

@@ -17,7 +17,7 @@ from distill_core.studies.contenders import Contender
 from distill_core.studies.costs import Cost
 from pages.frame.controls.url_state import plain
 from pages.frame.controls.widgets import ask
-from pages.frame.server import pace, service
+from pages.frame.server import pace, service, waiting
 from pages.frame.studies import results
 
 RULE = """
@@ -169,7 +169,7 @@ class _Measuring:
     measured: list[Cost] = field(default_factory=list)
 
 
-@st.fragment(run_every=pace.STUDY_POLL)
+@waiting.look_again(every=pace.STUDY_POLL)
 def _measure(found: Study, price: float | None) -> None:
     """Measure a few models and show them, again and again until all are known.
 

@@ -11,7 +11,7 @@ from distill_core.engine import Job
 from distill_core.specs import Spec
 from distill_core.studies import Study, StudySpec, Task
 from pages.frame.controls.url_state import plain
-from pages.frame.server import pace, service, visitors
+from pages.frame.server import pace, service, visitors, waiting
 
 # What is kept for a visitor: the run that they watch, the study that they were asked about,
 # the one that shall not begin by itself again, and why a run failed.
@@ -121,7 +121,7 @@ def _offer(spec: StudySpec, found: Study, wanted: Sequence[Task]) -> None:
         )
 
 
-@st.fragment(run_every=pace.STUDY_POLL)
+@waiting.look_again(every=pace.STUDY_POLL)
 def _watch() -> None:
     """Keep the workers busy, show the progress, and draw the page again when there is more."""
     run: _Run | None = st.session_state.get(_RUN)

@@ -71,7 +71,7 @@ def is_under_way() -> bool:
     return _ASKED in st.session_state
 
 
-@st.fragment(run_every=pace.STUDY_POLL)
+@waiting.look_again(every=pace.STUDY_POLL)
 def _watch(picture: PictureSpec) -> None:
     """Show how far the trainings are, with a way to stop them; then make the report."""
     if st.session_state.get(_ASKED) != picture.digest:

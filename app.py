@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
+from distill_core import jobs
 from distill_core.data.sheets import read_upload_limit
 from pages.frame.browser import assets
 from pages.frame.browser.preview_route import preview_routes
@@ -20,6 +21,9 @@ from pages.frame.server.middleware import CompressedStatic, SecurityHeaders
 from pages.frame.server.origins import HostsAndOrigins
 from pages.frame.server.session_uploads import SessionUploads
 from pages.frame.server.upload_room import UploadRoom
+
+# Before this server has threads of its own. Streamlit's, which look after its settings, sleep.
+jobs.fork_workers()
 
 # What the pages import.
 _MODULES = [

@@ -135,7 +135,7 @@ KNOWN = {
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/takeaway frame/studies frame/playground frame/slices frame/lesson",
     # What it names as strings is loaded before the first visitor comes.
-    "app": "data frame/server frame/browser frame/router frame/takeaway frame/studies "
+    "app": "data jobs frame/server frame/browser frame/router frame/takeaway frame/studies "
     "frame/playground frame/slices frame/room frame/lesson",
 }
 

@@ -8,7 +8,7 @@ the same bytes in every process. Which job runs where and when is the engine's b
 
 from typing import Any
 
-from distill_core.engine import Engine
+from distill_core.engine import Engine, template
 from distill_core.jobs.artifacts import (
     Arrays,
     Job,
@@ -47,7 +47,14 @@ from distill_core.jobs.teachers import (
 )
 from distill_core.store import Store
 
+_PRELOAD = "distill_core.jobs.preload"
+
+
+def fork_workers() -> None:
+    """Have all workers forked from a copy of this process, as `engine.template` says."""
+    template.fork(_PRELOAD)
+
 
 def start_engine(store: Store, **options: Any) -> Engine:
     """Return an engine whose workers have loaded what jobs need; options as `Engine` takes them."""
-    return Engine(store, preload="distill_core.jobs.preload", **options)
+    return Engine(store, preload=_PRELOAD, **options)

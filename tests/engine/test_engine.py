@@ -232,17 +232,21 @@ def test_close_ends_jobs_and_processes(store):
 SERVER = """
 import time
 import types
-from distill_core.engine import Engine
+from pathlib import Path
+from distill_core.engine import Engine, template
 from distill_core.specs import StudentSpec
 from distill_core.store import Store
 from tests.engine import engine_jobs
 
 if __name__ == "__main__":
+    {begin}
     engine = Engine(Store({root!r}), n_workers=1)
     assert engine.wait_ready(100)
     job = engine.request("a", engine_jobs.linger, StudentSpec())
     assert job.wait_snapshot(100)
-    print(*engine.worker_pids(), flush=True)
+    (pid,) = engine.worker_pids()
+    # The process that it was forked from ends with it.
+    print(pid, Path(f"/proc/{{pid}}/stat").read_text().split()[3], flush=True)
     {end}
 """
 
@@ -250,10 +254,16 @@ if __name__ == "__main__":
 def test_no_worker_outlives_its_server(tmp_path):
     """The server ends by itself with a job at work, or is killed."""
     servers = {}
-    for name, end in {"exit": "", "kill": "time.sleep(60)"}.items():
+    fork = 'template.fork("tests.engine.engine_jobs")'
+    for name, begin, end in (
+        ("exit", "", ""),
+        ("kill", "", "time.sleep(60)"),
+        ("exit, copied", fork, ""),
+        ("kill, copied", fork, "time.sleep(60)"),
+    ):
         script = tmp_path / f"{name}.py"
         root = str(tmp_path / name)
-        script.write_text(SERVER.format(root=root, end=end))
+        script.write_text(SERVER.format(root=root, begin=begin, end=end))
         servers[name] = subprocess.Popen(
             [sys.executable, script],
             cwd=PROJECT,
@@ -265,10 +275,10 @@ def test_no_worker_outlives_its_server(tmp_path):
         for name, server in servers.items():
             pids = [int(pid) for pid in server.stdout.readline().split()]
             assert pids, f"{name}: the server did not get so far"
-            if name == "kill":
+            if "kill" in name:
                 assert all(alive(pid) for pid in pids)
                 server.kill()
-            assert server.wait(PATIENCE) == (0 if name == "exit" else -signal.SIGKILL)
+            assert server.wait(PATIENCE) == (0 if "exit" in name else -signal.SIGKILL)
             until(lambda pids=pids: not any(alive(pid) for pid in pids), 2)
     finally:
         for server in servers.values():

@@ -18,11 +18,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
+from distill_core.engine.memory import give_back
 from distill_core.engine.worker import Arrays, Call, OnReport, Reporter, execute, preload
 from distill_core.store import Store
 
 # How often a start is tried before it counts as failed.
 _STARTS = 3
+# Seconds that a worker rests before it gives memory back.
+_TIDY_AFTER = 2.0
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 _hiding = threading.Lock()
 
@@ -284,12 +287,18 @@ class _Link:
         self.store = store
         # The latest attempt to cancel: attempts are numbered, so it never hits the next job.
         self.cancelled = 0
+        # Whether a job has left memory that is free but still held, and none runs.
+        self.untidy = False
         threading.Thread(target=self._listen, name="link", daemon=True).start()
 
     def _listen(self) -> NoReturn:
         with contextlib.suppress(EOFError, OSError):
             while True:
-                self.cancelled = self.pipe.recv()
+                if self.pipe.poll(_TIDY_AFTER):
+                    self.cancelled = self.pipe.recv()
+                elif self.untidy:
+                    self.untidy = False
+                    give_back()
         # The server is gone, however it ended: nobody will read the result.
         os._exit(1)
 
@@ -310,6 +319,10 @@ def _run(attempt: int, call: Call) -> None:
     def send(done: int, total: int, arrays: Arrays | None) -> None:
         _link.pipe.send((attempt, done, total, arrays))
 
+    _link.untidy = False
     # The job has come this far: should the process die now, it may be why.
     send(0, 0, None)
-    execute(call, _link.store, Reporter(lambda: _link.cancelled == attempt, send))
+    try:
+        execute(call, _link.store, Reporter(lambda: _link.cancelled == attempt, send))
+    finally:
+        _link.untidy = True

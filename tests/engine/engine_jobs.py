@@ -68,6 +68,16 @@ def note(spec, store, report):
     store.put("note", spec.digest, {"pid": np.array([os.getpid()])})
 
 
+def litter(spec, store, report):
+    """Leave 100 MB that are free, below something that is not."""
+    pieces = [bytearray(b"x" * 100_000) for _ in range(1000)]
+    kept.append(pieces[-1])
+    store.put("litter", spec.digest, {"pid": np.array([os.getpid()])})
+
+
+kept = []
+
+
 def die(spec, store, report):
     """Take the worker along."""
     report(0, 1)
@@ -101,6 +111,7 @@ def nowhere(spec, store, report):
 
 
 loop.kind, note.kind, train.kind, hang.kind = "loop", "note", "weights", "hung"
+litter.kind = "litter"
 for job in (linger, die, diverge, misfit, divide, leave, forget, nowhere):
     job.kind = "thing"
 nowhere.__module__ = "tests.gone"

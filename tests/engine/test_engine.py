@@ -287,6 +287,21 @@ def test_no_worker_outlives_its_server(tmp_path):
             server.stdout.close()
 
 
+def read_resident(pid):
+    """Return the bytes of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux and its C library")
+def test_a_worker_at_rest_gives_memory_back(lone):
+    (pid,) = lone.worker_pids()
+    finished(lone.request("a", engine_jobs.note, student(0)))
+    before = read_resident(pid)
+    assert finished(lone.request("a", engine_jobs.litter, student(1))).state == "done"
+    assert read_resident(pid) > before + 50e6
+    until(lambda: read_resident(pid) < before + 20e6)
+
+
 def test_many_visitors_with_changing_wishes_all_get_their_last(engine):
     """Ten visitors, ten quick changes each, out of a few shared specs."""
     last = {}

@@ -11,6 +11,7 @@ import gc
 import time
 from collections.abc import AsyncIterator
 
+from distill_core.engine.memory import give_back
 from pages.frame.server import pace
 
 # When a page ran last; when garbage was collected last.
@@ -56,4 +57,5 @@ async def _collect() -> None:
         await asyncio.sleep(pace.COLLECT_LOOK)
         if is_due(time.monotonic(), _ran, _collected):
             gc.collect()
+            give_back()
             _collected = time.monotonic()

@@ -268,6 +268,18 @@ def test_a_slow_answer_is_no_half_request(served):
     assert seconds > 0.9
 
 
+def test_nothing_is_kept_of_a_connection_that_is_gone(served, monkeypatch):
+    monkeypatch.setattr(connections, "HEAD_PATIENCE", 600.0)
+    before = set(connections._timers), set(connections._open)
+    for _ in range(3):
+        heard, _ = say(served, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        assert b"done" in heard
+    deadline = time.monotonic() + 10
+    while not (before[0] >= set(connections._timers) and before[1] >= set(connections._open)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 UPLOAD = "/class/_stcore/upload_file/0b6c3b0e-6f0e-4d55-9d64-2f3a6d5a9c11/f1"
 
 

@@ -22,7 +22,9 @@ SLOWEST = 100_000
 # Milliseconds after which the kernel gives up a peer that takes nothing of what is sent.
 TAKES_NOTHING = 20_000
 
+# By connection, the address that it comes from, and its next look at the clock.
 _open: dict[asyncio.Transport, str] = {}
+_timers: dict[asyncio.Transport, asyncio.TimerHandle] = {}
 
 
 def guard() -> None:
@@ -35,13 +37,18 @@ def guard() -> None:
     protocol_class: Any = AutoHTTPProtocol
     if getattr(protocol_class, "is_guarded", False):
         return
-    usual = protocol_class.connection_made
+    made, lost = protocol_class.connection_made, protocol_class.connection_lost
 
     def connection_made(protocol: Any, transport: asyncio.Transport) -> None:
-        usual(protocol, transport)
+        made(protocol, transport)
         _admit(protocol, transport)
 
+    def connection_lost(protocol: Any, error: Exception | None) -> None:
+        _forget(protocol.transport)
+        lost(protocol, error)
+
     protocol_class.connection_made = connection_made
+    protocol_class.connection_lost = connection_lost
     protocol_class.is_guarded = True
 
 
@@ -61,8 +68,9 @@ def measure_patience(scope: Scope) -> float:
 
 
 def _admit(protocol: Any, transport: asyncio.Transport) -> None:
+    # Of a socket, another protocol hears that it is lost.
     for other in [other for other in _open if other.is_closing()]:
-        del _open[other]
+        _forget(other)
     address = name_of({"client": protocol.client})
     if (
         len(_open) >= MAX_CONNECTIONS
@@ -74,11 +82,24 @@ def _admit(protocol: Any, transport: asyncio.Transport) -> None:
     connection = transport.get_extra_info("socket")
     if connection is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKES_NOTHING)
-    asyncio.get_running_loop().call_later(HEAD_PATIENCE, _look, protocol, transport, None, 0)
+    _look_later(protocol, transport, None, 0)
+
+
+def _forget(transport: asyncio.Transport) -> None:
+    """Let go of a connection that is gone: its timer would keep all that it held."""
+    _open.pop(transport, None)
+    if (timer := _timers.pop(transport, None)) is not None:
+        timer.cancel()
+
+
+def _look_later(protocol: Any, transport: asyncio.Transport, before: Any, n_looks: int) -> None:
+    loop = asyncio.get_running_loop()
+    _timers[transport] = loop.call_later(HEAD_PATIENCE, _look, protocol, transport, before, n_looks)
 
 
 def _look(protocol: Any, transport: asyncio.Transport, before: Any, n_looks: int) -> None:
     """End a connection that still waits for the same head, or too long for the same body."""
+    _timers.pop(transport, None)
     is_socket_now = transport.get_protocol() is not protocol
     if transport.is_closing() or is_socket_now:
         # Gone, or a socket by now, which is limited elsewhere.
@@ -90,4 +111,4 @@ def _look(protocol: Any, transport: asyncio.Transport, before: Any, n_looks: int
     if n_looks * HEAD_PATIENCE >= (HEAD_PATIENCE if head else measure_patience(cycle.scope)):
         transport.abort()
         return
-    asyncio.get_running_loop().call_later(HEAD_PATIENCE, _look, protocol, transport, cycle, n_looks)
+    _look_later(protocol, transport, cycle, n_looks)

@@ -1,0 +1,225 @@
+"""What attacks cost somebody else: their answers while it lasts and after it, and memory.
+
+Every attack goes on for some seconds while another visitor, from another address, has the page
+run again and again. By hand and in `make reliability`: on a machine that does something else, a
+factor says nothing.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import socket
+import statistics
+import threading
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import urlencode
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from tests.load.measuring import serve
+from tests.visitor import RERUN, SMALL, Tab, Visitor
+
+pytestmark = pytest.mark.reliability
+
+GOOD, BAD = "127.0.0.2", "127.0.0.3"
+# Seconds: of an attack, of the answers before it, until all is as before, until memory is back.
+LASTS, BEFORE, NORMAL_AFTER, MEMORY_BACK = 8.0, 6.0, 2.0, 30.0
+FACTOR = 1.5
+# Seconds of a median, and bytes, that are noise of the machine.
+NOISE, SLACK = 0.02, 25e6
+SPAWN = multiprocessing.get_context("spawn")
+# What becomes of a socket whose place is taken or that is closed.
+CLOSED = ConnectionClosed, InvalidHandshake, OSError
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Return a server with the limits that it has when nobody sets any."""
+    settings = {"DISTILL_SOCKETS": "", "DISTILL_SOCKETS_PER_ADDRESS": ""}
+    with serve(tmp_path_factory.mktemp("attacked"), **settings) as served:
+        # What is made for the first time is no effect of an attack.
+        for query in (SMALL, ""):
+            with Visitor(served.address, GOOD) as visitor:
+                visitor.run(query)
+                visitor.run(query)
+        yield served
+
+
+def storm(served, stop):
+    """Messages without an end on one socket, and on the next when it is closed."""
+    while not stop.is_set():
+        with contextlib.suppress(*CLOSED), Visitor(served.address, BAD) as bad:
+            for _ in range(1000):
+                bad.send(RERUN)
+
+
+def garbage(served, stop):
+    """Frames that are no messages, and messages that are too long."""
+    while not stop.is_set():
+        for frame in (b"\xff" * 40, b"\x0a\x05hello", "text", b"x" * 300_000):
+            with contextlib.suppress(*CLOSED), Visitor(served.address, BAD) as bad:
+                bad.send(frame)
+
+
+def long_jobs(served, stop):
+    """Two visitors ask for the longest trainings that there are and leave, again and again."""
+    number = 0
+    while not stop.is_set():
+        with contextlib.suppress(*CLOSED), Visitor(served.address, BAD) as bad:
+            tab = Tab(SMALL)
+            bad.send(tab.ask())
+            for message in bad.read():
+                tab.take(message.SerializeToString())
+            for width, epochs in ((1024, 200), (128, 200)):
+                number += 1
+                picture = json.loads(json.dumps(tab.picture["preview"]["picture"]))
+                student = picture["student"]
+                student["width"], student["seed"] = width, number
+                student["schedule"]["epochs"] = epochs
+                ask(served, "/boundary-view/student", visitor=tab.visitor, picture=picture)
+        time.sleep(0.2)
+
+
+def foreign_pages(served, stop):
+    """Sockets and questions of a page from elsewhere."""
+    while not stop.is_set():
+        with contextlib.suppress(*CLOSED):
+            Visitor(served.address, BAD, origin="http://evil.example")
+
+
+def never_read(served, stop):
+    """200 sockets that ask for pages and read nothing."""
+    with contextlib.ExitStack() as crowd:
+        for number in range(200):
+            if stop.is_set():
+                return
+            with contextlib.suppress(*CLOSED):
+                silent = crowd.enter_context(
+                    Visitor(served.address, f"127.0.1.{2 + number % 4}", max_queue=1)
+                )
+                silent.send(RERUN)
+        stop.wait()
+
+
+def half_open(served, stop):
+    """400 connections that say nothing, opened again when they are closed."""
+    port = int(served.address.rsplit(":", 1)[1])
+    with contextlib.ExitStack() as crowd:
+        for _ in range(400):
+            with contextlib.suppress(OSError):
+                crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+        stop.wait()
+
+
+def waiting_questions(served, stop):
+    """90 questions of one visitor at once, for stops that nobody has trained."""
+    with Visitor(served.address, BAD) as bad:
+        tab = Tab(SMALL)
+        bad.send(tab.ask())
+        for message in bad.read():
+            tab.take(message.SerializeToString())
+        picture = tab.picture["preview"]["picture"]
+        stops = tab.picture["preview"]["sliders"]["Student width"]["stops"]
+
+        def question(number):
+            student = {**picture["student"], "width": stops[number % len(stops)], "seed": number}
+            asked = {**picture, "student": student}
+            ask(served, "/boundary-view/student", visitor=tab.visitor, picture=asked)
+
+        while not stop.is_set():
+            threads = [threading.Thread(target=question, args=(i,)) for i in range(90)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            stop.wait(0.5)
+
+
+def invented_names(served, stop):
+    """Paths that nothing stands behind, to be compressed."""
+    number = 0
+    while not stop.is_set():
+        number += 1
+        for path in (f"/static/js/{number}.js", "/static/js/%00.js"):
+            ask(served, path, Accept_Encoding="gzip")
+
+
+def ask(served, path, Accept_Encoding="", **question):
+    """Ask over HTTP, whatever the answer."""
+    query = {
+        name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+        for name, value in question.items()
+    }
+    request = urllib.request.Request(
+        f"{served.address}{path}?{urlencode(query)}" if query else served.address + path,
+        headers={"Accept-Encoding": Accept_Encoding},
+    )
+    with (
+        contextlib.suppress(urllib.error.URLError, OSError),
+        urllib.request.urlopen(request, timeout=20) as answer,
+    ):
+        answer.read()
+
+
+def go_on(attack, served, start, stop):
+    """Attack, in a process of its own that leaves the processor to others, as another machine."""
+    os.nice(10)
+    start.set()
+    attack(served, stop)
+
+
+def answers(visitor, seconds):
+    """Return how long answers take, one after the other, as somebody does who looks between."""
+    found, end = [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        found.append(visitor.run())
+        time.sleep(0.25)
+    return found
+
+
+ATTACKS = (
+    storm,
+    garbage,
+    long_jobs,
+    foreign_pages,
+    never_read,
+    half_open,
+    waiting_questions,
+    invented_names,
+)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+def test_nobody_else_waits_and_memory_comes_back(served, attack):
+    with Visitor(served.address, GOOD) as visitor:
+        visitor.run()
+        time.sleep(3)
+        memory = served.measure().memory
+        usual = statistics.median(answers(visitor, BEFORE))
+        start, stop = SPAWN.Event(), SPAWN.Event()
+        attacker = SPAWN.Process(target=go_on, args=(attack, served, start, stop), daemon=True)
+        attacker.start()
+        assert start.wait(60)
+        meanwhile = answers(visitor, LASTS)
+        stop.set()
+        attacker.join(30)
+        time.sleep(NORMAL_AFTER)
+        after = statistics.median(answers(visitor, 3))
+        ended = time.monotonic()
+        most = kept = served.measure().memory
+        while kept > memory + SLACK and time.monotonic() < ended + MEMORY_BACK - NORMAL_AFTER - 3:
+            time.sleep(0.5)
+            kept = served.measure().memory
+    half = statistics.median(meanwhile)
+    print(
+        f"{attack.__name__}: {usual:.3f} s before, {half:.3f} s while it lasts "
+        f"({half / usual:.2f} times, longest {max(meanwhile):.2f} s), {after:.3f} s after; "
+        f"{memory / 1e6:.0f} MB before, {most / 1e6:.0f} after it, {kept / 1e6:.0f} at last"
+    )
+    assert half < FACTOR * usual + NOISE
+    assert after < FACTOR * usual + NOISE
+    assert kept < memory + SLACK

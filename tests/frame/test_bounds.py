@@ -209,6 +209,31 @@ def test_places_are_counted_by_address_and_in_all(monkeypatch):
     assert after == {}
 
 
+def test_an_address_opens_a_class_at_once_but_not_all_the_time(monkeypatch):
+    monkeypatch.setattr(limits, "MANY_AT_ONCE", 3.0)
+    monkeypatch.setattr(limits, "MORE_PER_SECOND", 2.0)
+    door = SocketLimits(listen)
+    assert [door._may_come("a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert door._may_come("b", 0.0)
+    assert [door._may_come("a", 0.5) for _ in range(2)] == [True, False]
+
+
+def test_addresses_that_came_long_ago_are_forgotten(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_ADDRESSES", 2)
+    door = SocketLimits(listen)
+    for address in "abac":
+        assert door._may_come(address, 0.0)
+    assert list(door._arrivals) == ["a", "c"]
+
+
+def test_who_comes_too_often_is_told(monkeypatch):
+    monkeypatch.setattr(limits, "MANY_AT_ONCE", 0.0)
+    wire = Wire()
+    asyncio.run(talk(listen, wire))
+    assert wire.sent[0]["status"] == 503
+    assert any(b"10 pages a second" in message.get("body", b"") for message in wire.sent)
+
+
 @pytest.fixture
 def served(monkeypatch):
     """Return the port of a server with one slow answer and short patience."""

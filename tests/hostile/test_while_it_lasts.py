@@ -94,13 +94,11 @@ def foreign_pages(served, stop):
 def never_read(served, stop):
     """200 sockets that ask for pages and read nothing."""
     with contextlib.ExitStack() as crowd:
-        for number in range(200):
+        for _ in range(200):
             if stop.is_set():
                 return
             with contextlib.suppress(*CLOSED):
-                silent = crowd.enter_context(
-                    Visitor(served.address, f"127.0.1.{2 + number % 4}", max_queue=1)
-                )
+                silent = crowd.enter_context(Visitor(served.address, BAD, max_queue=1))
                 silent.send(RERUN)
         stop.wait()
 

@@ -15,6 +15,11 @@ from pages.frame.server.origins import refuse
 # Open sockets in all and from one address: a class behind one address must find a place.
 MAX_SOCKETS = int(os.environ.get("DISTILL_SOCKETS") or 300)
 MAX_PER_ADDRESS = int(os.environ.get("DISTILL_SOCKETS_PER_ADDRESS") or 120)
+# Sockets that an address may open in one go, and per second after that: a class may come at once,
+# but nobody all the time.
+MANY_AT_ONCE, MORE_PER_SECOND = 120.0, 10.0
+# Addresses of which is remembered when they opened sockets.
+MAX_ADDRESSES = 4096
 # Bytes. What our pages send is far shorter; files come another way.
 MAX_BYTES = 256 * 1024
 # Messages that a socket may send in one go, and per second after that. A study that is watched
@@ -121,6 +126,7 @@ class SocketLimits:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         self._turnstile = Turnstile()
+        self._arrivals: dict[str, Bucket] = {}
         self.open: collections.Counter[str] = collections.Counter()
         self.closed: collections.Counter[str] = collections.Counter()
         limits.append(self)
@@ -136,6 +142,11 @@ class SocketLimits:
             sentence = "So many pages are open here that there is no place for another one now."
             await refuse(503, sentence)(scope, receive, send)
             return
+        if not self._may_come(address, time.monotonic()):
+            self.closed["too many sockets"] += 1
+            sentence = f"At most {MORE_PER_SECOND:.0f} pages a second are opened from one address."
+            await refuse(503, sentence)(scope, receive, send)
+            return
         self.open[address] += 1
         socket = _Socket(receive, send, self._turnstile, address, self._note)
         reading = asyncio.create_task(socket.read())
@@ -146,6 +157,15 @@ class SocketLimits:
             self.open[address] -= 1
             if not self.open[address]:
                 del self.open[address]
+
+    def _may_come(self, address: str, now: float) -> bool:
+        """Say whether an address has not opened too many sockets in the last seconds."""
+        # The latest last, so that the first is the one to be forgotten.
+        bucket = self._arrivals.pop(address, None) or Bucket(MANY_AT_ONCE, MORE_PER_SECOND, now)
+        self._arrivals[address] = bucket
+        if len(self._arrivals) > MAX_ADDRESSES:
+            del self._arrivals[next(iter(self._arrivals))]
+        return bucket.take(now)
 
     def _note(self, why: str) -> None:
         self.closed[why] += 1

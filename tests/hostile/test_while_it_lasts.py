@@ -6,6 +6,8 @@ factor says nothing.
 """
 
 import contextlib
+import functools
+import itertools
 import json
 import multiprocessing
 import os
@@ -30,7 +32,9 @@ GOOD, BAD = "127.0.0.2", "127.0.0.3"
 LASTS, BEFORE, NORMAL_AFTER, MEMORY_BACK = 8.0, 6.0, 2.0, 30.0
 FACTOR = 1.5
 # Seconds of a median, and bytes, that are noise of the machine.
-NOISE, SLACK = 0.02, 25e6
+NOISE, SLACK = 0.005, 25e6
+# Seconds between two storms. Without them the server is busy refusing: 1.6 times.
+AGAIN = 0.25
 SPAWN = multiprocessing.get_context("spawn")
 # What becomes of a socket whose place is taken or that is closed.
 CLOSED = ConnectionClosed, InvalidHandshake, OSError
@@ -50,11 +54,12 @@ def served(tmp_path_factory):
 
 
 def storm(served, stop):
-    """Messages without an end on one socket, and on the next when it is closed."""
+    """1,000 messages on one socket, and on the next soon after it is closed."""
     while not stop.is_set():
         with contextlib.suppress(*CLOSED), Visitor(served.address, BAD) as bad:
             for _ in range(1000):
                 bad.send(RERUN)
+        stop.wait(AGAIN)
 
 
 def garbage(served, stop):
@@ -63,6 +68,7 @@ def garbage(served, stop):
         for frame in (b"\xff" * 40, b"\x0a\x05hello", "text", b"x" * 300_000):
             with contextlib.suppress(*CLOSED), Visitor(served.address, BAD) as bad:
                 bad.send(frame)
+        stop.wait(AGAIN)
 
 
 def long_jobs(served, stop):
@@ -120,21 +126,25 @@ def waiting_questions(served, stop):
         bad.send(tab.ask())
         for message in bad.read():
             tab.take(message.SerializeToString())
-        picture = tab.picture["preview"]["picture"]
-        stops = tab.picture["preview"]["sliders"]["Student width"]["stops"]
+        picture = json.dumps(tab.picture["preview"]["picture"])
+        rows = tab.picture["preview"]["sliders"].values()
+        settings = itertools.product(*(row["stops"] for row in rows))
 
-        def question(number):
-            student = {**picture["student"], "width": stops[number % len(stops)], "seed": number}
-            asked = {**picture, "student": student}
+        def question(stops):
+            asked = json.loads(picture)
+            for row, value in zip(rows, stops, strict=True):
+                *way, last = row["way"]
+                functools.reduce(dict.__getitem__, way, asked)[last] = value
             ask(served, "/boundary-view/student", visitor=tab.visitor, picture=asked)
 
         while not stop.is_set():
-            threads = [threading.Thread(target=question, args=(i,)) for i in range(90)]
+            wave = itertools.islice(settings, 90)
+            threads = [threading.Thread(target=question, args=(one,)) for one in wave]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join()
-            stop.wait(0.5)
+            stop.wait(AGAIN)
 
 
 def invented_names(served, stop):

@@ -80,10 +80,12 @@ def _serve(listener: socket.socket, alive: int) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         kept = {0, 1, 2, alive, listener.fileno(), resource_tracker.getfd()}
+        nothing = os.open(os.devnull, os.O_RDWR)
+        # Their numbers stay taken: objects in the copy still hold them, and may close them later.
         for number in map(int, os.listdir("/proc/self/fd")):
             if number not in kept:
                 with contextlib.suppress(OSError):
-                    os.close(number)
+                    os.dup2(nothing, number, inheritable=False)
         forkserver.main(listener.detach(), alive, [])
     finally:
         os._exit(0)

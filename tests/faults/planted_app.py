@@ -13,10 +13,7 @@ from distill_core.jobs import evaluate_picture
 from distill_core.specs import EnsembleSpec, PictureSpec, ProblemSpec, StudentSpec
 from pages.frame.server import service, upload_expiry
 from pages.frame.server.visitors import Visitor
-
-# Values that nothing else has.
-SECRET = np.float32(1234.5678)
-WORD = "unmistakable"
+from tests.faults.planted import SECRET, WORD
 
 
 def _plant(_):

@@ -16,7 +16,7 @@ from distill_core.data import csv_files
 from distill_core.data.tables import prepare
 from distill_core.store import Store
 from tests.conftest import FULL, PROJECT
-from tests.faults.planted_app import SECRET, WORD
+from tests.faults.planted import SECRET, WORD
 
 
 def find_traces(folder):

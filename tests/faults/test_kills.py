@@ -56,7 +56,7 @@ def test_killed_workers_give_no_wrong_picture_and_nobody_waits_long(engine, many
         assert job.state == "done", job.error
         waits.append(time.monotonic() - began)
     # Of few, on a machine that runs all tests at once, the time says nothing.
-    assert np.median(waits) < many(5, 60)
+    assert max(waits) < many(5, 60)
     other = Store(tmp_path / "undisturbed")
     for i in random.Random(1).sample(range(n_kills), many(20, 2)):
         jobs.evaluate_picture(picture_of(i), other)

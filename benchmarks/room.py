@@ -22,7 +22,7 @@ _ANSWERING, _POLL = 20.0, 2.0
 _WATCH = """() => {
     window.counts = {};
     const look = () => {
-        const found = document.body.innerText.match(/(\\d+) have answered/);
+        const found = document.body.innerText.match(/Answers so far: (\\d+)/);
         if (found) window.counts[found[1]] ??= (performance.timeOrigin + performance.now()) / 1000;
     };
     new MutationObserver(look).observe(document.body, {
@@ -53,14 +53,14 @@ def _hold(folder: Path) -> tuple[dict[str, float], dict[int, float], str]:
         page.set_default_timeout(120_000)
         page.goto(f"{visitor.address}/lesson")
         page.get_by_role("button", name="Predict together").click()
-        page.get_by_text("0 have answered").wait_for()
+        page.get_by_text("Answers so far: 0").wait_for()
         page.evaluate(_WATCH)
         code = page.evaluate("() => new URL(location.href).searchParams.get('room')")
         class_ = threading.Thread(target=_answer, args=(visitor.address, code, votes))
         class_.start()
         while class_.is_alive():
             page.wait_for_timeout(200)
-        page.get_by_text(f"{N_LEARNERS} have answered").wait_for()
+        page.get_by_text(f"Answers so far: {N_LEARNERS}").wait_for()
         seen = {int(count): at for count, at in page.evaluate("() => window.counts").items()}
     return votes, seen, code
 

@@ -98,7 +98,7 @@ def foreign_pages(served, stop):
 
 
 def never_read(served, stop):
-    """200 sockets that ask for pages and read nothing."""
+    """200 sockets of one address, as far as they are let in, that ask for pages and read nothing."""
     with contextlib.ExitStack() as crowd:
         for _ in range(200):
             if stop.is_set():
@@ -110,7 +110,7 @@ def never_read(served, stop):
 
 
 def half_open(served, stop):
-    """400 connections that say nothing, opened again when they are closed."""
+    """400 connections that say nothing."""
     port = int(served.address.rsplit(":", 1)[1])
     with contextlib.ExitStack() as crowd:
         for _ in range(400):

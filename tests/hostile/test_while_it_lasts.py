@@ -98,7 +98,7 @@ def foreign_pages(served, stop):
 
 
 def never_read(served, stop):
-    """200 sockets of one address, as far as they are let in, that ask for pages and read nothing."""
+    """200 sockets of one address, if they are let in, that ask for pages and read nothing."""
     with contextlib.ExitStack() as crowd:
         for _ in range(200):
             if stop.is_set():

@@ -154,7 +154,7 @@ class Store:
         index = self._index(kind, digest)
         suspects: list[Path] = []
         try:
-            _note_use(index)
+            self.note_use(kind, digest)
             sealed = index.read_bytes()
             suspects.append(index)
             content = _unseal(sealed, kind, digest)
@@ -182,6 +182,24 @@ class Store:
     def has(self, kind: str, digest: str) -> bool:
         """Say whether something is stored under a name; only `get` says whether it is whole."""
         return os.path.exists(self._index(kind, digest))
+
+    def note_use(self, kind: str, digest: str) -> os.stat_result:
+        """Note that a name is read now, in its index's time of access, and return its status.
+
+        The other time of an index is that of its put.
+
+        Raises
+        ------
+        OSError
+            When there is none, or it is no plain file.
+        """
+        index = self._index(kind, digest)
+        status = _require_regular(index)
+        now = time.time()
+        if now - status.st_atime > _USED_EVERY:
+            with contextlib.suppress(OSError):
+                os.utime(index, ns=(int(now * 1e9), status.st_mtime_ns))
+        return status
 
     def delete(self, kind: str, digest: str) -> None:
         """Forget a name; `sweep` frees the arrays that no other name shares."""
@@ -234,7 +252,7 @@ class Store:
             )
         if not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
             raise StoreError(f"A digest has 32 hexadecimal digits, got {digest!r:.60}.")
-        return self.root / kind / digest[:2] / f"{digest}.json"
+        return self.root.joinpath(kind, digest[:2], f"{digest}.json")
 
     def _blob(self, sha: str) -> Path:
         return self.root / _BLOBS / sha[:2] / f"{sha}.safetensors"
@@ -344,15 +362,6 @@ def _require_regular(path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path.name} is not a plain file")
     return status
-
-
-def _note_use(index: Path) -> None:
-    """Note that an index is read now, in its time of access; its other time is its put's."""
-    status = _require_regular(index)
-    now = time.time()
-    if now - status.st_atime > _USED_EVERY:
-        with contextlib.suppress(OSError):
-            os.utime(index, ns=(int(now * 1e9), status.st_mtime_ns))
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ UNSAFE = re.compile(
 )
 # Files of our own that are put into a page as they are.
 ALLOWED = {
-    "pages/frame/router.py": ['st.html(_PAGES / "frame" / "frame.css")'],
+    "pages/frame/router.py": ['st.html(_FOLDER / "frame.css")'],
     # A style sheet of our own.
     "pages/frame/controls/present.py": ["st.html(_STYLE)"],
     # A picture that the server draws from numbers alone.
@@ -103,6 +103,7 @@ KNOWN = {
     "specs": "",
     "measures": "",
     "store": "specs",
+    "cached_store": "store",
     "eviction": "store",
     "data": "specs",
     "geometry": "specs data",
@@ -118,7 +119,7 @@ KNOWN = {
     "exports": "specs store data geometry learning boundaries measures uploads jobs studies "
     "figures",
     "__main__": "specs store measures engine jobs studies exports lessons",
-    "frame/server": "specs store eviction geometry engine uploads jobs lessons",
+    "frame/server": "specs store cached_store eviction geometry engine uploads jobs lessons",
     "frame/controls": "specs store data geometry engine uploads jobs studies frame/server",
     "frame/browser": "specs store measures engine jobs figures frame/server frame/controls",
     "frame/takeaway": "specs engine studies exports frame/server frame/controls",
@@ -131,7 +132,8 @@ KNOWN = {
     "frame/room": "lessons frame/browser",
     "frame/lesson": "specs data geometry boundaries engine jobs lessons figures frame/server "
     "frame/controls frame/browser frame/playground frame/room",
-    "frame/router": "frame/controls frame/server",
+    "frame/menu": "",
+    "frame/router": "frame/menu frame/controls frame/server",
     "pages": "specs data jobs studies figures frame/server frame/controls frame/browser "
     "frame/takeaway frame/studies frame/playground frame/slices frame/lesson",
     # What it names as strings is loaded before the first visitor comes.

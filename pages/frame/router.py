@@ -4,33 +4,22 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.frame import menu
 from pages.frame.controls import carry_over, first_visit, present, share
 from pages.frame.server import memory, waiting
 
-_PAGES = Path(__file__).resolve().parent.parent
+_FOLDER = Path(__file__).resolve().parent
 
 st.set_page_config(
     page_title="Distillation playground",
-    page_icon=str(_PAGES / "frame" / "icon.svg"),
+    page_icon=str(_FOLDER / "icon.svg"),
     layout="wide",
     # Known before the controls are: the presenter's view folds them away.
     initial_sidebar_state="collapsed" if st.query_params.get(present.KEY) == "1" else "auto",
     menu_items={"Get help": None, "Report a bug": None, "About": None},
 )
-st.html(_PAGES / "frame" / "frame.css")
-pages = {
-    name: st.Page(_PAGES / f"{name}.py", title=title, icon=icon, url_path=name, default=default)
-    for name, title, icon, default in (
-        ("playground", "Playground", ":material/join_inner:", True),
-        ("lesson", "Lesson", ":material/school:", False),
-        ("capacity", "How small?", ":material/compress:", False),
-        ("softness", "How soft?", ":material/thermostat:", False),
-        ("variance", "How stable?", ":material/ssid_chart:", False),
-        ("deploy", "Worth it?", ":material/savings:", False),
-        ("slices", "Is it true?", ":material/fact_check:", False),
-        ("words", "Words", ":material/menu_book:", False),
-    )
-}
+st.html(_FOLDER / "frame.css")
+pages = menu.list_pages()
 page = st.navigation(list(pages.values()))
 # Who comes by a link knows what to see; the offer stays, so that nothing moves with a slider.
 is_newcomer = first_visit.begin(page == pages["playground"])

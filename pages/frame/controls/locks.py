@@ -4,17 +4,18 @@
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.frame.controls.setting import Setting
 from pages.frame.controls.settings import SETTINGS
 
 Access = Literal["open", "locked", "hidden"]
 
-# By key, how it is fixed and at which value (by hand: text).
+# By key, how it is fixed and at which value (by hand: text); with the address that was read last.
 _KEY = "fixed settings"
 # Stronger first.
 _WAYS: tuple[tuple[str, Access], ...] = (("hide", "hidden"), ("lock", "locked"))
@@ -53,6 +54,12 @@ def is_open(key: str) -> bool:
     return find(key)[0] == "open"
 
 
+def list_open(rows: Iterable[Setting]) -> list[Setting]:
+    """Return those of some settings that visitors can set."""
+    fixed = _read_address()
+    return [row for row in rows if row.key not in fixed and row.is_open]
+
+
 def find_unknown() -> list[str]:
     """Return what the address wants to lock or hide that has no control."""
     keys = [key for name, _ in _WAYS for key in _list_keys(name)]
@@ -69,11 +76,18 @@ def write_link(url: str, address: Sequence[tuple[str, str]], **ways: Sequence[st
 
 
 def _read_address() -> dict[str, tuple[Access, Any]]:
-    fixed: dict[str, tuple[Access, Any]] = st.session_state.setdefault(_KEY, {})
+    fixed: dict[str, tuple[Access, Any]]
+    context = get_script_run_ctx()
+    address = "" if context is None else context.query_string
+    known, fixed = st.session_state.get(_KEY, (None, {}))
+    if address == known:
+        # Dozens of controls ask in each run.
+        return fixed
     for name, access in _WAYS:
         for key in _list_keys(name):
             if key not in fixed and _is_lockable(key):
                 fixed[key] = access, _value(SETTINGS[key])
+    st.session_state[_KEY] = address, fixed
     return fixed
 
 

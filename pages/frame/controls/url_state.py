@@ -14,6 +14,8 @@ from pages.frame.controls.settings import SETTINGS
 # Settings that Undo can go back to.
 _MAX_STEPS = 100
 
+# In place of a control's value before it has been drawn.
+_UNKNOWN = object()
 _WRITTEN, _NOTES, _STEPS = "written to the address", "notes on the address", "settings before"
 
 # What to say about a key of the address, and the settings that silence it when they move.
@@ -116,12 +118,13 @@ def _about_key(key: str, page: str) -> _Note:
 
 def offer_undo_and_reset(page: str = "playground") -> None:
     """Offer one step back and the way to the beginning of a page's settings."""
-    rows = [row for row in SETTINGS.values() if page in row.pages]
-    defaults = {row.key: row.default for row in rows if row.undo and locks.is_open(row.key)}
+    rows = locks.list_open(row for row in SETTINGS.values() if page in row.pages)
+    defaults = {row.key: row.default for row in rows if row.undo}
     # Undo leaves these alone: a pin is there to be compared with what comes after it.
     beside = [row.key for row in rows if row.widget == "text" and not row.undo]
-    beside = [key for key in beside if key in st.query_params and locks.is_open(key)]
-    now = {key: st.session_state[key] for key in defaults if key in st.session_state}
+    beside = [key for key in beside if key in st.query_params]
+    known = {key: st.session_state.get(key, _UNKNOWN) for key in defaults}
+    now = {key: value for key, value in known.items() if value is not _UNKNOWN}
     steps = st.session_state.setdefault(f"{_STEPS} {page}", [])
     if steps and all(steps[-1].get(key, value) == value for key, value in now.items()):
         # Controls that are drawn later in a page come to be known, and are no step.

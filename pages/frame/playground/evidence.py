@@ -6,6 +6,7 @@ import streamlit as st
 from distill_core import figures, jobs
 from distill_core.boundaries.probe import probe
 from distill_core.data import datasets
+from distill_core.geometry.planes import Window
 from distill_core.geometry.problems import load_plane
 from distill_core.measures.shares import describe_count, format_share
 from distill_core.specs import PictureSpec, StudentSpec
@@ -16,7 +17,7 @@ from pages.frame.controls import clicked_place
 from pages.frame.controls.settings import describe
 from pages.frame.controls.url_state import plain
 from pages.frame.playground import classes
-from pages.frame.playground.picture import Shown
+from pages.frame.playground.picture import Shown, repeat
 from pages.frame.server import service, shared
 from pages.frame.studies import results
 
@@ -31,15 +32,24 @@ def write_answer(shown: Shown) -> None:
     )
     if not len(shown.ours.lines):
         st.markdown("It gives **one answer on the whole shown area**: it has no boundary here.")
-    if shown.replicates is None:
+    replicates = shown.replicates
+    if replicates is None:
         st.markdown(":gray[Repeating the setting with other seeds …]")
         return
-    student = shown.picture.student
+    st.markdown(
+        shared.say(
+            shared.name(shown.picture.dataset, "gain", repeat(shown.picture).digest),
+            lambda: _describe_gain(shown.picture.student, replicates),
+        )
+    )
+
+
+def _describe_gain(student: StudentSpec, replicates: Artifact) -> str:
     students, twins = (
-        jobs.read_hits(shown.replicates.arrays[f"{who}_hits"], student.ensemble.problem)
+        jobs.read_hits(replicates.arrays[f"{who}_hits"], student.ensemble.problem)
         for who in ("student", "twin")
     )
-    st.markdown(picture_answers.describe_gain(students, twins, student.alpha))
+    return picture_answers.describe_gain(students, twins, student.alpha)
 
 
 def explain_view(shown: Shown) -> None:
@@ -62,9 +72,17 @@ def explain_view(shown: Shown) -> None:
 def explain_places(shown: Shown) -> None:
     """Say which rows the picture cannot show: those on top of others, and classes outside."""
     picture = shown.picture
+    said = shared.say(
+        shared.name(picture.dataset, "places", picture.section.digest),
+        lambda: _describe_places(picture, shown.whole.window),
+    )
+    if said:
+        st.caption(said)
+
+
+def _describe_places(picture: PictureSpec, window: Window) -> str:
     data = datasets.load(picture.dataset)
     uv = load_plane(picture.plane, picture.dataset).project(data.X_test)
-    window = shown.whole.window
     counts = np.unique(uv.round(9), axis=0, return_counts=True)[1]
     outside = {
         plain(name[:40]): (
@@ -76,9 +94,7 @@ def explain_places(shown: Shown) -> None:
     # With all features rows at one place of the plane can still be told apart.
     sliced = picture.student.ensemble.problem.plane is not None
     at_one_place = counts.max() / len(uv) if sliced else 0.0
-    said = picture_answers.describe_places(at_one_place, len(uv), outside)
-    if said:
-        st.caption(said)
+    return picture_answers.describe_places(at_one_place, len(uv), outside)
 
 
 def show_measures(shown: Shown) -> None:

@@ -1,5 +1,6 @@
 """The live view: from a setting to the picture in the browser, whatever must be trained first."""
 
+import functools
 import time
 from dataclasses import dataclass
 
@@ -51,7 +52,7 @@ class Shown:
     replicates: Artifact | None
     clicked: tuple[float, float] | None
 
-    @property
+    @functools.cached_property
     def area_agreement(self) -> float:
         """Share of the shown area on which student and ensemble give the same answer."""
         return self.ours.agreement(self.whole)

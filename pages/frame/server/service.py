@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from distill_core import eviction, lessons, uploads
+from distill_core.cached_store import CachedStore
 from distill_core.engine import Engine, EngineError, Job
 from distill_core.geometry import problems
 from distill_core.jobs import lessons as pictures
@@ -31,7 +32,7 @@ _tidied = _measured = -pace.TIDY_EVERY
 @functools.cache
 def store() -> Store:
     """Return the store, in the folder `DISTILL_STORE` or the user's cache folder."""
-    store = Store()
+    store = CachedStore()
     uploads.use(store)
     return store
 

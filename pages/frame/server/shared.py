@@ -41,6 +41,11 @@ def build(key: Hashable | None, make: Callable[[], bytes]) -> bytes:
     return message
 
 
+def say(key: Hashable | None, make: Callable[[], str]) -> str:
+    """Return a sentence as `build` returns a message."""
+    return build(key, lambda: make().encode()).decode()
+
+
 def find(key: Hashable | None) -> bytes | None:
     """Return what is kept under a key, if there is anything."""
     with _lock:

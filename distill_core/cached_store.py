@@ -1,0 +1,85 @@
+"""A store that keeps in memory what it has read: many visitors look at the same pictures."""
+
+import os
+import threading
+from collections import OrderedDict
+from typing import NamedTuple
+
+from distill_core.store import Artifact, Store
+
+LIMIT = 24_000_000
+"""Bytes of arrays that are kept in all; an ensemble of ten teachers has 2.5 million."""
+
+
+class _Kept(NamedTuple):
+    # Which file its index was: another one, or the same written anew, is another artifact.
+    stamp: tuple[int, int, int]
+    artifact: Artifact
+    n_bytes: int
+
+
+class CachedStore(Store):
+    """A `Store` for readers that read the same again and again.
+
+    An artifact is checked when it is read from the disk, and then kept for as long as its index
+    stays the same file. Its arrays are read-only, as all readers share them. What is deleted, by
+    whatever process, is not found any more; deleted through this store, it is not kept either.
+
+    Parameters
+    ----------
+    root : path, optional
+        As in `Store`.
+    limit : int
+        Bytes of arrays that are kept; the least recently used go first.
+    """
+
+    def __init__(self, root: str | os.PathLike[str] | None = None, limit: int = LIMIT) -> None:
+        super().__init__(root)
+        self._limit = limit
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, kind: str, digest: str) -> Artifact | None:
+        """Return what is stored under a name, as `Store.get` does, but read-only."""
+        try:
+            status = self.note_use(kind, digest)
+        except OSError:
+            self._forget(kind, digest)
+            return super().get(kind, digest)
+        stamp = status.st_ino, status.st_mtime_ns, status.st_size
+        with self._lock:
+            kept = self._kept.get((kind, digest))
+            if kept is not None and kept.stamp == stamp:
+                self._kept.move_to_end((kind, digest))
+                return kept.artifact
+        artifact = super().get(kind, digest)
+        self._forget(kind, digest)
+        if artifact is not None:
+            self._keep((kind, digest), stamp, artifact)
+        return artifact
+
+    def delete(self, kind: str, digest: str) -> None:
+        """Forget a name, in memory, too; see `Store.delete`."""
+        super().delete(kind, digest)
+        self._forget(kind, digest)
+
+    def _keep(self, name: tuple[str, str], stamp: tuple[int, int, int], artifact: Artifact) -> None:
+        for array in artifact.arrays.values():
+            array.flags.writeable = False
+        n_bytes = sum(array.nbytes for array in artifact.arrays.values())
+        if n_bytes > self._limit:
+            return
+        with self._lock:
+            # Another thread may have read it at the same time.
+            if name not in self._kept:
+                self._kept[name] = _Kept(stamp, artifact, n_bytes)
+                self._size += n_bytes
+            while self._size > self._limit:
+                self._size -= self._kept.popitem(last=False)[1].n_bytes
+
+    def _forget(self, kind: str, digest: str) -> None:
+        with self._lock:
+            kept = self._kept.pop((kind, digest), None)
+            if kept is not None:
+                self._size -= kept.n_bytes

@@ -3,16 +3,19 @@
 import os
 import threading
 from collections import OrderedDict
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
 
-from distill_core.store import Artifact, Store
+from distill_core.store import Artifact, Store, note_use
 
 LIMIT = 24_000_000
 """Bytes of arrays that are kept in all; an ensemble of ten teachers has 2.5 million."""
 
 
-class _Kept(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Kept:
     # Which file its index was: another one, or the same written anew, is another artifact.
+    index: Path
     stamp: tuple[int, int, int]
     artifact: Artifact
     n_bytes: int
@@ -42,21 +45,25 @@ class CachedStore(Store):
 
     def get(self, kind: str, digest: str) -> Artifact | None:
         """Return what is stored under a name, as `Store.get` does, but read-only."""
-        try:
-            status = self.note_use(kind, digest)
-        except OSError:
-            self._forget(kind, digest)
-            return super().get(kind, digest)
-        stamp = status.st_ino, status.st_mtime_ns, status.st_size
         with self._lock:
             kept = self._kept.get((kind, digest))
-            if kept is not None and kept.stamp == stamp:
+            if kept is not None:
                 self._kept.move_to_end((kind, digest))
-                return kept.artifact
+        index = self._index(kind, digest) if kept is None else kept.index
+        try:
+            stamp = note_use(index)
+        except FileNotFoundError:
+            self._forget(kind, digest)
+            return None
+        except OSError:
+            # It says why.
+            return super().get(kind, digest)
+        if kept is not None and kept.stamp == stamp:
+            return kept.artifact
         artifact = super().get(kind, digest)
         self._forget(kind, digest)
         if artifact is not None:
-            self._keep((kind, digest), stamp, artifact)
+            self._keep((kind, digest), index, stamp, artifact)
         return artifact
 
     def delete(self, kind: str, digest: str) -> None:
@@ -64,7 +71,13 @@ class CachedStore(Store):
         super().delete(kind, digest)
         self._forget(kind, digest)
 
-    def _keep(self, name: tuple[str, str], stamp: tuple[int, int, int], artifact: Artifact) -> None:
+    def _keep(
+        self,
+        name: tuple[str, str],
+        index: Path,
+        stamp: tuple[int, int, int],
+        artifact: Artifact,
+    ) -> None:
         for array in artifact.arrays.values():
             array.flags.writeable = False
         n_bytes = sum(array.nbytes for array in artifact.arrays.values())
@@ -73,7 +86,7 @@ class CachedStore(Store):
         with self._lock:
             # Another thread may have read it at the same time.
             if name not in self._kept:
-                self._kept[name] = _Kept(stamp, artifact, n_bytes)
+                self._kept[name] = _Kept(index, stamp, artifact, n_bytes)
                 self._size += n_bytes
             while self._size > self._limit:
                 self._size -= self._kept.popitem(last=False)[1].n_bytes

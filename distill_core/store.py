@@ -154,7 +154,7 @@ class Store:
         index = self._index(kind, digest)
         suspects: list[Path] = []
         try:
-            self.note_use(kind, digest)
+            note_use(index)
             sealed = index.read_bytes()
             suspects.append(index)
             content = _unseal(sealed, kind, digest)
@@ -182,24 +182,6 @@ class Store:
     def has(self, kind: str, digest: str) -> bool:
         """Say whether something is stored under a name; only `get` says whether it is whole."""
         return os.path.exists(self._index(kind, digest))
-
-    def note_use(self, kind: str, digest: str) -> os.stat_result:
-        """Note that a name is read now, in its index's time of access, and return its status.
-
-        The other time of an index is that of its put.
-
-        Raises
-        ------
-        OSError
-            When there is none, or it is no plain file.
-        """
-        index = self._index(kind, digest)
-        status = _require_regular(index)
-        now = time.time()
-        if now - status.st_atime > _USED_EVERY:
-            with contextlib.suppress(OSError):
-                os.utime(index, ns=(int(now * 1e9), status.st_mtime_ns))
-        return status
 
     def delete(self, kind: str, digest: str) -> None:
         """Forget a name; `sweep` frees the arrays that no other name shares."""
@@ -358,10 +340,31 @@ def read_blob_names(index: Path) -> list[str]:
 
 def _require_regular(path: Path) -> os.stat_result:
     """Raise an OSError for what is no plain file: a pipe would keep its reader for ever."""
-    status = path.stat()
+    status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{path.name} is not a plain file")
     return status
+
+
+def note_use(index: Path) -> tuple[int, int, int]:
+    """Note that an index is read now, in its time of access; its other time is its put's.
+
+    Returns
+    -------
+    tuple of int
+        Which file it is: its number, the time of its put, its length.
+
+    Raises
+    ------
+    OSError
+        When there is none, or it is no plain file.
+    """
+    status = _require_regular(index)
+    now = time.time()
+    if now - status.st_atime > _USED_EVERY:
+        with contextlib.suppress(OSError):
+            os.utime(index, ns=(int(now * 1e9), status.st_mtime_ns))
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 @contextlib.contextmanager

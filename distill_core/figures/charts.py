@@ -20,9 +20,9 @@ def learning_curves_figure(
 
     `value_name` says in the title what it is.
     """
-    figure = go.Figure()
-    for name, values, dash in (("twin", twin, "8px,5px"), ("student", student, "solid")):
-        figure.add_scatter(
+    lines = [
+        dict(
+            type="scatter",
             uid=name,
             name=name,
             x=np.arange(1, len(values) + 1),
@@ -32,7 +32,9 @@ def learning_curves_figure(
             marker={"size": 5},
             hovertemplate="%{y:.1%}",
         )
-    figure.layout = ground() | dict(
+        for name, values, dash in (("twin", twin, "8px,5px"), ("student", student, "solid"))
+    ]
+    layout = ground() | dict(
         title=corner_title(value_name),
         height=CURVES_HEIGHT,
         margin={"l": 48, "r": 10, "t": 30, "b": 68},
@@ -41,7 +43,8 @@ def learning_curves_figure(
         xaxis=axis("epoch") | {"nticks": 8},
         yaxis=axis("") | {"tickformat": ".1%", "nticks": 5, "showgrid": True},
     )
-    return figure
+    # In one go: layer by layer takes Plotly three times as long.
+    return go.Figure({"data": lines, "layout": layout})
 
 
 def votes_figure(

@@ -50,7 +50,7 @@ class Spec(BaseModel):
     @property
     def upload(self) -> str | None:
         """The uploaded table that this is about, however deep it is mentioned; None if none is."""
-        return _table_in(self)
+        return _upload(self)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some values changed, validated like a new one."""
@@ -64,6 +64,11 @@ def _digest(spec: Spec) -> str:
     digest = hashlib.sha256(canonical_json(content)).hexdigest()[:32]
     table = spec.upload
     return digest if table is None else table[:16] + digest[:16]
+
+
+@functools.lru_cache(maxsize=4096)
+def _upload(spec: Spec) -> str | None:
+    return _table_in(spec)
 
 
 def canonical_json(value: Any) -> bytes:

@@ -120,7 +120,7 @@ class Setting:
         SpecError
             When the value is not allowed.
         """
-        return _put(spec, self.path.split("."), value)
+        return _put(spec, tuple(self.path.split(".")), value)
 
     def parse(self, texts: Sequence[str]) -> Any:
         """Return the value that an address asks for; None if the widget cannot take it."""
@@ -169,6 +169,9 @@ def _part(whole: Any, name: str) -> Any:
     return whole[int(name)] if name.isdigit() else getattr(whole, name)
 
 
-def _put(spec: S, names: Sequence[str], value: Any) -> S:
+# The pages of a class ask for the same few hundred specs again and again. An integer equals a
+# float, but is another value.
+@functools.lru_cache(maxsize=4096, typed=True)
+def _put(spec: S, names: tuple[str, ...], value: Any) -> S:
     name, *rest = names
-    return spec.replace(**{name: _put(getattr(spec, name), rest, value) if rest else value})
+    return spec.replace(**{name: _put(getattr(spec, name), tuple(rest), value) if rest else value})

@@ -9,10 +9,11 @@ from distill_core.geometry.problems import load_plane, measure_outside
 from distill_core.jobs import faithfulness
 from distill_core.measures.shares import format_share
 from distill_core.specs import PictureSpec
+from distill_core.store import Artifact
 from distill_core.studies import picture_answers
 from pages.frame.controls import settings
 from pages.frame.playground import classes, layers
-from pages.frame.server import service
+from pages.frame.server import service, shared
 
 
 def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
@@ -30,6 +31,18 @@ def describe(whole: Section, ours: Section, picture: PictureSpec) -> str:
 
 def explain_limits(picture: PictureSpec, note: str | None) -> None:
     """Say below the picture what it leaves out and where it may mislead."""
+    look = None
+    if picture.student.ensemble.problem.plane is None:
+        look = service.store().get(faithfulness.measure_slice.kind, picture.digest)
+    said = shared.say(
+        shared.name(picture.dataset, "limits", picture.digest, look is None, note),
+        lambda: _describe_limits(picture, note, look),
+    )
+    with st.container(key="limits"):
+        st.caption(said)
+
+
+def _describe_limits(picture: PictureSpec, note: str | None, look: Artifact | None) -> str:
     data = datasets.load(picture.dataset)
     plane = load_plane(picture.plane, picture.dataset)
     notes = [
@@ -42,7 +55,6 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
     if picture.student.ensemble.problem.plane is None and data.n_features > 2:
         # The points that the page "Is it true?" shows, so that both pages say the same.
         shown = data.X_test[: faithfulness.N_SHOWN]
-        look = service.store().get(faithfulness.measure_slice.kind, picture.digest)
         counted = (
             "How often the colour under a point is not the ensemble's own answer for it is counted "
             "on the page **Is it true?**"
@@ -61,5 +73,4 @@ def explain_limits(picture: PictureSpec, note: str | None) -> None:
             f"**This plane leaves the data**: {outside:.0%} of its directions lie outside the span "
             "of the training data, where no model has ever been asked."
         )
-    with st.container(key="limits"):
-        st.caption("  \n".join(notes))
+    return "  \n".join(notes)

@@ -58,6 +58,7 @@ class Shown:
         return self.ours.agreement(self.whole)
 
 
+@functools.lru_cache(maxsize=256)
 def repeat(picture: PictureSpec) -> ReplicatesSpec:
     """Return the same setting over seeds."""
     return ReplicatesSpec(student=picture.student.replace(seed=0))

@@ -5,7 +5,12 @@ what becomes of each colour on a dark page: `darken` applies it here, the live v
 the browser.
 """
 
-from distill_core.figures.charts import CURVES_HEIGHT, learning_curves_figure, votes_figure
+from distill_core.figures.charts import (
+    CURVES_HEIGHT,
+    learning_curves_figure,
+    learning_curves_layers,
+    votes_figure,
+)
 from distill_core.figures.deploy import deploy_figure
 from distill_core.figures.groups import groups_figure, ledger_figure
 from distill_core.figures.palette import DARK, darken, escape

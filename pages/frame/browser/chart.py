@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Hashable
+from typing import Any
 
 import streamlit as st
 from plotly.graph_objects import Figure
@@ -15,7 +16,7 @@ _FAILED = "charts failed"
 
 
 def chart_view(
-    figure: Figure | Callable[[], Figure],
+    figure: Figure | Callable[[], dict[str, Any]],
     *,
     key: str,
     label: str,
@@ -31,26 +32,27 @@ def chart_view(
     for those who do not see it. A saved picture names the page's address as its setting, or what
     `setting` says.
 
-    What makes a figure may stand in its place, with the height and, `shared`, all on which figure
-    and label depend; it is then made once for all visitors (see `server.shared`).
+    What makes a figure's traces and layout may stand in its place, with the height and, `shared`,
+    all on which figure and label depend; it is then made once for all visitors (see
+    `server.shared`).
     """
 
-    def make() -> Figure:
-        return figure() if callable(figure) else figure
+    def make() -> dict[str, Any]:
+        return figure() if callable(figure) else figure.to_dict()
 
     def pack() -> bytes:
         content = {
             **{"name": key, "label": label, "setting": setting},
-            **{"figure": make().to_dict(), "dark": dict(DARK)},
+            **{"figure": make(), "dark": dict(DARK)},
         }
         return zlib.compress(to_json_plotly(content).encode())
 
     if st.session_state.get(_FAILED):
-        draw_plainly(make(), key=key, label=label)
+        draw_plainly(Figure(make()), key=key, label=label)
         return
     message = build(shared, pack)
     if height is None:
-        height = make().layout.height
+        height = make()["layout"]["height"]
     draw("chart.js", message, key=f"{key} chart", on_failed=_keep_plain, height=height)
 
 

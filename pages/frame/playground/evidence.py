@@ -170,7 +170,7 @@ def draw_learning_curves(shown: Shown) -> None:
     curves = shown.history.arrays["curves"]
     with st.expander("Learning curves", icon=":material/show_chart:", expanded=True):
         chart_view(
-            lambda: figures.learning_curves_figure(
+            lambda: figures.learning_curves_layers(
                 curves[:, 0, 1], curves[:, 1, 1], value_name="agreement, test data"
             ),
             key="curves",

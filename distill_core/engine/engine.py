@@ -12,6 +12,7 @@ from typing import Protocol, Self
 
 from distill_core.engine.job import Job
 from distill_core.engine.scheduler import Pool, Scheduler
+from distill_core.engine.siblings import Neighbours
 from distill_core.engine.worker import Arrays, Cancelled, EngineError, JobFunction
 from distill_core.specs import Spec
 from distill_core.store import Store
@@ -73,7 +74,7 @@ class Engine:
         self._timer_due = math.inf
         address = scheduler or os.environ.get("DISTILL_SCHEDULER")
         self._workers = self._cluster(address) if address else self._local(n_workers)
-        self._scheduler = Scheduler(store, self._workers, time_limit)
+        self._scheduler = Scheduler(store, self._workers, time_limit, Neighbours(store.root))
         self._workers.start()
         _close_at_exit(self)
 

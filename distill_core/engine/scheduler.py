@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from distill_core.engine.job import Job
 from distill_core.engine.ledger import Ledger
+from distill_core.engine.siblings import LOOK_EVERY, Alone, Siblings
 from distill_core.engine.task import (
     LAST_WORDS,
     LONG,
@@ -66,13 +67,26 @@ class Scheduler:
         Where finished work is looked up.
     pool : Pool
         The workers.
+    time_limit : float
+        Seconds that a job may take, all its attempts together.
+    siblings : Siblings, optional
+        Other servers on the same store.
     """
 
-    def __init__(self, store: Store, pool: Pool, time_limit: float = math.inf) -> None:
+    def __init__(
+        self,
+        store: Store,
+        pool: Pool,
+        time_limit: float = math.inf,
+        siblings: Siblings | None = None,
+    ) -> None:
         self._turns = Turns()
         self._store = store
         self._pool = pool
         self._time_limit = time_limit
+        self._siblings = siblings or Alone()
+        # When to look again for what other servers make.
+        self._look_at = math.inf
         self._kills: list[Worker] = []
         self._live: dict[Key, Task] = {}
         self._queue: list[Task] = []
@@ -139,6 +153,7 @@ class Scheduler:
     def dispatch(self, now: float) -> tuple[list[Cancel], list[Claim]]:
         """Return the attempts to cancel, and the jobs that idle workers claim."""
         claims: list[Claim] = []
+        self._look_at = math.inf
         self._enforce_limit(now)
         failure = self._pool.failure()
         ready = self._turns.sort(self._queue, self._running.values(), now)
@@ -150,9 +165,16 @@ class Scheduler:
                 self._finish(task, "done")
             elif not self._turns.has_room(task, self._running.values(), n_workers, now):
                 break
+            elif not self._siblings.begin(task.job.kind, task.job.digest):
+                self._look_at = now + LOOK_EVERY
+            elif self._store.has(task.job.kind, task.job.digest):
+                # Another server was faster, just now.
+                self._siblings.end(task.job.kind, task.job.digest)
+                self._finish(task, "done")
             elif worker := self._pool.acquire():
                 claims.append(self._claim(task, worker, now))
             else:
+                self._siblings.end(task.job.kind, task.job.digest)
                 self._make_room(task, now)
                 break
         self._number(ready)
@@ -166,7 +188,7 @@ class Scheduler:
 
     def next_moment(self, now: float) -> float:
         """Return when time alone will change something, infinity if it never will."""
-        moments = self._turns.moments(self._queue)
+        moments = [*self._turns.moments(self._queue), self._look_at]
         waits = any(task.requesters for task in self._queue)
         for task in self._running.values():
             due = find_due(task, self._time_limit)
@@ -193,6 +215,7 @@ class Scheduler:
         preempted, task.preempted, task.worker = task.preempted, False, None
         task.spent += now - task.began
         job = task.job
+        self._siblings.end(job.kind, job.digest)
         if job.finished:
             return
         if error is None and self._store.has(job.kind, job.digest):

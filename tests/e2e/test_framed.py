@@ -3,13 +3,8 @@
 import contextlib
 import http.server
 import os
-import re
 import shutil
-import socket
-import subprocess
 import threading
-import time
-import urllib.request
 
 import pytest
 from playwright.sync_api import expect
@@ -18,23 +13,11 @@ from benchmarks.browser import FLAGS, PROJECT
 from distill_core import uploads
 from tests.e2e.conftest import DESKTOP
 from tests.e2e.waiting import ENDLESS, WIDTH
+from tests.proxy import find_nginx, find_port, read_lines, run_nginx
 
 pytestmark = pytest.mark.e2e
 
 SMALL = "embed=true&data=moons&teachers=2"
-NGINX = """
-{user}daemon off; pid {folder}/pid; error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-    server {{
-        listen 127.0.0.1:{port};
-        {location}
-    }}
-}}
-"""
 
 
 class Course(http.server.BaseHTTPRequestHandler):
@@ -80,39 +63,15 @@ def framed_app(serve, listed, tmp_path_factory):
 @pytest.fixture(scope="module")
 def behind_nginx(framed_app, tmp_path_factory):
     """Return the app's address behind nginx, with the lines that docs/deploy.md gives."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
+    if find_nginx() is None:
         pytest.skip("nginx is not installed (apt-get install nginx-light)")
-    folder = tmp_path_factory.mktemp("nginx")
-    text = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
-    (location,) = re.findall(r"```\n(location .*?)```", text, re.DOTALL)
-    # Of root, nginx would have its files read by somebody who may not enter the folder.
-    user = "user root; " if os.geteuid() == 0 else ""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    location = location.replace(
+    port = find_port()
+    location = read_lines("location ").replace(
         "http://127.0.0.1:8501", framed_app.replace("localhost", "127.0.0.1")
     )
-    (folder / "conf").write_text(
-        NGINX.format(folder=folder, port=port, location=location, user=user)
-    )
-    with (folder / "out").open("w") as out:
-        process = subprocess.Popen(
-            [nginx, "-p", str(folder), "-c", str(folder / "conf")], stdout=out, stderr=out
-        )
-    address = f"http://localhost:{port}"
-    try:
-        for _ in range(100):
-            with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{address}/class/healthz", timeout=5).close()
-                break
-            assert process.poll() is None, (folder / "out").read_text()
-            time.sleep(0.1)
+    lines = f"server {{ listen 127.0.0.1:{port}; {location} }}"
+    with run_nginx(tmp_path_factory.mktemp("nginx"), lines, port, "/class/healthz") as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")

@@ -68,6 +68,14 @@ def note(spec, store, report):
     store.put("note", spec.digest, {"pid": np.array([os.getpid()])})
 
 
+def tally(spec, store, report):
+    """Note each time that it is run, take a moment, put something."""
+    with (store.root / "ran").open("a") as file:
+        file.write(f"{spec.digest}\n")
+    time.sleep(0.2)
+    store.put("tally", spec.digest, {"pid": np.array([os.getpid()])})
+
+
 def litter(spec, store, report):
     """Leave 100 MB that are free, below something that is not."""
     pieces = [bytearray(b"x" * 100_000) for _ in range(1000)]
@@ -111,7 +119,7 @@ def nowhere(spec, store, report):
 
 
 loop.kind, note.kind, train.kind, hang.kind = "loop", "note", "weights", "hung"
-litter.kind = "litter"
+litter.kind, tally.kind = "litter", "tally"
 for job in (linger, die, diverge, misfit, divide, leave, forget, nowhere):
     job.kind = "thing"
 nowhere.__module__ = "tests.gone"

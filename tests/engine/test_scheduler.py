@@ -9,6 +9,7 @@ import pytest
 from distill_core.engine import Cancelled, EngineError, ledger
 from distill_core.engine import scheduler as module
 from distill_core.engine.scheduler import MAX_GUESSES, Scheduler
+from distill_core.engine.siblings import LOOK_EVERY
 from distill_core.engine.task import GUESS_LIMIT, LAST_WORDS, LONG
 from distill_core.engine.turns import AROUND, PAUSE, QUIET
 from distill_core.specs import SpecError, StudentSpec
@@ -145,6 +146,90 @@ def test_what_the_store_got_while_a_job_waited_is_not_run(one):
     one.end(0)
     assert job.state == "done"
     assert one.claimed == [0]
+
+
+class FakeSiblings:
+    """Other servers that make what they are told to."""
+
+    def __init__(self):
+        self.busy = set()
+        self.mine = []
+
+    def begin(self, kind, digest):
+        if digest in self.busy:
+            return False
+        self.mine.append(digest)
+        return True
+
+    def end(self, kind, digest):
+        self.mine.remove(digest)
+
+
+@pytest.fixture
+def shared(store):
+    siblings = FakeSiblings()
+    room = Room(store, 2, siblings=siblings)
+    room.siblings = siblings
+    return room
+
+
+def test_what_another_server_makes_is_waited_for_and_holds_nobody_up(shared):
+    shared.siblings.busy.add(spec_of(0).digest)
+    job, other = shared.ask("a", 0), shared.ask("b", 1)
+    assert (job.state, shared.claimed) == ("queued", [1])
+    assert shared.scheduler.next_moment(shared.now) == shared.now + LOOK_EVERY
+    shared.store.put("thing", spec_of(0).digest, {"x": np.zeros(1)})
+    shared.now += LOOK_EVERY
+    shared.dispatch()
+    assert (job.state, other.state, shared.claimed) == ("done", "running", [1])
+
+
+def test_what_another_server_gave_up_is_made_here(shared):
+    shared.siblings.busy.add(spec_of(0).digest)
+    job = shared.ask("a", 0)
+    shared.siblings.busy.clear()
+    shared.now += LOOK_EVERY
+    shared.dispatch()
+    assert (job.state, shared.claimed) == ("running", [0])
+    shared.end(0)
+    assert shared.siblings.mine == []
+
+
+def test_what_another_server_has_just_finished_is_not_begun(shared, monkeypatch):
+    def begin(kind, digest):
+        # Between the look into the store and this.
+        shared.store.put(kind, digest, {"x": np.zeros(1)})
+        shared.siblings.mine.append(digest)
+        return True
+
+    monkeypatch.setattr(shared.siblings, "begin", begin)
+    assert shared.ask("a", 0).state == "done"
+    assert (shared.claimed, shared.siblings.mine) == ([], [])
+
+
+@pytest.mark.parametrize("way", ["done", "failed", "stopped", "no worker", "killed"])
+def test_others_may_make_what_is_off_its_worker(shared, way):
+    shared.ask("a", 0)
+    if way == "done":
+        shared.end(0)
+    elif way == "failed":
+        shared.end(0, SpecError("no"))
+    elif way == "stopped":
+        shared.ask("a", 1)
+        shared.stop(0)
+        shared.end(1)
+    elif way == "no worker":
+        shared.ask("b", 1)
+        shared.ask("c", 2)
+        assert sorted(shared.siblings.mine) == sorted(spec_of(seed).digest for seed in (0, 1))
+        shared.scheduler.release("c")
+        shared.end(0)
+        shared.end(1)
+    else:
+        shared.die(0, started=True)
+        assert shared.siblings.mine == [spec_of(0).digest], "it is run again"
+        shared.end(0)
+    assert shared.siblings.mine == []
 
 
 def test_kinds_and_functions_are_told_apart(two):

@@ -75,9 +75,7 @@ def measure(
     """Run a scenario on a server of its own; return its rows."""
     scenario, usual_users, usual_seconds, is_warm = _ALL[name]
     if is_warm if warm is None else warm:
-        command = [sys.executable, "-m", "distill_core", "warm"]
-        environment = {"DISTILL_STORE": str(store)}
-        _run(command, environment)
+        train_lesson(store)
     settings = _LARGE if name == "upload" else {}
     with serve(store, **settings) as served:
         run = Run(served, users or usual_users, seconds or usual_seconds, canaries, query, n_rows)
@@ -85,10 +83,11 @@ def measure(
     return run.rows
 
 
-def _run(command: list[str], environment: dict[str, str]) -> None:
-    subprocess.run(
-        command, cwd=PROJECT, env={**os.environ, **environment}, check=True, capture_output=True
-    )
+def train_lesson(store: Path) -> None:
+    """Train the first picture's ensemble and stops, as before a class."""
+    command = [sys.executable, "-m", "distill_core", "warm"]
+    environment = {**os.environ, "DISTILL_STORE": str(store)}
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True)
 
 
 def _short(row: Row) -> Row:

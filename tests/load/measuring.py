@@ -35,19 +35,27 @@ class Usage:
 
 @dataclass(frozen=True)
 class Served:
-    """A server that is measured."""
+    """A server that is measured; `beside` are other processes that belong to it.
+
+    Several servers that visitors take for one have the address in common.
+    """
 
     address: str
     pid: int
+    more: tuple[int, ...] = ()
+    beside: tuple[int, ...] = ()
 
     def measure(self) -> Usage:
         """Return what server and workers have used so far."""
-        workers = list(_list_children(self.pid))
-        seconds, theirs = _read_seconds(self.pid), sum(map(_read_seconds, workers))
+        servers = [self.pid, *self.more]
+        workers = [*self.beside]
+        for pid in (*servers, *self.beside):
+            workers += _list_children(pid)
+        seconds, theirs = (sum(map(_read_seconds, pids)) for pids in (servers, workers))
         return Usage(
             seconds,
             theirs,
-            _read_memory(self.pid),
+            sum(map(_read_memory, servers)),
             sum(map(_read_memory, workers)),
             _read_machine() - seconds - theirs,
         )

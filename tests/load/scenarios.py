@@ -85,6 +85,16 @@ async def measure_join(run: Run) -> None:
             await tally.wait_for(n, run.seconds + PATIENCE)
 
 
+async def measure_cold(run: Run) -> None:
+    """A class opens one setting that nobody has trained, all at once, and looks."""
+    for n in run.users:
+        async with crowd(run, f"cold join, {n}", n, 2.0, _rest) as tally:
+            tally.watch()
+            await tally.wait_for(n, 2 * PATIENCE)
+            # Until all is there that a picture is completed with.
+            await asyncio.sleep(run.seconds)
+
+
 async def measure_shared(run: Run) -> None:
     """A class opens the same setting, which nobody has trained, and goes on from there."""
     run.query = run.query or SHARED

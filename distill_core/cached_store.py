@@ -1,12 +1,13 @@
 """A store that keeps in memory what it has read: many visitors look at the same pictures."""
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill_core.store import Artifact, Store, note_use
+from distill_core.store import Artifact, Stamp, Store, note_use, read_stamp
 
 LIMIT = 24_000_000
 """Bytes of arrays that are kept in all; an ensemble of ten teachers has 2.5 million."""
@@ -14,9 +15,10 @@ LIMIT = 24_000_000
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    # Which file its index was: another one, or the same written anew, is another artifact.
+    # Its two files and which they were: written anew, they are another artifact, or damaged.
     index: Path
-    stamp: tuple[int, int, int]
+    blob: Path
+    stamps: tuple[Stamp, Stamp]
     artifact: Artifact
     n_bytes: int
 
@@ -24,8 +26,8 @@ class _Kept:
 class CachedStore(Store):
     """A `Store` for readers that read the same again and again.
 
-    An artifact is checked when it is read from the disk, and then kept for as long as its index
-    stays the same file. Its arrays are read-only, as all readers share them. What is deleted, by
+    An artifact is checked when it is read from the disk, and then kept for as long as its two files
+    stay as they are. Its arrays are read-only, as all readers share them. What is deleted, by
     whatever process, is not found any more; deleted through this store, it is not kept either.
 
     Parameters
@@ -52,18 +54,22 @@ class CachedStore(Store):
         index = self._index(kind, digest) if kept is None else kept.index
         try:
             stamp = note_use(index)
+            if kept is not None and kept.stamps == (stamp, read_stamp(kept.blob)):
+                return kept.artifact
         except FileNotFoundError:
-            self._forget(kind, digest)
-            return None
+            if kept is None:
+                return None
         except OSError:
-            # It says why.
+            # What is read says why.
             return super().get(kind, digest)
-        if kept is not None and kept.stamp == stamp:
-            return kept.artifact
-        artifact = super().get(kind, digest)
         self._forget(kind, digest)
-        if artifact is not None:
-            self._keep((kind, digest), index, stamp, artifact)
+        found = self._read(kind, digest)
+        if found is None:
+            return None
+        artifact, blob = found
+        # Gone again, just now: then it is not kept.
+        with contextlib.suppress(OSError):
+            self._keep((kind, digest), index, blob, (stamp, read_stamp(blob)), artifact)
         return artifact
 
     def delete(self, kind: str, digest: str) -> None:
@@ -75,7 +81,8 @@ class CachedStore(Store):
         self,
         name: tuple[str, str],
         index: Path,
-        stamp: tuple[int, int, int],
+        blob: Path,
+        stamps: tuple[Stamp, Stamp],
         artifact: Artifact,
     ) -> None:
         for array in artifact.arrays.values():
@@ -86,7 +93,7 @@ class CachedStore(Store):
         with self._lock:
             # Another thread may have read it at the same time.
             if name not in self._kept:
-                self._kept[name] = _Kept(index, stamp, artifact, n_bytes)
+                self._kept[name] = _Kept(index, blob, stamps, artifact, n_bytes)
                 self._size += n_bytes
             while self._size > self._limit:
                 self._size -= self._kept.popitem(last=False)[1].n_bytes

@@ -50,6 +50,10 @@ _USED_EVERY = 60.0  # seconds between two notes that something was read
 _log = logging.getLogger(__name__)
 
 
+Stamp = tuple[int, int, int]
+"""A file's number, when it was written, its length."""
+
+
 class StoreError(RuntimeError):
     """Something cannot be stored or named so; the message says what and what to do."""
 
@@ -151,6 +155,11 @@ class Store:
         Both SHA-256s are checked on every call. Damage is logged and set aside, so that
         the next put starts afresh; a file that merely cannot be opened stays in its place.
         """
+        found = self._read(kind, digest)
+        return None if found is None else found[0]
+
+    def _read(self, kind: str, digest: str) -> tuple[Artifact, Path] | None:
+        """Return what is stored under a name and where its arrays are; see `get`."""
         index = self._index(kind, digest)
         suspects: list[Path] = []
         try:
@@ -164,7 +173,7 @@ class Store:
             suspects.append(blob)
             if hashlib.sha256(data).hexdigest() != content["blob"]:
                 raise _DamageError("its arrays are not the bytes that were written")
-            return Artifact(load(data), content["meta"])
+            return Artifact(load(data), content["meta"]), blob
         except FileNotFoundError:
             if not suspects:
                 return None
@@ -346,13 +355,13 @@ def _require_regular(path: Path) -> os.stat_result:
     return status
 
 
-def note_use(index: Path) -> tuple[int, int, int]:
+def note_use(index: Path) -> Stamp:
     """Note that an index is read now, in its time of access; its other time is its put's.
 
     Returns
     -------
-    tuple of int
-        Which file it is: its number, the time of its put, its length.
+    Stamp
+        Which file it is.
 
     Raises
     ------
@@ -364,6 +373,21 @@ def note_use(index: Path) -> tuple[int, int, int]:
     if now - status.st_atime > _USED_EVERY:
         with contextlib.suppress(OSError):
             os.utime(index, ns=(int(now * 1e9), status.st_mtime_ns))
+    return _stamp(status)
+
+
+def read_stamp(path: Path) -> Stamp:
+    """Return which file a path is: it is another one when it was written anew.
+
+    Raises
+    ------
+    OSError
+        When there is none.
+    """
+    return _stamp(os.stat(path))
+
+
+def _stamp(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 

@@ -56,6 +56,21 @@ def test_what_is_deleted_here_does_not_stay_in_memory(tmp_path):
     assert (len(store._kept), store._size) == (0, 0)
 
 
+@pytest.mark.parametrize("pattern", ["student/*/*.json", "blobs/*/*"])
+def test_damage_of_what_is_in_memory_is_noticed_at_the_next_read(tmp_path, pattern):
+    store = CachedStore(tmp_path)
+    put(store)
+    store.get("student", NAMES[0])
+    (path,) = tmp_path.glob(pattern)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert store.get("student", NAMES[0]) is None
+    assert any((tmp_path / "set-aside").iterdir())
+    put(store)
+    assert value_of(store.get("student", NAMES[0])) == (1.0, 1.0)
+
+
 def test_a_read_is_noted_though_it_comes_from_memory(tmp_path):
     store = CachedStore(tmp_path)
     put(store)

@@ -14,7 +14,7 @@ from benchmarks import Outcome
 from benchmarks.browser import PROJECT
 from benchmarks.tables import plain
 from tests.load.measuring import serve
-from tests.load.scenarios import SCENARIOS, Row, Run
+from tests.load.scenarios import SCENARIOS, SESSIONS_A_DAY, Row, Run
 from tests.load.uploading import measure_upload
 
 
@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, help="how long a crowd is measured")
     parser.add_argument("--query", default="", help="settings of the page, such as data=moons")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of a file that is sent")
+    parser.add_argument("--sessions", type=int, default=SESSIONS_A_DAY, help="of a day")
     parser.add_argument("--store", type=Path, help="a store to go on with; default: a new one")
     parser.add_argument("--no-canaries", action="store_true", help="without Chromium")
     parser.add_argument("--json", type=Path, help="a file for the same as JSON")
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             query=arguments.query,
             canaries=not arguments.no_canaries,
             n_rows=arguments.rows,
+            sessions=arguments.sessions,
         )
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2) + "\n", "utf-8")
@@ -71,6 +73,7 @@ def measure(
     canaries: bool = True,
     warm: bool | None = None,
     n_rows: int = 0,
+    sessions: int = SESSIONS_A_DAY,
 ) -> list[Row]:
     """Run a scenario on a server of its own; return its rows."""
     scenario, usual_users, usual_seconds, is_warm = _ALL[name]
@@ -78,7 +81,15 @@ def measure(
         train_lesson(store)
     settings = _LARGE if name == "upload" else {}
     with serve(store, **settings) as served:
-        run = Run(served, users or usual_users, seconds or usual_seconds, canaries, query, n_rows)
+        run = Run(
+            served,
+            users or usual_users,
+            seconds or usual_seconds,
+            canaries,
+            query,
+            n_rows,
+            sessions,
+        )
         asyncio.run(scenario(run))
     return run.rows
 

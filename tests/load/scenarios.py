@@ -18,6 +18,7 @@ from tests.visitor import Tab
 # Bounds of every run: tabs at once, messages of all of them, seconds.
 MOST_USERS, MOST_MESSAGES, MOST_SECONDS = 250, 200_000, 3600.0
 THINK = 4.0
+SESSIONS_A_DAY = 2000
 SHARED = "data=moons&seed=3"
 _SLIDERS = ("Student width", "Temperature T", "alpha (weight on the ensemble)")
 SESSIONS = Path(__file__).with_name("sessions.json")
@@ -40,6 +41,8 @@ class Run:
         For how long a crowd is measured.
     canaries : bool
         Whether two pages in Chromium are there, too.
+    sessions : int
+        How many come and go on a day.
     """
 
     served: Served
@@ -48,6 +51,7 @@ class Run:
     canaries: bool = True
     query: str = ""
     n_rows: int = 0
+    sessions: int = SESSIONS_A_DAY
     rows: list[Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -158,8 +162,9 @@ async def measure_watched(run: Run) -> None:
         )
 
 
-async def measure_day(run: Run, sessions: int = 2000) -> None:
-    """A class; a day on which `sessions` visitors come and go; the class again."""
+async def measure_day(run: Run) -> None:
+    """A class; a day on which many visitors come and go; the class again."""
+    sessions = run.sessions
     await measure_class(run, "class, young server")
     served, tally, gate = run.served, Tally(MOST_MESSAGES), asyncio.Semaphore(20)
     before, began = served.measure(), time.monotonic()

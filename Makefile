@@ -9,14 +9,18 @@ BIN := $(VENV)/bin
 # On Linux the default build of torch brings CUDA packages; uv, where it is there, takes the other.
 CPU := $(if $(filter Linux,$(shell uname -s)),--torch-backend=cpu)
 
+TWICE := pytest -n 2 --dist loadfile --no-loadscope-reorder
+# No packet may leave this machine; where that cannot be watched, this is said.
+WATCHED := $(BIN)/python -m tests.hostile.shut_in
+
 .PHONY: run test reliability audit lint check browser benchmarks format clean
 
 run: $(VENV)/.installed
 	$(BIN)/python -m streamlit run app.py --server.port $(PORT)
 
 test: lint check browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not e2e and not reliability"
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not reliability" tests/e2e
+	$(BIN)/python -m $(TWICE) -m "not e2e and not reliability"
+	$(WATCHED) $(BIN)/python -m $(TWICE) -m "not reliability" tests/e2e
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -56,15 +60,13 @@ benchmarks: $(VENV)/.installed-dev browser
 	$(BIN)/python -m benchmarks.report
 
 # Crowds, hostile visitors, faults and a full disk, in full; RELIABILITY.md says what is promised, and
-# its first part is written by the crowds. What measures times has the machine to itself; the rest
-# shares it, watched: no packet may leave this machine.
-FULL := DISTILL_RELIABILITY=1 $(BIN)/python -m
-TWICE := pytest -n 2 --dist loadfile --no-loadscope-reorder
+# its first part is written by the crowds. What measures times has the machine to itself.
+reliability: export DISTILL_RELIABILITY := 1
 reliability: $(VENV)/.installed-dev browser
 	$(BIN)/python -m tests.load.reliability class join shared day soak
-	$(FULL) pytest tests/hostile/test_while_it_lasts.py
-	$(FULL) tests.hostile.shut_in $(BIN)/python -m $(TWICE) tests/e2e
-	$(FULL) tests.hostile.shut_in $(BIN)/python -m $(TWICE) tests/faults tests/hostile tests/load \
+	$(BIN)/python -m pytest tests/hostile/test_while_it_lasts.py
+	$(WATCHED) $(BIN)/python -m $(TWICE) -m reliability tests/e2e
+	$(WATCHED) $(BIN)/python -m $(TWICE) tests/faults tests/hostile tests/load \
 	    tests/frame/test_bounds.py tests/frame/test_preview_route.py tests/test_store.py tests/test_eviction.py \
 	    --ignore tests/hostile/test_while_it_lasts.py
 

@@ -1,5 +1,6 @@
 """Who may speak to this server: checked first, from the request alone, without any look-up."""
 
+import asyncio
 import ipaddress
 from urllib.parse import urlsplit
 
@@ -8,6 +9,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit import config
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
+
+from pages.frame.server import pace
 
 # Names below these are given inside a network, so no web site can have one of them.
 _INSIDE = (".localhost", ".local", ".lan", ".internal", ".home.arpa")
@@ -42,11 +45,15 @@ class HostsAndOrigins:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_own_name(hosts[0]):
-            await refuse(421, _HOST)(scope, receive, send)
+            answer = refuse(421, _HOST)
         elif not all(is_own_page(origin, hosts[0]) for origin in headers.getlist("origin")):
-            await refuse(403, _ORIGIN)(scope, receive, send)
+            answer = refuse(403, _ORIGIN)
         else:
             await self._app(scope, receive, send)
+            return
+        # Who asks again as soon as it is refused asks less often so, and costs others less.
+        await asyncio.sleep(pace.REFUSED_AFTER)
+        await answer(scope, receive, send)
 
 
 def is_own_name(host: str) -> bool:

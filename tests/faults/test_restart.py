@@ -26,8 +26,9 @@ def count(folder):
     }
 
 
-def test_open_pages_are_back_in_their_state_and_nothing_is_trained_again(tmp_path):
+def test_open_pages_are_back_in_their_state_and_nothing_is_trained_again(tmp_path, request):
     server = Server(tmp_path)
+    request.addfinalizer(server.process.kill)
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
@@ -46,6 +47,7 @@ def test_open_pages_are_back_in_their_state_and_nothing_is_trained_again(tmp_pat
             page.get_by_test_id("stConnectionStatus")
         ).first.wait_for(timeout=30_000)
         again = Server(tmp_path, server.port)
+        request.addfinalizer(again.process.kill)
         began = time.monotonic()
         page.wait_for_function(
             "() => !document.querySelector('[data-testid=stConnectionStatus]')", timeout=60_000

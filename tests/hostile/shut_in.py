@@ -6,6 +6,7 @@ look-ups of names. For Linux, as root, with the command `ip`; elsewhere the comm
 which is said.
 """
 
+import contextlib
 import ipaddress
 import os
 import socket
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _SPACE, _OUTER, _INNER = f"shut-{os.getpid()}", f"o{os.getpid()}", f"i{os.getpid()}"
 _IPV4, _IPV6, _ICMPV6, _TCP, _UDP = 0x0800, 0x86DD, 58, 6, 17
@@ -27,11 +28,26 @@ def main(command: Sequence[str]) -> int:
     if not command:
         print(__doc__)
         return 2
-    try:
-        _ip("netns", "add", _SPACE)
-    except (OSError, subprocess.CalledProcessError):
-        print("Not watched: whether anything leaves this machine; that needs Linux, root and ip.")
-        return subprocess.run(command, check=False).returncode
+    with contextlib.ExitStack() as stack:
+        try:
+            ear = stack.enter_context(_shut())
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"Not watched, that needs Linux, root and ip: {error}")
+            return subprocess.run(command, check=False).returncode
+        seen: Counter[str] = Counter()
+        threading.Thread(target=_listen, args=(ear, seen), daemon=True).start()
+        status = subprocess.run(["ip", "netns", "exec", _SPACE, *command], check=False)
+    for packet, n in seen.most_common():
+        print(f"wanted to leave: {packet}, {n} packets")
+    if not seen:
+        print("Nothing wanted to leave.")
+    return status.returncode or bool(seen)
+
+
+@contextlib.contextmanager
+def _shut() -> Iterator[socket.socket]:
+    """Make the namespace; yield what hears the packets that want to leave it."""
+    _ip("netns", "add", _SPACE)
     try:
         _ip("link", "add", _OUTER, "type", "veth", "peer", "name", _INNER)
         _ip("link", "set", _INNER, "netns", _SPACE)
@@ -41,18 +57,13 @@ def main(command: Sequence[str]) -> int:
         for name in (_INNER, "lo"):
             _ip("-n", _SPACE, "link", "set", name, "up")
         _ip("-n", _SPACE, "route", "add", "default", "via", "10.254.254.1")
-        seen: Counter[str] = Counter()
+        # Where a namespace can be made, but not entered, this says so.
+        _ip("netns", "exec", _SPACE, sys.executable, "-c", "")
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_EVERYTHING)) as ear:
             ear.bind((_OUTER, 0))
-            threading.Thread(target=_listen, args=(ear, seen), daemon=True).start()
-            status = subprocess.run(["ip", "netns", "exec", _SPACE, *command], check=False)
+            yield ear
     finally:
         _ip("netns", "delete", _SPACE)
-    for packet, n in seen.most_common():
-        print(f"wanted to leave: {packet}, {n} packets")
-    if not seen:
-        print("Nothing wanted to leave.")
-    return status.returncode or bool(seen)
 
 
 def describe(frame: bytes) -> str | None:

@@ -1,7 +1,10 @@
 """What is said of packets that want to leave."""
 
 import ipaddress
+import subprocess
+import sys
 
+from tests.hostile import shut_in
 from tests.hostile.shut_in import describe
 
 
@@ -39,3 +42,12 @@ def test_what_the_link_needs_is_not():
     assert describe(ipv4(2, "224.0.0.22", 0)) is None
     question = ipv4(17, "10.0.0.53", 53) + bytes(16) + b"\x07scripts\x04test\x00" + bytes(4)
     assert describe(question) is None
+
+
+def test_where_nothing_can_be_watched_the_command_runs_all_the_same(monkeypatch, capsys):
+    def refuse(*arguments):
+        raise subprocess.CalledProcessError(1, ["ip", *arguments])
+
+    monkeypatch.setattr(shut_in, "_ip", refuse)
+    assert shut_in.main([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+    assert "Not watched" in capsys.readouterr().out

@@ -1,8 +1,9 @@
 """What attacks cost somebody else: their answers while it lasts and after it, and memory.
 
 Every attack goes on for some seconds while another visitor, from another address, has the page
-run again and again. By hand and in `make reliability`: on a machine that does something else, a
-factor says nothing.
+run again and again. Attackers have machines of their own, as a rule; here they take part of this
+one, whose speed changes by itself, too. So answers are measured against a peer: the same few lines
+of Python, run after each answer in the visitor's process. By hand and in `make reliability`.
 """
 
 import contextlib
@@ -181,12 +182,26 @@ def go_on(attack, served, start, stop):
 
 
 def answers(visitor, seconds):
-    """Return how long answers take, one after the other, as somebody does who looks between."""
-    found, end = [], time.monotonic() + seconds
+    """Return how long answers take, one after the other, as somebody does who looks between.
+
+    And how long the peer takes, in the median.
+    """
+    found, peers, end = [], [], time.monotonic() + seconds
     while time.monotonic() < end:
         found.append(visitor.run())
+        peers.append(peer())
         time.sleep(0.25)
-    return found
+    return found, statistics.median(peers)
+
+
+TREE = {str(i): {"values": [i, i / 7, str(i)], "name": f"name {i}"} for i in range(2000)}
+
+
+def peer():
+    """Return how many seconds some work takes that goes through a few megabytes, as a page's."""
+    began = time.monotonic()
+    json.loads(json.dumps(TREE, sort_keys=True))
+    return time.monotonic() - began
 
 
 ATTACKS = (
@@ -207,17 +222,18 @@ def test_nobody_else_waits_and_memory_comes_back(served, attack):
         visitor.run()
         time.sleep(3)
         memory = served.measure().memory
-        usual = statistics.median(answers(visitor, BEFORE))
+        usual, peer_before = answers(visitor, BEFORE)
+        usual = statistics.median(usual)
         start, stop = SPAWN.Event(), SPAWN.Event()
         attacker = SPAWN.Process(target=go_on, args=(attack, served, start, stop), daemon=True)
         attacker.start()
         assert start.wait(60)
-        meanwhile = answers(visitor, LASTS)
+        meanwhile, peer_meanwhile = answers(visitor, LASTS)
         stop.set()
         attacker.join(30)
         time.sleep(NORMAL_AFTER)
         # As long as before: the first answers after a rest take longer, attack or not.
-        after = statistics.median(answers(visitor, BEFORE))
+        after, peer_after = answers(visitor, BEFORE)
         ended = time.monotonic()
         most = kept = served.measure().memory
         while (
@@ -225,10 +241,13 @@ def test_nobody_else_waits_and_memory_comes_back(served, attack):
         ):
             time.sleep(0.5)
             kept = served.measure().memory
-    half = statistics.median(meanwhile)
+    # At the speed that the machine had before.
+    half = statistics.median(meanwhile) * peer_before / peer_meanwhile
+    after = statistics.median(after) * peer_before / peer_after
     print(
         f"{attack.__name__}: {usual:.3f} s before, {half:.3f} s while it lasts "
-        f"({half / usual:.2f} times, longest {max(meanwhile):.2f} s), {after:.3f} s after; "
+        f"({half / usual:.2f} times, longest {max(meanwhile):.2f} s), {after:.3f} s after, "
+        f"the peer took {peer_before:.3f}, {peer_meanwhile:.3f}, {peer_after:.3f} s; "
         f"{memory / 1e6:.0f} MB before, {most / 1e6:.0f} after it, {kept / 1e6:.0f} at last"
     )
     assert half < FACTOR * usual + NOISE

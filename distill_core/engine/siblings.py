@@ -45,8 +45,8 @@ class Neighbours:
     """Servers with one store folder, on one machine or on a disk that they share.
 
     Each locks one byte of a file of the store for each job, at a place that the job's name says.
-    The locks of a process that dies are free at once. Two names at one place would wait for each
-    other in vain, and then go on: of 2^61 places that does not happen.
+    The locks of a process that dies are free at once. There are 2^61 places; two names that shared
+    one would be made one after the other.
 
     Parameters
     ----------

@@ -107,7 +107,7 @@ PROMISES = (
         0.12,
     ),
     Promise(
-        "Growth in 45 s of a soak, MB",
+        f"Growth in {_SOAK:.0f} s of a soak, MB",
         "soak",
         "soak, 30",
         "growth MB",

@@ -9,7 +9,7 @@ import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ _COLUMNS = (
 
 
 def measure(
-    served: Served, count: "Any", users: Sequence[int], seconds: float, number: int
+    served: Served, count: Callable[[], int], users: Sequence[int], seconds: float, number: int
 ) -> list[Row]:
     """Let a class open a setting that nobody has trained; then crowds with the first lesson."""
     run = Run(
@@ -75,7 +75,7 @@ def measure(
 
 
 @contextlib.contextmanager
-def serve_several(store: Path, n: int) -> Iterator[tuple[Served, Any]]:
+def serve_several(store: Path, n: int) -> Iterator[tuple[Served, Callable[[], int]]]:
     """Start a scheduler, two workers, `n` servers on one store and nginx.
 
     Yields the servers as one and a function that says how many jobs workers have run.

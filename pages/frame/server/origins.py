@@ -51,7 +51,7 @@ class HostsAndOrigins:
         else:
             await self._app(scope, receive, send)
             return
-        # Who asks again as soon as it is refused asks less often so, and costs others less.
+        # Who asks again after each refusal then asks less often, and costs others less.
         await asyncio.sleep(pace.REFUSED_AFTER)
         await answer(scope, receive, send)
 

@@ -89,7 +89,7 @@ LEAVE_GRACE = 10.0
 # to the event loop, and with Python's own 5 ms each of these may wait so long: 30 visitors at 4 s
 # had p95 of 1.3 and 1.8 s with those, 1.1 s with these, and came in within 0.5 s instead of 2 to 3.
 SWITCH = 0.0005
-# Seconds after which a foreign page is told that it is one.
+# Seconds after which a request of a foreign page, or under a foreign name, is refused.
 REFUSED_AFTER = 0.1
 # Seconds for everything that has to end with the server.
 END_PATIENCE = 8.0

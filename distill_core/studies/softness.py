@@ -250,7 +250,7 @@ def soften(
     They are those of chosen samples, from the teachers' logits (n_members, n, n_classes), such
     as `test_logits[:, samples]` of the artifact "ensemble".
     """
-    z = torch.from_numpy(np.ascontiguousarray(logits))
+    z = torch.tensor(logits)
     return np.stack([losses.soft_targets(z, t, combine).numpy() for t in temperatures])
 
 

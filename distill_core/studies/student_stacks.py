@@ -143,7 +143,7 @@ def find_ensemble_hits(spec: EnsembleSpec, store: Store) -> NDArray[np.bool_] | 
     whole = store.get("ensemble", spec.digest)
     if whole is None:
         return None
-    logits = torch.from_numpy(whole.arrays["test_logits"])
+    logits = torch.tensor(whole.arrays["test_logits"])
     answers = losses.soft_targets(logits, 1.0, spec.combine).numpy().argmax(-1)
     right: NDArray[np.bool_] = answers == load_problem(spec.problem).y_test.numpy()
     return right

@@ -233,7 +233,7 @@ def choose_teachers(spec: EnsembleSpec, found: Artifact) -> tuple[int, int]:
     """
     logits = found.arrays["train_logits"]
     y = load_problem(spec.problem).y_train.numpy()
-    target = losses.soft_targets(torch.from_numpy(logits), 1.0, spec.combine).numpy()
+    target = losses.soft_targets(torch.tensor(logits), 1.0, spec.combine).numpy()
     labels = logits.argmax(-1)
     best = (metrics.accuracy(labels, y), -metrics.cross_entropy(logits, y))
     likeness = (target * metrics.as_log_proba(logits)).sum(-1).mean(-1)
@@ -246,7 +246,7 @@ def choose_teachers(spec: EnsembleSpec, found: Artifact) -> tuple[int, int]:
 
 def _combine(spec: EnsembleSpec, logits: NDArray[np.float32]) -> NDArray[np.int64]:
     """Return the labels of some teachers together, from their logits."""
-    z = torch.from_numpy(np.ascontiguousarray(logits))
+    z = torch.tensor(logits)
     labels: NDArray[np.int64] = losses.soft_targets(z, 1.0, spec.combine).numpy().argmax(-1)
     return labels
 

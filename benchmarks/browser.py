@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -13,11 +14,14 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE = 120.0  # seconds
+# Below those that systems give to outgoing connections: a crowd has hundreds of these at a time.
+_PORTS = range(20_000, 32_000)
 # What Chromium itself would look up at every start: whatever else is looked up, a page wants.
 _OWN_NAMES = ("update.googleapis.com", "accounts.google.com", "content-autofill.googleapis.com")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -200,9 +204,7 @@ def server(
     RuntimeError
         When it does not start; the message holds what it wrote.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(find_port())
     command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     command += ["--server.port", port, "--server.headless", "true"]
     with log.open("w+b") if log else tempfile.TemporaryFile() as written:
@@ -213,9 +215,7 @@ def server(
             address = f"http://localhost:{port}"
             prefix = "--server.baseUrlPath"
             base = f"/{options[options.index(prefix) + 1]}" if prefix in options else ""
-            if not _healthy(process, address + base):
-                written.seek(0)
-                raise RuntimeError(f"The server did not start:\n{written.read().decode()}")
+            wait_healthy(process, address + base, written)
             yield address
         finally:
             process.terminate()
@@ -226,13 +226,31 @@ def server(
                 process.wait()
 
 
-def _healthy(process: "subprocess.Popen[bytes]", address: str) -> bool:
-    """Wait until the server answers; say whether it does."""
+def find_port() -> int:
+    """Return a port that nobody uses, and that no outgoing connection is given meanwhile."""
+    ports = list(_PORTS)
+    random.SystemRandom().shuffle(ports)
+    for port in ports:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"All ports from {_PORTS[0]} to {_PORTS[-1]} are in use.")
+
+
+def wait_healthy(process: "subprocess.Popen[bytes]", address: str, written: IO[bytes]) -> None:
+    """Wait until a server answers.
+
+    Raises
+    ------
+    RuntimeError
+        When it ends before, or takes too long; the message holds what it has written.
+    """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=5):
-                return True
+                return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    return False
+    written.seek(0)
+    raise RuntimeError(f"The server did not start:\n{written.read().decode()}")

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -35,13 +34,6 @@ def read_lines(begin: str) -> str:
     text = (PROJECT / "docs" / "deploy.md").read_text(encoding="utf-8")
     (lines,) = re.findall(rf"```\n({begin}.*?)```", text, re.DOTALL)
     return str(lines)
-
-
-def find_port() -> int:
-    """Return a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -9,11 +9,11 @@ import threading
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.browser import FLAGS, PROJECT
+from benchmarks.browser import FLAGS, PROJECT, find_port
 from distill_core import uploads
 from tests.e2e.conftest import DESKTOP
 from tests.e2e.waiting import ENDLESS, WIDTH
-from tests.proxy import find_nginx, find_port, read_lines, run_nginx
+from tests.proxy import find_nginx, read_lines, run_nginx
 
 pytestmark = pytest.mark.e2e
 

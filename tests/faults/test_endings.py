@@ -1,16 +1,17 @@
 """However a server ends, nothing of an upload stays behind."""
 
-import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
 import pytest
 
+from benchmarks.browser import find_port, wait_healthy
 from distill_core import uploads
 from distill_core.data import csv_files
 from distill_core.data.tables import prepare
@@ -30,26 +31,22 @@ class Server:
     """A server that can be ended in every way."""
 
     def __init__(self, folder, port=None):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = port or probe.getsockname()[1]
+        self.port = port or find_port()
         command = [sys.executable, "-m", "streamlit", "run", "tests/faults/planted_app.py"]
         environment = {**os.environ, "DISTILL_WARM": "0", "DISTILL_STORE": str(folder)}
-        self.process = subprocess.Popen(
-            [*command, "--server.port", str(self.port)],
-            cwd=PROJECT,
-            env={**environment, "PYTHONPATH": str(PROJECT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        end = time.monotonic() + 120
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError):
-                self.ask("/_stcore/health")
-                return
-            time.sleep(0.1)
-        self.process.kill()
-        raise RuntimeError("The server did not start.")
+        with tempfile.TemporaryFile() as written:
+            self.process = subprocess.Popen(
+                [*command, "--server.port", str(self.port)],
+                cwd=PROJECT,
+                env={**environment, "PYTHONPATH": str(PROJECT)},
+                stdout=written,
+                stderr=subprocess.STDOUT,
+            )
+            try:
+                wait_healthy(self.process, f"http://127.0.0.1:{self.port}", written)
+            except RuntimeError:
+                self.process.kill()
+                raise
 
     def ask(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=120) as answer:

@@ -16,11 +16,12 @@ from typing import Any
 import distributed
 
 from benchmarks import Outcome
+from benchmarks.browser import find_port
 from benchmarks.tables import plain
 from tests.load.__main__ import train_lesson
 from tests.load.measuring import Served, serve
 from tests.load.scenarios import Row, Run, measure_class, measure_cold
-from tests.proxy import find_port, read_lines, run_nginx
+from tests.proxy import read_lines, run_nginx
 
 TITLE = (
     "Two cores for servers, workers, nginx and visitors together. Seconds until the picture is "

@@ -5,6 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from pages.frame.browser.assets import PLOTLY
 from tests.conftest import PROJECT
 
 CORE = PROJECT / "distill_core"
@@ -78,9 +79,10 @@ ALLOWED = {
 
 
 def test_nothing_of_a_visitor_is_put_into_a_page_as_markup():
-    """Whoever adds such a place has to say here what stands in it."""
+    """Whoever adds such a place has to say here what stands in it; Plotly is a library."""
     found = {}
-    for path in sorted([*PROJECT.glob("pages/**/*.py"), *PROJECT.glob("pages/**/*.js")]):
+    own = {*PROJECT.glob("pages/**/*.py"), *PROJECT.glob("pages/**/*.js")} - {PLOTLY}
+    for path in sorted(own):
         lines = [
             line.strip() for line in path.read_text("utf-8").splitlines() if UNSAFE.search(line)
         ]

@@ -97,7 +97,7 @@ def test_whoever_scrolls_sees_the_figures_there_next(new_page, address):
     page.add_init_script(ORDER)
     # Plotly comes only when the page has been scrolled to its end.
     held = []
-    page.route("**/plotly.min.js", lambda route: held.append(route))
+    page.route("**/plotly-cartesian.min.js", lambda route: held.append(route))
     page.goto(address)
     last = chart(page, N_CHARTS - 1)
     last.scroll_into_view_if_needed(timeout=PATIENCE)
@@ -215,7 +215,7 @@ def test_a_finger_on_a_figure_scrolls_the_page(phone, address):
     )
 
 
-@pytest.mark.parametrize("missing", ["chart.js", "plotly.min.js"])
+@pytest.mark.parametrize("missing", ["chart.js", "plotly-cartesian.min.js"])
 def test_without_its_script_plain_charts_are_shown(page, address, missing):
     asked = []
     page.on("websocket", lambda ws: ws.on("framesent", lambda frame: asked.append(frame)))

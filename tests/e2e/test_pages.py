@@ -1,6 +1,7 @@
 """Every page as those see it who use a phone, a keyboard, a projector or a screen reader."""
 
 import re
+from base64 import b64decode
 
 import pytest
 from playwright.sync_api import expect
@@ -26,6 +27,25 @@ SMALL = "data=moons&teachers=2"
 def bottom(one):
     box = one.bounding_box()
     return box["y"] + box["height"]
+
+
+def test_a_first_visit_takes_little_from_a_shared_network(page, app):
+    """All bytes on the wire until the page rests, answers and websocket together."""
+    sent = []
+    protocol = page.context.new_cdp_session(page)
+    protocol.send("Network.enable")
+    protocol.on("Network.loadingFinished", lambda told: sent.append(told["encodedDataLength"]))
+    protocol.on(
+        "Network.webSocketFrameReceived",
+        lambda told: sent.append(len(b64decode(told["response"]["payloadData"]))),
+    )
+    page.goto(f"{app}/?{SMALL}")
+    painted(page)
+    rest(page)
+    print(f"{sum(sent) / 1e6:.2f} MB in {len(sent)} pieces")
+    # Must not: see nothing of what it counts.
+    assert sum(sent) > 1_000_000
+    assert sum(sent) <= 2_200_000
 
 
 def test_a_phone_shows_picture_and_sliders_on_one_screen(page, app):

@@ -1,9 +1,8 @@
-"""What the browser draws with, over HTTP: plotly.js from the plotly package, scripts, style."""
+"""What the browser draws with, over HTTP: plotly.js, scripts, style."""
 
 import functools
 import gzip
 import hashlib
-import importlib.resources
 import re
 from pathlib import Path
 
@@ -13,9 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 _HERE = Path(__file__).resolve().parent
-_PLOTLY = "plotly.min.js"
+# A third of the whole plotly.js: the traces and axes of flat pictures. docs/decisions.md says where
+# it is from and how a newer one comes.
+PLOTLY = _HERE / "plotly" / "plotly-cartesian.min.js"
 _MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css"}
-_FILES = [_PLOTLY, *sorted(path.name for path in _HERE.iterdir() if path.suffix in _MEDIA_TYPES)]
+_FILES = [
+    PLOTLY.name,
+    *sorted(path.name for path in _HERE.iterdir() if path.suffix in _MEDIA_TYPES),
+]
 _FOLDER = "boundary-view"
 # Makes Chromium compile a script beside the page's own work, while it loads; else most of it
 # is compiled in one long task when it runs. To other browsers it is a comment.
@@ -53,9 +57,8 @@ def read(name: str) -> str:
 
 
 def _read(name: str) -> bytes:
-    if name == _PLOTLY:
-        package = importlib.resources.files("plotly")
-        return _COMPILE_ALL + package.joinpath("package_data", name).read_bytes()
+    if name == PLOTLY.name:
+        return _COMPILE_ALL + PLOTLY.read_bytes()
     return read(name).encode()
 
 

@@ -10,10 +10,10 @@ export function load() {
 function loadPlotly() {
   plotly ??= new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = new URL("plotly.min.js", import.meta.url).href;
+    script.src = new URL("plotly-cartesian.min.js", import.meta.url).href;
     // Taken at once: another Plotly on the page may put itself in this place later.
     script.onload = () => (window.Plotly ? resolve(window.Plotly) : reject(new Error("no Plotly")));
-    script.onerror = () => reject(new Error("plotly.min.js did not load"));
+    script.onerror = () => reject(new Error("plotly-cartesian.min.js did not load"));
     document.head.append(script);
   });
   return plotly;

@@ -143,10 +143,10 @@ class Engine:
                 self._scheduler.guess(visitor, guesses)
         self._dispatch()
 
-    def visited(self) -> None:
+    def visited(self, visitor: str) -> None:
         """Take note that a visitor is there: guesses and work ahead stop at once, for a while."""
         with self._lock:
-            self._scheduler.preempt(time.monotonic())
+            self._scheduler.visit(visitor, time.monotonic())
         self._dispatch()
 
     def release(self, visitor: str, slot: str | None = None) -> None:

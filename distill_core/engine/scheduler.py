@@ -110,7 +110,7 @@ class Scheduler:
             job = task.job
         if requester is not None:
             self._replace(requester, task, now)
-            self.preempt(now)
+            self.visit(requester[0], now)
         elif task is not None:
             task.ahead = True
         return job
@@ -133,9 +133,9 @@ class Scheduler:
             if not task.wanted:
                 self._cancel(task, _NOBODY)
 
-    def preempt(self, now: float) -> None:
+    def visit(self, visitor: str, now: float) -> None:
         """Take guesses and work ahead off their workers because a visitor is there."""
-        self._turns.visited = now
+        self._turns.note_visit(visitor, now)
         for task in self._running.values():
             if not task.requesters and task.cancelled_by is None and not task.preempted:
                 self._stop(task)
@@ -164,7 +164,8 @@ class Scheduler:
             elif self._store.has(task.job.kind, task.job.digest):
                 self._finish(task, "done")
             elif not self._turns.has_room(task, self._running.values(), n_workers, now):
-                break
+                if not task.requesters:
+                    break
             elif not self._siblings.begin(task.job.kind, task.job.digest):
                 self._look_at = now + LOOK_EVERY
             elif self._store.has(task.job.kind, task.job.digest):

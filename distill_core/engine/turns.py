@@ -14,6 +14,9 @@ QUIET = 3.0
 AROUND = 300.0
 # Seconds for which guesses stay away: the server and the browser first draw what was asked for.
 PAUSE = 0.15
+# Beside so many others, who were there in the last `COMPANY` seconds, nobody has all workers for
+# what they alone want: another ensemble, say, would keep a class waiting that moves sliders.
+MANY, COMPANY = 4, 10.0
 # By a task's rank.
 _PATIENCE = (0.0, PAUSE, QUIET)
 
@@ -28,8 +31,13 @@ class Turns:
 
     def __init__(self) -> None:
         self.visited = -math.inf
-        # By visitor, when they last had a worker.
+        # By visitor, when they last had a worker, and when they were last there.
         self._served: dict[str, float] = {}
+        self._seen: dict[str, float] = {}
+
+    def note_visit(self, visitor: str, now: float) -> None:
+        """Note that a visitor is there."""
+        self.visited = self._seen[visitor] = now
 
     def note_claim(self, task: Task, now: float) -> None:
         """Note that a task has a worker: its visitors have had a turn."""
@@ -38,6 +46,7 @@ class Turns:
     def forget(self, visitor: str) -> None:
         """Forget a visitor who wants nothing any more."""
         self._served.pop(visitor, None)
+        self._seen.pop(visitor, None)
 
     def moments(self, queue: Iterable[Task]) -> list[float]:
         """Return when time alone lets something begin."""
@@ -65,12 +74,22 @@ class Turns:
         )
 
     def has_room(self, task: Task, running: Iterable[Task], n_workers: int, now: float) -> bool:
-        """Say whether a task may have an idle worker: those of visitors always."""
+        """Say whether a task may have an idle worker.
+
+        Those of visitors always, unless one alone would have all workers and many others are there.
+        """
         if task.requesters:
-            return True
+            visitor, *others = task.visitors
+            alone = sum(other.visitors == {visitor} for other in running)
+            is_within = alone < max(1, n_workers - 1) or self._count_others(visitor, now) < MANY
+            return bool(others) or is_within
         leaves_one = bool(task.guessers) or now < self.visited + QUIET + AROUND
         room = max(1, n_workers - 1) if leaves_one else n_workers
         return sum(not other.requesters for other in running) < room
+
+    def _count_others(self, visitor: str, now: float) -> int:
+        """Return how many others were there a moment ago."""
+        return sum(now - seen <= COMPANY for name, seen in self._seen.items() if name != visitor)
 
     def _is_ready(self, task: Task, held_up: set[tuple[str, str] | None], now: float) -> bool:
         if task.requesters:

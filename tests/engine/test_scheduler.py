@@ -11,7 +11,7 @@ from distill_core.engine import scheduler as module
 from distill_core.engine.scheduler import MAX_GUESSES, Scheduler
 from distill_core.engine.siblings import LOOK_EVERY
 from distill_core.engine.task import GUESS_LIMIT, LAST_WORDS, LONG
-from distill_core.engine.turns import AROUND, PAUSE, QUIET
+from distill_core.engine.turns import AROUND, COMPANY, MANY, PAUSE, QUIET
 from distill_core.specs import SpecError, StudentSpec
 
 
@@ -360,7 +360,7 @@ def test_work_ahead_yields_to_a_visitor_and_is_finished_later(two):
 def test_work_ahead_stays_away_while_a_visitor_is_there(one):
     ahead = one.ask(None, 0)
     for _ in range(4):
-        one.scheduler.preempt(one.now)
+        one.scheduler.visit("x", one.now)
         one.dispatch()
         if ahead.state == "running":
             one.stop(0)
@@ -374,7 +374,7 @@ def test_work_ahead_stays_away_while_a_visitor_is_there(one):
 
 
 def test_work_ahead_leaves_a_worker_to_a_visitor_around(two):
-    two.scheduler.preempt(two.now)
+    two.scheduler.visit("x", two.now)
     ahead = [two.ask(None, seed) for seed in range(3)]
     assert two.claimed == []
     two.now += QUIET
@@ -388,7 +388,7 @@ def test_work_ahead_leaves_a_worker_to_a_visitor_around(two):
 
 
 def test_work_ahead_has_the_only_worker_there_is(one):
-    one.scheduler.preempt(one.now)
+    one.scheduler.visit("x", one.now)
     one.now += QUIET
     assert one.ask(None, 0).state == "running"
 
@@ -561,6 +561,39 @@ def test_who_has_a_worker_waits_for_those_who_have_none(two):
     two.ask("b", 3)
     two.end(99)
     assert two.claimed == [1, 99, 3]
+
+
+def test_beside_many_others_nobody_has_all_workers_alone(two):
+    others = [f"other {i}" for i in range(MANY)]
+    for name in others:
+        two.scheduler.visit(name, two.now)
+    two.ask("alone", 1, slot="first part")
+    two.ask("alone", 2, slot="second part")
+    assert two.claimed == [1], "a worker stays free for the class"
+    two.ask(others[0], 3)
+    assert two.claimed == [1, 3]
+    two.end(3)
+    assert two.claimed == [1, 3]
+    # What somebody else wants, too, is not for one alone.
+    two.ask(others[1], 2)
+    assert two.claimed == [1, 3, 2]
+    two.end(1)
+    two.end(2)
+    # The others have gone.
+    two.now += COMPANY + 1
+    two.ask("alone", 4, slot="first part")
+    two.ask("alone", 5, slot="second part")
+    assert two.claimed == [1, 3, 2, 4, 5]
+
+
+def test_a_lone_wish_waits_no_longer_than_for_its_own_first_part(two):
+    for i in range(MANY):
+        two.scheduler.visit(f"other {i}", two.now)
+    two.ask("alone", 1, slot="first part")
+    two.ask("alone", 2, slot="second part")
+    two.ask("other 0", 3)
+    two.end(1)
+    assert two.claimed == [1, 3, 2]
 
 
 def test_what_most_people_wait_for_comes_first_and_nobody_waits_for_ever(one):

@@ -23,7 +23,7 @@ class InlineEngine:
         self.store = store
         self.failing = failing
 
-    def visited(self):
+    def visited(self, visitor):
         pass
 
     def release(self, visitor, slot=None):

@@ -24,7 +24,8 @@ def test_a_few_rest_as_ever(clock):
 def test_many_rest_longer_but_not_without_end(clock):
     for name in range(5 * pace.FEW):
         crowd.note_run(str(name))
-    assert crowd.rest() == pytest.approx(5 * pace.LONG_REST)
+    assert crowd.rest() == pytest.approx(5 * pace.FEW * pace.REST_OF_EACH)
+    assert crowd.rest() > pace.LONG_REST
     for name in range(100 * pace.FEW):
         crowd.note_run(str(name))
     assert crowd.rest() == pace.LONGEST_REST

@@ -87,8 +87,8 @@ def measure(
             seconds or usual_seconds,
             canaries,
             query,
-            n_rows,
-            sessions,
+            n_rows=n_rows,
+            sessions=sessions,
         )
         asyncio.run(scenario(run))
     return run.rows

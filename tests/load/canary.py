@@ -14,28 +14,38 @@ _PAUSE = 1.0
 
 
 class Canaries(threading.Thread):
-    """Moves sliders on two pages until it is told to stop; `moves` are milliseconds to paint."""
+    """Opens two pages when it is told to, and moves sliders on them until it is told to stop.
+
+    `moves` are milliseconds to paint. `ready` says that Chromium is there, `opened` that its pages
+    are.
+    """
 
     def __init__(self, address: str, query: str = "") -> None:
         super().__init__(name="canaries", daemon=True)
         self._address, self._query = address, query
-        self._over = threading.Event()
-        self.ready = threading.Event()
+        self._begun, self._over = threading.Event(), threading.Event()
+        self.ready, self.opened = threading.Event(), threading.Event()
         self.moves: list[float] = []
         self.errors: list[str] = []
 
     def run(self) -> None:
-        """Open two pages and move their sliders in turn."""
+        """Start Chromium; once begun, open two pages and move their sliders in turn."""
         try:
             self._move_on()
         except Exception as error:
             self.errors.append(f"canary: {type(error).__name__} {str(error)[:200]}")
         finally:
             self.ready.set()
+            self.opened.set()
+
+    def begin(self) -> None:
+        """Let it open its pages."""
+        self._begun.set()
 
     def stop(self) -> None:
         """Let it end, and wait for that."""
         self._over.set()
+        self._begun.set()
         self.join(60)
 
     def _move_on(self) -> None:
@@ -45,9 +55,11 @@ class Canaries(threading.Thread):
             pages = [
                 Playground(chromium.new_page(bypass_csp=True), self._address) for _ in range(2)
             ]
+            self.ready.set()
+            self._begun.wait()
             for page in pages:
                 page.open(f"/?{self._query}")
-            self.ready.set()
+            self.opened.set()
             n = 0
             while not self._over.wait(_PAUSE):
                 # Back and forth, so that no slider comes to its end.

@@ -107,6 +107,20 @@ PROMISES = (
         0.12,
     ),
     Promise(
+        "50 on a setting never trained, after that day: join, p95",
+        "day",
+        "cold but shared, after the day, 50",
+        "join p95 s",
+        2.0,
+    ),
+    Promise(
+        "50 on a setting never trained, after that day: answers, p95",
+        "day",
+        "cold but shared, after the day, 50",
+        "p95 s",
+        0.3,
+    ),
+    Promise(
         f"Growth in {_SOAK:.0f} s of a soak, MB",
         "soak",
         "soak, 30",

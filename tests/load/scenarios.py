@@ -6,7 +6,7 @@ import json
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,13 @@ class Run:
         For how long a crowd is measured.
     canaries : bool
         Whether two pages in Chromium are there, too.
+    query : str
+        Settings of the page.
+    is_cold : bool
+        Whether nothing is trained of what the page shows. Pages in Chromium then come after the
+        crowd: before it they would have it trained, with it they take its processor to start.
+    n_rows : int
+        Of a file that is sent.
     sessions : int
         How many come and go on a day.
     """
@@ -50,6 +57,7 @@ class Run:
     seconds: float
     canaries: bool = True
     query: str = ""
+    is_cold: bool = False
     n_rows: int = 0
     sessions: int = SESSIONS_A_DAY
     rows: list[Row] = field(default_factory=list)
@@ -73,7 +81,7 @@ async def measure_class(run: Run, name: str = "class") -> None:
     for n in run.users:
         ramp = min(20.0, n / 10)
         async with crowd(run, f"{name}, {n}", n, ramp, move_on) as tally:
-            await tally.wait_for(n, PATIENCE)
+            await tally.all_there.wait()
             await asyncio.sleep(min(5.0, run.seconds / 4))
             tally.answers.clear()
             tally.ended.clear()
@@ -99,10 +107,9 @@ async def measure_cold(run: Run) -> None:
             await asyncio.sleep(run.seconds)
 
 
-async def measure_shared(run: Run) -> None:
+async def measure_shared(run: Run, name: str = "cold but shared") -> None:
     """A class opens the same setting, which nobody has trained, and goes on from there."""
-    run.query = run.query or SHARED
-    await measure_class(run, "cold but shared")
+    await measure_class(replace(run, query=run.query or SHARED, is_cold=True), name)
 
 
 async def measure_storm(run: Run) -> None:
@@ -163,7 +170,7 @@ async def measure_watched(run: Run) -> None:
 
 
 async def measure_day(run: Run) -> None:
-    """A class; a day on which many visitors come and go; the class again."""
+    """A class; a day on which many visitors come and go; the class again, and then a cold one."""
     sessions = run.sessions
     await measure_class(run, "class, young server")
     served, tally, gate = run.served, Tally(MOST_MESSAGES), asyncio.Semaphore(20)
@@ -182,6 +189,7 @@ async def measure_day(run: Run) -> None:
         _row(f"day, {sessions} sessions", 20, tally, before, served.measure(), began, None)
     )
     await measure_class(run, "class, after the day")
+    await measure_shared(run, "cold but shared, after the day")
 
 
 async def measure_soak(run: Run) -> None:
@@ -220,6 +228,9 @@ async def crowd(
     if canaries is not None:
         canaries.start()
         await asyncio.to_thread(canaries.ready.wait, 120)
+        if not run.is_cold:
+            canaries.begin()
+            await asyncio.to_thread(canaries.opened.wait, 120)
     marks: list[tuple[Usage, float, int]] = []
     tally.on_watch = lambda: marks.append(
         (run.served.measure(), time.monotonic(), len(canaries.moves) if canaries else 0)
@@ -237,7 +248,14 @@ async def crowd(
         except Exception as error:
             tally.errors.append(f"visitor {i}: {type(error).__name__} {error}")
 
-    tasks = [asyncio.create_task(visit(i)) for i in range(n)]
+    async def follow() -> None:
+        await tally.wait_for(n, PATIENCE)
+        if canaries is not None:
+            canaries.begin()
+            await asyncio.to_thread(canaries.opened.wait, 120)
+        tally.all_there.set()
+
+    tasks = [*(asyncio.create_task(visit(i)) for i in range(n)), asyncio.create_task(follow())]
     try:
         yield tally
         usage = run.served.measure()
@@ -266,7 +284,9 @@ async def move_on(visitor: LightVisitor, rng: random.Random) -> None:
         for move in rng.choice(sessions)["moves"]:
             await asyncio.sleep(max(0.3, move["at"] - before))
             before = move["at"]
-            await visitor.set_to(move["values"])
+            sliders = [label for label in _SLIDERS if label in move["values"]]
+            # The sliders alone: a crowd stays with its data, whatever was recorded on.
+            await visitor.set_to({label: move["values"][label] for label in sliders})
         return
     await asyncio.sleep(rng.uniform(0.5 * THINK, 1.5 * THINK))
     await move_slider(visitor, rng)

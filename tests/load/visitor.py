@@ -39,6 +39,8 @@ class Tally:
     answers: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    # Set when all have come, pages in Chromium included.
+    all_there: asyncio.Event = field(default_factory=asyncio.Event)
     # Called when what is measured begins.
     on_watch: Callable[[], None] = lambda: None
 

@@ -260,7 +260,7 @@ def _begin(picture: PictureSpec, visitor: Visitor) -> tuple[bytes | None, Job | 
     found = _load(picture)
     if found is not None:
         # Not sooner: a request alone knows whether what runs is just what is wanted.
-        service.engine().visited()
+        service.engine().visited(visitor.name)
     if found is not None or not service.store().has("ensemble", picture.student.ensemble.digest):
         return found, None
     # What the setting before can do without must not keep the new one waiting.

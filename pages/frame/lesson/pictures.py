@@ -34,7 +34,7 @@ def draw_step(at: Place, guess: str | None, lines: Sequence[str] = ()) -> Pictur
     step, words = at.step, at.words
     by_drawing = kinds.KINDS[step.kind].by_drawing
     picture = step.picture if guess is None else _choose(step)
-    service.engine().visited()
+    service.engine().visited(visitors.identify().name)
     try:
         if by_drawing and guess is None:
             waiting.train_teachers(picture.student.ensemble)

@@ -77,7 +77,7 @@ def draw(
         When something that belongs to the picture could not be computed.
     """
     store = service.store()
-    service.engine().visited()
+    service.engine().visited(visitors.identify().name)
     window = load_window(picture.plane, picture.dataset)
     ensemble = _train_teachers(picture, window)
     rough = not store.has("section", picture.section.digest)

@@ -28,4 +28,4 @@ def count() -> int:
 def rest() -> float | None:
     """Return after how many seconds of rest a page may complete itself; None: as ever."""
     n = count()
-    return None if n <= pace.FEW else min(pace.LONG_REST * n / pace.FEW, pace.LONGEST_REST)
+    return None if n <= pace.FEW else min(pace.REST_OF_EACH * n, pace.LONGEST_REST)

@@ -32,7 +32,10 @@ _MODULES = [
     "pages.frame.slices.tour",
     "pages.frame.takeaway.models",
     "pages.frame.lesson.talk",
+    "pages.frame.controls.share",
     "plotly.graph_objects",
+    # Streamlit reads the icon with it.
+    "PIL.Image",
 ]
 
 

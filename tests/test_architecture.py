@@ -140,7 +140,7 @@ KNOWN = {
     "frame/takeaway frame/studies frame/playground frame/slices frame/lesson",
     # What it names as strings is loaded before the first visitor comes.
     "app": "data jobs frame/server frame/browser frame/router frame/takeaway frame/studies "
-    "frame/playground frame/slices frame/room frame/lesson",
+    "frame/controls frame/playground frame/slices frame/room frame/lesson",
 }
 
 

@@ -6,7 +6,7 @@ from distill_core import jobs
 from distill_core.engine import Job
 from distill_core.specs import StudentSpec
 from distill_core.store import Artifact
-from pages.frame.server import waiting
+from pages.frame.server import pace, waiting
 
 WANTED = {"student": (jobs.train_student, StudentSpec())}
 STORED = Artifact({}, {})
@@ -39,3 +39,37 @@ def test_what_has_failed_is_not_asked_for_again(monkeypatch):
     with pytest.raises(waiting.Unavailable, match="could not be computed"):
         waiting.make(WANTED, "Training")
     assert not rests
+
+
+class Place:
+    """Keeps what is drawn."""
+
+    def __init__(self):
+        self.drawn = []
+
+    def progress(self, share, said):
+        self.drawn.append(said)
+
+    def empty(self):
+        self.drawn.append("")
+
+
+def test_a_bar_moves_no_more_often_than_looks_smooth_and_less_often_in_a_crowd(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
+
+    def count_steps():
+        place, job = Place(), Job("student", "1", "running")
+        bar = waiting.Bar(place, "Training")
+        for done in range(100):
+            job.show(done, 100, None)
+            bar.draw([job])
+            now[0] += 0.02
+        bar.clear()
+        assert place.drawn[-1] == ""
+        return len(place.drawn) - 1
+
+    few = count_steps()
+    assert few == pytest.approx(2.0 / pace.BAR_STEP, rel=0.2)
+    monkeypatch.setattr(waiting, "_waiting", set(range(5 * pace.CALM)))
+    assert count_steps() == pytest.approx(few / 5, abs=1)

@@ -217,6 +217,7 @@ def _train_teachers(picture: PictureSpec, window: Window) -> Artifact:
     bar.draw(running)
     snapshots = [job.snapshot for job in running if job.snapshot is not None]
     growing = bool(snapshots) and picture.plane == (spec.problem.plane or PlaneSpec())
+    growing = growing and not waiting.is_crowded()
     if growing:
         figure = figures.boundary_layers(
             jobs.read_growth(snapshots, window),

@@ -46,11 +46,14 @@ LISTEN_EVERY = 0.03
 HAND_STILL = 0.5
 # Seconds; a progress bar that flashes for a moment is noise, so it appears only after these.
 SHOW_AFTER = 0.4
+# Seconds between two steps of a progress bar.
+BAR_STEP = 0.1
 # Runs that may wait as described above. If more do, each looks and draws less often, so that a
 # hundred visitors who wait do not keep the workers from what they wait for.
 CALM = 4
 
-# Seconds for which one run shows the same picture of a growing ensemble.
+# Seconds for which one run shows the same picture of a growing ensemble. More than `CALM` who wait
+# are not shown it: the run that follows would come for all of them when the ensemble is there.
 GROWTH_STEP = 0.7
 # Seconds for which all else waits for a new picture: what the browser gets in one go it draws
 # in one go, and then the picture comes last; and while it draws, the processor may be the same.

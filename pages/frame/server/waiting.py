@@ -199,9 +199,17 @@ class Bar:
         self._place = place
         self._words = words
         self._said = ""
+        self._due = 0.0
 
     def draw(self, jobs: Sequence[Job]) -> None:
-        """Show how far they are, or at which place of the queue."""
+        """Show how far they are, or at which place of the queue; not more often than looks smooth.
+
+        Each time is a message to everybody who waits, while they wait for the same processor.
+        """
+        now = time.monotonic()
+        if now < self._due:
+            return
+        self._due = now + pace.BAR_STEP * _crowd()
         shares = [1.0 if job.finished else _share(*job.progress) for job in jobs]
         share = sum(shares) / len(shares)
         said = f"{self._words}: {_say_place(jobs) or f'{share:.0%}'}"

@@ -101,7 +101,7 @@ def load_ensemble(
         if len(_ensembles) >= _MAX_KEPT:
             _ensembles.pop(next(iter(_ensembles)))
         logits = {
-            name: torch.from_numpy(found.arrays[name]) for name in ("train_logits", "test_logits")
+            name: torch.tensor(found.arrays[name]) for name in ("train_logits", "test_logits")
         }
         _ensembles[key] = Stack.from_arrays(found.arrays), logits
     return _ensembles[key]

@@ -167,8 +167,8 @@ class Stack:
         weights = [arrays[f"weight{level}"] for level in range(n_layers)]
         stack = cls.empty(len(weights[0]), (weights[0].shape[1], *(w.shape[2] for w in weights)))
         for level, (weight, bias) in enumerate(stack.layers()):
-            weight.copy_(torch.from_numpy(weights[level]))
-            bias.copy_(torch.from_numpy(arrays[f"bias{level}"]))
+            weight.copy_(torch.tensor(weights[level]))
+            bias.copy_(torch.tensor(arrays[f"bias{level}"]))
         return stack
 
 

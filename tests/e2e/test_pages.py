@@ -29,9 +29,9 @@ def bottom(one):
     return box["y"] + box["height"]
 
 
-def test_a_first_visit_takes_little_from_a_shared_network(page, app):
+def test_a_first_visit_takes_little_from_a_shared_network(new_page, app):
     """All bytes on the wire until the page rests, answers and websocket together."""
-    sent = []
+    sent, page = [], new_page()
     protocol = page.context.new_cdp_session(page)
     protocol.send("Network.enable")
     protocol.on("Network.loadingFinished", lambda told: sent.append(told["encodedDataLength"]))

@@ -13,6 +13,10 @@ LIMIT = 24_000_000
 """Bytes of arrays that are kept in all; an ensemble of ten teachers has 2.5 million."""
 
 
+# Different artifacts are read side by side, most of them.
+_N_LOCKS = 16
+
+
 @dataclass(frozen=True, eq=False)
 class _Kept:
     # Its two files and which they were: written anew, they are another artifact, or damaged.
@@ -44,25 +48,40 @@ class CachedStore(Store):
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
+        self._reading = [threading.Lock() for _ in range(_N_LOCKS)]
 
     def get(self, kind: str, digest: str) -> Artifact | None:
         """Return what is stored under a name, as `Store.get` does, but read-only."""
+        found = self._find(kind, digest)
+        if found is not None:
+            return found
+        # A class that has waited for the same comes at once: the first reads it for all.
+        with self._reading[hash((kind, digest)) % _N_LOCKS]:
+            return self._find(kind, digest) or self._load(kind, digest)
+
+    def _find(self, kind: str, digest: str) -> Artifact | None:
+        """Return what is kept, if its files are still the same."""
         with self._lock:
             kept = self._kept.get((kind, digest))
-            if kept is not None:
-                self._kept.move_to_end((kind, digest))
-        index = self._index(kind, digest) if kept is None else kept.index
-        try:
-            stamp = note_use(index)
-            if kept is not None and kept.stamps == (stamp, read_stamp(kept.blob)):
-                return kept.artifact
-        except FileNotFoundError:
             if kept is None:
                 return None
+            self._kept.move_to_end((kind, digest))
+        with contextlib.suppress(OSError):
+            if kept.stamps == (note_use(kept.index), read_stamp(kept.blob)):
+                return kept.artifact
+        self._forget(kind, digest)
+        return None
+
+    def _load(self, kind: str, digest: str) -> Artifact | None:
+        """Read and check an artifact, and keep it."""
+        index = self._index(kind, digest)
+        try:
+            stamp = note_use(index)
+        except FileNotFoundError:
+            return None
         except OSError:
             # What is read says why.
             return super().get(kind, digest)
-        self._forget(kind, digest)
         found = self._read(kind, digest)
         if found is None:
             return None

@@ -1,4 +1,7 @@
+import contextlib
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -27,6 +30,25 @@ def test_what_was_read_once_is_not_read_again(tmp_path, monkeypatch):
     first = store.get("student", NAMES[0])
     monkeypatch.setattr(Store, "get", lambda *_: pytest.fail("read again"))
     assert store.get("student", NAMES[0]) is first
+
+
+def test_who_come_at_once_have_it_read_once(tmp_path, monkeypatch):
+    store, read, n_read = CachedStore(tmp_path), CachedStore._read, []
+    put(store)
+    second = threading.Barrier(2)
+
+    def read_slowly(self, *name):
+        n_read.append(name)
+        # Whoever reads waits for somebody else who does.
+        with contextlib.suppress(threading.BrokenBarrierError):
+            second.wait(0.2)
+        return read(self, *name)
+
+    monkeypatch.setattr(CachedStore, "_read", read_slowly)
+    with ThreadPoolExecutor(8) as visitors:
+        found = list(visitors.map(lambda _: store.get("student", NAMES[0]), range(8)))
+    assert len(n_read) == 1
+    assert all(one is found[0] for one in found)
 
 
 def test_nobody_can_write_into_what_others_read(tmp_path):

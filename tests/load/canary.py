@@ -11,6 +11,8 @@ from pages.frame.controls.settings import SETTINGS
 _SLIDERS = [SETTINGS[key].label for key in ("T", "alpha", "width")]
 # Seconds between two moves of the pages, in turn.
 _PAUSE = 1.0
+# Seconds in which Chromium, with empty pages, has come to rest.
+_START = 3.0
 
 
 class Canaries(threading.Thread):
@@ -55,6 +57,8 @@ class Canaries(threading.Thread):
             pages = [
                 Playground(chromium.new_page(bypass_csp=True), self._address) for _ in range(2)
             ]
+            # Chromium is busy with itself for a while; that is nobody's answer.
+            self._over.wait(_START)
             self.ready.set()
             self._begun.wait()
             for page in pages:

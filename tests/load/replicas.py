@@ -61,10 +61,8 @@ _COLUMNS = (
 def measure(
     served: Served, count: Callable[[], int], users: Sequence[int], seconds: float, number: int
 ) -> list[Row]:
-    """Let a class open a setting that nobody has trained; then crowds with the first lesson."""
-    run = Run(
-        served, [min(users)], seconds, canaries=False, query=f"data=moons&seed={100 + number}"
-    )
+    """Let a class open an ensemble that nobody has trained; then crowds with the first lesson."""
+    run = Run(served, [min(users)], seconds, canaries=False, query=f"data=moons&eseed={number}")
     before = count()
     asyncio.run(measure_cold(run))
     run.rows[-1]["jobs"] = count() - before

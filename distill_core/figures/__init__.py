@@ -7,7 +7,6 @@ the browser.
 
 from distill_core.figures.charts import (
     CURVES_HEIGHT,
-    learning_curves_figure,
     learning_curves_layers,
     votes_figure,
 )

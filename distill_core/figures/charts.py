@@ -13,13 +13,6 @@ CURVES_HEIGHT = 220
 """Pixels of the learning curves."""
 
 
-def learning_curves_figure(
-    student: NDArray[np.floating[Any]], twin: NDArray[np.floating[Any]], *, value_name: str
-) -> go.Figure:
-    """Draw a share after each epoch; see `learning_curves_layers`."""
-    return go.Figure(learning_curves_layers(student, twin, value_name=value_name))
-
-
 def learning_curves_layers(
     student: NDArray[np.floating[Any]], twin: NDArray[np.floating[Any]], *, value_name: str
 ) -> dict[str, Any]:

@@ -24,9 +24,6 @@ from distill_core.learning.networks import Stack
 from distill_core.specs import PictureSpec, PlaneSpec, Seed, Spec, SpecError, StudentSpec
 from distill_core.store import Artifact, Store
 
-MODELS = ("ensemble", "student", "twin")
-"""Whom the meter judges, in this order."""
-
 # Test points that a picture shows; the meter counts exactly these.
 N_SHOWN = 400
 # A tour's pictures are small, and each is seen for a moment.
@@ -80,8 +77,8 @@ class TourPartSpec(Spec):
 def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
     """Put what is seen on a plane, roughly, and how far it speaks for the points shown.
 
-    Arrays: the sections of the ensemble and of the `student_`; for each of `MODELS` and the
-    first `N_SHOWN` test points `answers` and `own_colour` (3, n), and `distance` (n,).
+    Arrays: the sections of the ensemble and of the `student_`; for ensemble, student, twin and
+    the first `N_SHOWN` test points `answers` and `own_colour` (3, n), and `distance` (n,).
     """
     teachers, pair = _trained(spec.student, store, report)
     problem = spec.student.ensemble.problem
@@ -116,7 +113,7 @@ def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
 
 
 def read_meter(spec: PictureSpec, found: Artifact, near_share: float = NEAR_SHARE) -> Meter:
-    """Return the meter that `measure_slice` put, of `MODELS`.
+    """Return the meter that `measure_slice` put, of ensemble, student and twin in this order.
 
     Its h is the distance from the plane that holds a share (0 to 1) of the training data.
     """

@@ -59,16 +59,6 @@ def cross_entropy(logits: ArrayLike, y: ArrayLike) -> Numbers:
     return -_at(as_log_proba(logits), y).mean(-1)
 
 
-def brier(p: ArrayLike, y: ArrayLike) -> Numbers:
-    """Return the Brier score `mean Σ_c (p_c - [y = c])²`; inputs and errors as in `ece`.
-
-    Shape (...), 0 to 2: Brier's original sum over all classes (Brier 1950), for two classes
-    twice the score of one class.
-    """
-    p = as_proba(p, "p")
-    return (1 - 2 * _at(p, y) + (p**2).sum(-1)).mean(-1)
-
-
 def ece(p: ArrayLike, y: ArrayLike) -> Numbers:
     """Return the expected calibration error `Σ_b (n_b / n) |accuracy_b - confidence_b|`.
 

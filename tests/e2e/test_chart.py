@@ -22,14 +22,15 @@ import sys
 import streamlit as st
 
 sys.path.insert(0, {project!r})
-from distill_core.figures import learning_curves_figure
+import plotly.graph_objects as go
+from distill_core.figures import learning_curves_layers
 from pages.frame.studies import results
 
 NAME = "<img src=x onerror='document.title=1'>%{{x}}"
 end = st.slider("end", 0, 10, 5)
 for i in range({n}):
     values = [0.0, 0.25, 0.5 if i else end / 10]
-    figure = learning_curves_figure(values, values[::-1], value_name=NAME)
+    figure = go.Figure(learning_curves_layers(values, values[::-1], value_name=NAME))
     figure.layout.height = 300
     results.draw_chart(figure, f"chart-{{i}}", f"Curve {{i}}, ends at {{values[-1]}}")
 """

@@ -236,7 +236,7 @@ def test_no_figure_shows_a_name_as_markup():
         full_figure(class_names=names, axis_titles=names, pinned_name=names[0]),
         drawn(classes_section(3), class_names=(*names, "<i>")),
         figures.votes_figure(half[None], {names[0]: half}, half, class_names=names),
-        figures.learning_curves_figure(np.ones(3), np.ones(3), value_name=names[0]),
+        Figure(figures.learning_curves_layers(np.ones(3), np.ones(3), value_name=names[0])),
     ]
     for picture in pictures:
         # Plotly writes < as \\u003c: only what the browser reads shows markup.
@@ -295,7 +295,7 @@ def test_more_than_two_classes_get_regions():
 
 def test_learning_curves_show_the_values():
     student, twin = np.array([0.5, 0.8, 0.9]), np.array([0.4, 0.7])
-    shown = layers(figures.learning_curves_figure(student, twin, value_name="agreement"))
+    shown = layers(Figure(figures.learning_curves_layers(student, twin, value_name="agreement")))
     assert_allclose(shown["student"].y, student, rtol=1e-6)
     assert_array_equal(shown["student"].x, [1, 2, 3])
     assert_allclose(shown["twin"].y, twin, rtol=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import accuracy_score, brier_score_loss, log_loss
+from sklearn.metrics import accuracy_score, log_loss
 
 from distill_core.measures import metrics
 
@@ -67,14 +67,6 @@ def test_impossible_answers_cost_a_finite_stated_price():
     assert metrics.cross_entropy([[1e4, 0.0]], y) == 1e4
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
-def test_brier_is_sklearns_unscaled(n_classes):
-    p, y = some_proba(60, n_classes), some_labels(60, n_classes=n_classes)
-    expected = brier_score_loss(y, p, labels=range(n_classes), scale_by_half=False)
-    assert metrics.brier(p, y) == pytest.approx(expected, rel=1e-12)
-    assert metrics.brier([[0.0, 1.0]], [0]) == 2
-
-
 def guo_ece(p, y, n_bins):
     """The definition of Guo et al. 2017, sample by sample and bin by bin."""
     total = 0.0
@@ -122,7 +114,6 @@ Y = some_labels(30, seed=9)
         lambda p: metrics.kl_divergence(p, some_proba(30, 3, seed=8)),
         lambda p: metrics.kl_divergence(some_proba(30, 3, seed=8), p),
         lambda p: metrics.cross_entropy(np.log(p), Y),
-        lambda p: metrics.brier(p, Y),
         lambda p: metrics.ece(p, Y),
     ],
 )
@@ -157,9 +148,8 @@ P = some_proba(4, 3)
         (lambda: metrics.kl_divergence(P - 0.5, P), "p must be probabilities .* from -0"),
         (lambda: metrics.kl_divergence(P * np.nan, P), "p must be finite, got NaN"),
         (lambda: metrics.ece(P[0], [0]), r"p must have shape \(\.\.\., n, n_classes\).*got \(3,\)"),
-        (lambda: metrics.brier(P, [0, 1]), r"y must have shape \(4,\), one label per sample"),
-        (lambda: metrics.brier(P, [0, 1, 2, 3]), "y must be labels from 0 to 2, got 3"),
-        (lambda: metrics.ece(P, [0, 1, 2]), "y must have shape"),
+        (lambda: metrics.ece(P, [0, 1]), r"y must have shape \(4,\), one label per sample"),
+        (lambda: metrics.ece(P, [0, 1, 2, 3]), "y must be labels from 0 to 2, got 3"),
         (lambda: metrics.cross_entropy([[np.inf, 0]], [0]), "logits must be finite"),
     ],
 )

@@ -242,7 +242,6 @@ async def _make(picture: PictureSpec, visitor: Visitor, early: bool) -> bytes | 
     found, job = await _off_loop(_begin, picture, visitor)
     if job is None:
         return found
-    visitor.line = job
     try:
         await _wait(job, early)
     finally:
@@ -250,8 +249,8 @@ async def _make(picture: PictureSpec, visitor: Visitor, early: bool) -> bytes | 
             visitor.line = None
     so_far = job.snapshot
     if not job.finished and so_far is not None and "lines" in so_far:
-        line = {"student": so_far["lines"]}
-        return await _off_loop(_encode, picture, line, float(so_far["agreement"]))
+        # One line: less work than it is to hand it to a thread.
+        return _encode(picture, {"student": so_far["lines"]}, float(so_far["agreement"]))
     return await _off_loop(_load, picture)
 
 
@@ -266,7 +265,11 @@ def _begin(picture: PictureSpec, visitor: Visitor) -> tuple[bytes | None, Job | 
     # What the setting before can do without must not keep the new one waiting.
     visitor.release("history", "replicates")
     job = visitor.request(jobs.evaluate_picture, picture, slot="student")
-    return (None, job) if isinstance(job, Job) else (_load(picture), None)
+    if not isinstance(job, Job):
+        return _load(picture), None
+    # At once: the page's run, which is on its way, waits for it.
+    visitor.line = job
+    return None, job
 
 
 async def _wait(job: Job, early: bool) -> None:

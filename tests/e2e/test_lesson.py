@@ -132,7 +132,7 @@ def test_a_class_draws_on_phones_and_the_presenter_sees_all_over_the_truth(page,
         expect(phone.get_by_text(words.voted)).to_be_visible()
         expect(presenter.get_by_text(words.answered.format(count=count))).to_be_visible()
     presenter.get_by_role("button", name=words.reveal_class).click()
-    expect(presenter.get_by_text("The class, 2 drawings")).to_be_visible(timeout=ENDLESS)
+    expect(presenter.get_by_text("Drawings of the class: 2.")).to_be_visible(timeout=ENDLESS)
     painted(presenter)
     lines = presenter.evaluate(LINES)
     up = np.array(lines["class-drawn"][1], float)

@@ -1,6 +1,7 @@
 """Files that can be read in two ways: sent, corrected in the page, used, and their pictures."""
 
 import io
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,8 +52,13 @@ def otherwise(correct):
 
 def choose(title, option):
     def do(page):
-        page.get_by_role("combobox", name=title).click()
-        page.get_by_role("option", name=option, exact=True).click()
+        wanted = page.get_by_role("option", name=option, exact=True)
+        end = time.monotonic() + ENDLESS / 1000
+        while not wanted.is_visible() and time.monotonic() < end:
+            # A list that is opened while what holds it still unfolds may be closed again.
+            page.get_by_role("combobox", name=title).click()
+            page.wait_for_timeout(500)
+        wanted.click()
 
     return do
 

@@ -77,8 +77,8 @@ class TourPartSpec(Spec):
 def measure_slice(spec: PictureSpec, store: Store, report: Report) -> Result:
     """Put what is seen on a plane, roughly, and how far it speaks for the points shown.
 
-    Arrays: the sections of the ensemble and of the `student_`; for ensemble, student, twin and
-    the first `N_SHOWN` test points `answers` and `own_colour` (3, n), and `distance` (n,).
+    Arrays: the sections of the ensemble and of the `student_`. Of the first `N_SHOWN` test points:
+    `distance` (n,), and `answers` and `own_colour` (3, n) of ensemble, student and twin.
     """
     teachers, pair = _trained(spec.student, store, report)
     problem = spec.student.ensemble.problem
